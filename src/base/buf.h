@@ -1,0 +1,46 @@
+/*
+ * A growing byte buffer with a stated maximum.
+ *
+ * Appending past the maximum marks the buffer as overflowed and drops the append; a writer checks once, at the end
+ * (buf_ok). Whatever the outside sizes goes through one of these.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/rc.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+	char *p;      /* NUL-terminated whenever it is not NULL */
+	size_t n;     /* bytes in use, without the NUL */
+	size_t room;  /* allocated */
+	size_t max;   /* the most n may be */
+	bool overflow;
+};
+
+void buf_init(struct buf *b, size_t max);
+void buf_reset(struct buf *b); /* empties, keeps the memory, clears the overflow */
+void buf_done(struct buf *b);  /* frees; the buffer is as after buf_init with the same maximum */
+
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_add_str(struct buf *b, struct str s);
+void buf_add_z(struct buf *b, const char *z);
+void buf_add_char(struct buf *b, char c);
+void buf_add_int(struct buf *b, int64_t v); /* decimal */
+void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static inline bool buf_ok(const struct buf *b)
+{
+	return !b->overflow;
+}
+
+static inline struct str buf_str(const struct buf *b)
+{
+	return (struct str){b->p, b->n};
+}
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * Payload compression: zstd frames (RFC 8878), level 1, with the raw size in the frame header. Thread-safe: each thread
+ * keeps a context of its own.
+ */
+#ifndef BASE_COMPRESS_H
+#define BASE_COMPRESS_H
+
+#include "base/arena.h"
+
+/* Into the arena. RC_LIMIT when the arena is full. */
+enum rc compress(struct arena *a, struct str raw, struct str *out) MUST_CHECK;
+/* RC_LIMIT when the raw size is over max; RC_IO "payload_damaged" when it is not a frame of ours. NUL-terminated. */
+enum rc decompress(struct arena *a, struct str packed, size_t max, struct str *out, struct err *e) MUST_CHECK;
+
+#endif
