@@ -1,0 +1,71 @@
+/*
+ * Canonical stock movements, counts and shipments as structs (schemas/stock-movement, stock-count, shipment). Everything
+ * points into the arena and the parsed document.
+ */
+#ifndef MODEL_MOVEMENT_H
+#define MODEL_MOVEMENT_H
+
+#include "model/order.h"
+
+enum movement_type {
+	MOVE_RECEIVE,
+	MOVE_ADJUST, /* signed */
+	MOVE_PICK,
+	MOVE_SHIP,
+	MOVE_MOVE, /* to_location */
+	MOVE_COUNT, /* absolute on hand */
+	MOVE_QUARANTINE,
+	MOVE_CLEAR,
+	MOVE_SCRAP,
+	MOVE_RETURN,
+	MOVE_ORDER_IN, /* the purchase order was acknowledged */
+	MOVE_ANNOUNCE, /* ship notice */
+};
+
+struct movement_line {
+	struct str sku, location, lot, to_location;
+	struct str order_line_id; /* of a shipment; may be empty */
+	qty_t quantity;           /* positive, but signed for MOVE_ADJUST and 0 or more for MOVE_COUNT */
+	struct str uom;
+};
+
+struct movement {
+	enum movement_type type;
+	struct str source, source_event_id;
+	int64_t occurred_at;
+	struct str order_id, purchase_order_id, reason; /* may be empty */
+	size_t line_count;
+	struct movement_line *lines;
+};
+
+#define MOVEMENT_LINES_MAX 1000
+#define MOVEMENT_ITEMS_MAX 1000
+
+const char *movement_type_name(enum movement_type t);
+bool movement_type_parse(struct str name, enum movement_type *out);
+
+/* From one valid document. `at` is the JSON Pointer prefix for findings ("" or "/items/3"). */
+enum rc movement_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at, struct movement *out,
+		      struct findings *f) MUST_CHECK;
+
+/* A shipment of an order: the ship movement it means, and what channel and ERP are told. */
+struct shipment {
+	struct str shipment_id; /* the warehouse's */
+	struct str order_id;
+	struct movement movement; /* MOVE_SHIP; source is set by the caller; source_event_id is the shipment id */
+};
+enum rc shipment_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
+		      struct shipment *out, struct findings *f) MUST_CHECK;
+
+/* A reservation request (POST /v1/reservations). */
+struct hold_request {
+	struct str reservation_id; /* may be empty: the hub makes one */
+	struct str channel;
+	int64_t ttl_ms; /* 0: the channel's default */
+	size_t line_count;
+	struct movement_line *lines; /* sku, quantity, location (may be empty) */
+};
+enum rc hold_request_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct hold_request *out,
+			  struct findings *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * The canonical order as a struct: what the hub needs of it. The whole document (schemas/order/v1.json) is kept beside it.
+ * Everything points into the arena and the parsed document, which must stay.
+ */
+#ifndef MODEL_ORDER_H
+#define MODEL_ORDER_H
+
+#include "base/decimal.h"
+#include "format/json.h"
+#include "model/schema.h"
+
+struct order_line {
+	struct str line_id;
+	struct str sku; /* as the tenant's rules make it (letter case) */
+	qty_t quantity;
+	struct str uom;
+};
+
+struct order {
+	struct str channel;
+	struct str external_id;
+	struct str currency;
+	struct str customer_id;    /* customer.external_id; may be empty */
+	struct str reservation_id; /* may be empty: stock was held beforehand */
+	int64_t placed_at;
+	int64_t version; /* the source's version or updated_at in ms; 0 if it has none */
+	size_t line_count;
+	struct order_line *lines;
+};
+
+#define ORDER_LINES_MAX 2000
+
+enum sku_case { SKU_AS_IS, SKU_UPPER };
+
+/*
+ * From a document that is valid by its schema. Checks what a schema cannot: quantities that fit and are positive, line ids that
+ * do not repeat, prices that are decimals, instants. RC_INVALID with findings.
+ */
+enum rc order_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct order *out,
+		   struct findings *f) MUST_CHECK;
+
+#endif
