@@ -1,0 +1,58 @@
+/*
+ * The outbox: deliveries, their states and attempts. Stored as numbers: never renumber. Final from DELIVERY_FINAL.
+ *
+ *     waiting -> sending -> delivered
+ *        ^          |---> waiting (technical, throttled: next_at says when)
+ *        |          |---> unknown -> (look-up) -> delivered, or waiting
+ *        |          `---> dead (refused, configuration, too old), superseded, cancelled
+ */
+#ifndef BACKBONE_OUTBOX_H
+#define BACKBONE_OUTBOX_H
+
+#include "mediate/pack.h"
+#include "store/store.h"
+
+enum delivery_status {
+	DELIVERY_WAITING = 0,
+	DELIVERY_SENDING = 1, /* committed before the first byte leaves */
+	DELIVERY_UNKNOWN = 2,
+	DELIVERY_DELIVERED = 90,
+	DELIVERY_SUPERSEDED = 91,
+	DELIVERY_CANCELLED = 92,
+	DELIVERY_DEAD = 93,
+};
+#define DELIVERY_FINAL 90
+
+const char *delivery_status_name(enum delivery_status s);
+
+/* What the delivery engine keeps of a delivery that waits. */
+struct delivery_head {
+	int64_t seq;
+	uint64_t key; /* hash of the ordering key */
+	int64_t next_at, created_at;
+	uint32_t attempts;
+	uint16_t system; /* index in the tenant's systems */
+	uint8_t operation; /* enum operation */
+	uint8_t status;    /* enum delivery_status */
+};
+
+/* All of it; texts in the arena. */
+struct delivery {
+	struct delivery_head head;
+	struct str delivery_id, system, key, order_id, correlation_id;
+	int64_t event, document; /* 0: none */
+	struct str params;       /* JSON, or empty */
+	struct str result, reason;
+	int64_t updated_at;
+};
+
+/* columns as R_DELIVERY and its relatives give them; texts are not copied. RC_IO if a row makes no sense. */
+enum rc delivery_from_row(const struct store_value *columns, struct delivery *out) MUST_CHECK;
+enum rc delivery_load(struct store_reader *r, struct arena *a, int64_t seq, struct delivery *out,
+		      struct err *e) MUST_CHECK;
+/* A canonical document, unpacked. */
+enum rc document_load(struct store_reader *r, struct arena *a, int64_t seq, struct str *json, struct err *e) MUST_CHECK;
+
+#define DOCUMENT_BYTES_MAX (16u << 20)
+
+#endif
