@@ -1,0 +1,135 @@
+/*
+ * Commands: everything that can change a tenant, and the answer to it.
+ *
+ * A command owns an arena; everything it points to lives there. Whoever makes it fills it on its own thread (parsed,
+ * validated, document compressed), gives it to hub_submit, and gets it back in `done`, on the writer's thread, after the
+ * commit that holds its effects (or after the failure of that commit): done must be short and must not block. Then it is
+ * the maker's again, to answer from and to free.
+ */
+#ifndef HUB_COMMAND_H
+#define HUB_COMMAND_H
+
+#include "backbone/inbox.h"
+#include "backbone/outbox.h"
+#include "base/arena.h"
+#include "base/hash.h"
+#include "model/movement.h"
+#include "model/order.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum command_type {
+	COMMAND_ORDER_CAPTURE,     /* order */
+	COMMAND_ORDER_CANCEL,      /* target: order id; reason */
+	COMMAND_STOCK_MOVE,        /* movements */
+	COMMAND_SHIPMENT,          /* shipment */
+	COMMAND_HOLD,              /* hold */
+	COMMAND_HOLD_COMMIT,       /* target: reservation id; order_id */
+	COMMAND_HOLD_VOID,         /* target: reservation id */
+	COMMAND_RECORD,            /* record: item, customer, price-list, invoice ... kept as an event with its document */
+	COMMAND_MESSAGE_ACCEPT,    /* message: raw bytes of a system, acknowledged and mediated later */
+	COMMAND_MESSAGE_DEAD,      /* message_seq, reason: mediation failed for good */
+	COMMAND_DELIVERY_START,    /* starts */
+	COMMAND_DELIVERY_RESULT,   /* result */
+	COMMAND_SYSTEM_PAUSE,      /* target: system */
+	COMMAND_SYSTEM_RESUME,
+	COMMAND_TYPES
+};
+const char *command_type_name(enum command_type t);
+
+/* One movement of an array, answered by itself. */
+struct command_movement {
+	struct movement movement;
+	uint64_t fingerprint;  /* of its canonical JSON */
+	struct str problem;    /* not empty: it was not valid; this JSON is its answer and it is not applied */
+	int problem_status;
+};
+
+struct delivery_start {
+	int64_t seq;
+	uint16_t system;
+	uint8_t operation;
+	uint32_t attempts;
+	struct str order_id; /* may be empty */
+	bool go;             /* out: send it. false: it is cancelled or superseded, forget it */
+};
+
+struct delivery_result {
+	int64_t seq;
+	uint16_t system;
+	uint8_t operation;
+	uint32_t attempts; /* this one included */
+	int64_t created_at;
+	struct str delivery_id, order_id, correlation_id; /* of the delivery */
+	enum outcome outcome;
+	bool confirmed;    /* the outcome comes from a look-up */
+	int64_t next_at;   /* technical, throttled, unknown, unauthorized: when again; 0: give up, dead letter */
+	int64_t at, duration_us;
+	int http_status;
+	struct str external_id, detail;
+	struct str request, response; /* capped, secrets masked; may be empty */
+	const struct json *stale;     /* availability: items the channel compared and refused, or NULL */
+	enum delivery_status status;  /* out: what the delivery is now */
+};
+
+struct answer {
+	int status;       /* HTTP; 2xx, or a problem */
+	const char *code; /* of a problem, else NULL: static, stable, lower snake */
+	struct str body;  /* JSON of a good answer, or of a problem without type and instance (edge completes it) */
+	bool replayed;    /* the first answer again */
+};
+
+struct command {
+	enum command_type type;
+	struct arena arena;
+	struct command *next; /* for whoever holds it */
+
+	struct str correlation_id; /* made if the caller gave none */
+	struct str traceparent;    /* may be empty */
+	struct str source;         /* the system that speaks, or the key's id; may be empty */
+	struct str idempotency_key; /* may be empty */
+	uint64_t request_fingerprint; /* of method, route, caller and raw body; only with an idempotency key */
+	uint64_t fingerprint;      /* of the canonical content (json_fingerprint) */
+	int64_t message_seq;       /* inbox row it was mediated from; 0: none (a /v1 request) */
+	int message_item;          /* position in that message, and how many there are: the last one sets its fate */
+	int message_items;
+	struct str document;       /* compress()ed canonical JSON; may be empty */
+	bool wait_decision;        /* Prefer: wait */
+
+	union {
+		struct order order;
+		struct {
+			struct command_movement *items;
+			size_t count;
+			bool array; /* answered as {"items":[...]} */
+		} movements;
+		struct shipment shipment;
+		struct hold_request hold;
+		struct {
+			struct str type, id; /* "item", "SKU1" */
+			struct str uom;      /* items */
+		} record;
+		struct {
+			struct str endpoint, headers, natural_key;
+			struct str payload; /* compress()ed */
+		} message;
+		struct {
+			struct delivery_start *items;
+			size_t count;
+		} starts;
+		struct delivery_result result;
+	};
+	struct str target, order_id, reason;
+
+	struct answer answer; /* set when done is called */
+	void (*done)(struct command *c, void *ctx);
+	void *ctx;
+};
+
+#define COMMAND_ARENA_MAX (32u << 20)
+
+struct command *command_new(enum command_type type);
+void command_free(struct command *c);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * A tenant's hub: the single writer.
+ *
+ * hub_submit takes a command from any thread; the writer drains the queue, applies each command to the state in memory,
+ * writes all effects as one transaction, and then calls done for each. A full queue refuses. Nothing uncommitted is ever
+ * visible: answers, availability and what goes to the sinks come after the commit.
+ */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include "base/clock.h"
+#include "hub/command.h"
+#include "hub/config.h"
+#include "orchestrate/stock/view.h"
+#include "store/store.h"
+
+struct hub;
+
+/* A raw message that is durable and waits to be mediated. */
+struct message {
+	struct message *next;
+	struct arena arena; /* owns the rest */
+	int64_t seq, at;
+	struct str source, endpoint, correlation_id, headers;
+	struct str payload; /* raw */
+};
+void message_free(struct message *m);
+
+/* Told after a commit, on the writer's thread: short, must not block, must not refuse. */
+struct hub_sinks {
+	void *ctx;
+	/* New deliveries, in order. */
+	void (*deliveries)(void *ctx, struct hub *h, const struct delivery_head *heads, size_t count);
+	/* One accepted message; the receiver owns it. NULL sink: not mediated until the next start. */
+	void (*message)(void *ctx, struct hub *h, struct message *m);
+	/* The log has grown to this position. */
+	void (*events)(void *ctx, struct hub *h, int64_t position);
+};
+
+/* Opens the tenant's store, loads its state. The hub has no thread yet. */
+enum rc hub_open(const struct config *config, const struct config_tenant *tenant, const struct store_options *store,
+		 const struct clock *clock, struct hub **out, struct err *e) MUST_CHECK;
+/* The writer must have stopped. */
+void hub_close(struct hub *h);
+void hub_set_sinks(struct hub *h, const struct hub_sinks *sinks); /* before the writer starts */
+
+/* Any thread. RC_LIMIT: the queue is full; RC_RETRY: stopping or the store does not commit: not taken. */
+enum rc hub_submit(struct hub *h, struct command *c) MUST_CHECK;
+
+/* One round of the writer, for whoever owns the hub's thread: applies up to the batch limit of what is queued, commits,
+ * answers. wait_ms: how long to wait for the first command. Returns how many commands were applied; *next_ms: when it wants to be
+ * called again at the latest (expiries). A simulation calls this from its own loop. */
+size_t hub_run(struct hub *h, int wait_ms, int64_t *next_ms);
+
+/* The writer thread: runs until hub_stop; what is queued by then is still applied. */
+enum rc hub_start(struct hub *h, struct err *e) MUST_CHECK;
+void hub_stop(struct hub *h);
+
+/* Hands all messages that were acknowledged but not mediated to the sink, and to the deliveries sink nothing: the delivery
+ * engine loads open deliveries itself. After hub_set_sinks, before hub_start. */
+enum rc hub_resume(struct hub *h, struct err *e) MUST_CHECK;
+
+/* Can it commit? For /readyz. */
+bool hub_ready(const struct hub *h);
+const struct config *hub_config(const struct hub *h);
+const struct config_tenant *hub_tenant(const struct hub *h);
+struct store *hub_store(const struct hub *h);
+const struct stock_view *hub_stock(const struct hub *h); /* any thread */
+int64_t hub_position(const struct hub *h);               /* last committed event */
+bool hub_system_paused(const struct hub *h, uint16_t system);
+
+#endif

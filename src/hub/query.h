@@ -1,0 +1,66 @@
+/*
+ * Reads: what the API, the console and the command line show of committed state, as JSON. Each call reads through the given
+ * reader (one thread at a time) and writes one JSON value. RC_NOT_FOUND where the thing does not exist; RC_INVALID
+ * "bad_cursor".
+ */
+#ifndef HUB_QUERY_H
+#define HUB_QUERY_H
+
+#include "base/buf.h"
+#include "hub/hub.h"
+
+struct query {
+	struct hub *hub;
+	struct store_reader *reader;
+	struct arena *arena; /* scratch and results; the caller resets it */
+};
+
+struct query_page {
+	uint32_t limit;    /* 1 to 1,000 */
+	struct str cursor; /* empty: from the start (the newest) */
+};
+
+struct query_orders {
+	struct str channel, external_id, status; /* empty: any */
+	int64_t placed_after;                    /* 0: any */
+};
+
+enum rc query_order(struct query *q, struct str order_id, struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_orders(struct query *q, const struct query_orders *f, const struct query_page *p, struct buf *out,
+		     struct err *e) MUST_CHECK;
+/* Every step, attempt and decision of an order, in order of time. */
+enum rc query_timeline(struct query *q, struct str order_id, struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_trace(struct query *q, struct str correlation_id, struct buf *out, struct err *e) MUST_CHECK;
+
+enum rc query_stock(struct query *q, struct str sku, struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_movements(struct query *q, struct str sku, const struct query_page *p, struct buf *out,
+			struct err *e) MUST_CHECK;
+enum rc query_availability(struct query *q, struct str channel, const struct str *skus, size_t count, struct buf *out,
+			   struct err *e) MUST_CHECK;
+enum rc query_reservation(struct query *q, struct str id, struct buf *out, struct err *e) MUST_CHECK;
+
+/* {"items":[CloudEvents with position],"next_cursor"}; types empty: all. *last is the last position written (or `after`). */
+enum rc query_events(struct query *q, int64_t after, const struct str *types, size_t type_count, uint32_t limit,
+		     struct buf *out, int64_t *last, struct err *e) MUST_CHECK;
+/* The same events one by one, for the stream: emit is called with id, type and the event's JSON. */
+typedef enum rc (*query_event_fn)(void *ctx, int64_t position, struct str type, struct str json);
+enum rc query_events_each(struct query *q, int64_t after, const struct str *types, size_t type_count, uint32_t limit,
+			  query_event_fn emit, void *ctx, int64_t *last, struct err *e) MUST_CHECK;
+
+enum rc query_systems(struct query *q, struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_system(struct query *q, struct str name, struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_deliveries(struct query *q, struct str system, struct str status, const struct query_page *p,
+			 struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_delivery(struct query *q, struct str delivery_id, struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_dead_letters(struct query *q, struct str system, struct str class_, const struct query_page *p,
+			   struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_dead_letter(struct query *q, struct str id, struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_exceptions(struct query *q, const struct query_page *p, struct buf *out, struct err *e) MUST_CHECK;
+/* Counts for the first console page and the demo: orders by status, deliveries by system and status, exceptions, dead letters,
+ * inbox fates, position, lag quantiles from the metrics. */
+enum rc query_overview(struct query *q, struct buf *out, struct err *e) MUST_CHECK;
+/* Promise 6 and the ledger: sums of all movements against the balances, order lines against allocations, inbox and outbox
+ * counters. {"ok":true,"checks":[{"name","ok","detail"}]} */
+enum rc query_audit(struct query *q, struct buf *out, struct err *e) MUST_CHECK;
+
+#endif

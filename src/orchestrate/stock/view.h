@@ -1,0 +1,52 @@
+/*
+ * The committed stock as any thread may read it: positions by item, from memory, without a lock that the writer waits for.
+ *
+ * The writer publishes the items that a batch changed after its commit. Each item's positions are an immutable array behind
+ * an atomic pointer; a reader announces itself in an epoch slot while it looks, and the writer frees what it replaced when no
+ * reader can still see it.
+ */
+#ifndef ORCHESTRATE_STOCK_VIEW_H
+#define ORCHESTRATE_STOCK_VIEW_H
+
+#include "base/decimal.h"
+#include "base/rc.h"
+#include "base/str.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum stock_state {
+	STOCK_FREE,
+	STOCK_HELD,
+	STOCK_ALLOCATED,
+	STOCK_PICKED,
+	STOCK_QUARANTINED,
+	STOCK_DAMAGED,
+	STOCK_IN_TRANSIT,
+	STOCK_ON_ORDER,
+	STOCK_RETURNING,
+	STOCK_STATES,
+	STOCK_OUTSIDE = STOCK_STATES, /* the other side of what enters or leaves */
+};
+const char *stock_state_name(enum stock_state s);
+
+/* One position: item, location, lot, owner. */
+struct stock_position {
+	uint16_t location; /* index in the tenant's locations */
+	struct str lot, owner;
+	qty_t states[STOCK_STATES];
+};
+
+struct stock_view;
+
+/* Calls visit once with all positions of the item (valid during the call only): RC_NOT_FOUND if the item is not known.
+ * as_of_ms: time of the last committed batch. */
+typedef void (*stock_visit_fn)(void *ctx, const struct stock_position *positions, size_t count);
+enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_fn visit, void *ctx) MUST_CHECK;
+int64_t stock_view_as_of(const struct stock_view *v);
+size_t stock_view_items(const struct stock_view *v);
+/* Items in no particular order, for listings: starts at *at = 0; false at the end. */
+typedef void (*stock_item_fn)(void *ctx, struct str sku, const struct stock_position *positions, size_t count);
+void stock_view_each(const struct stock_view *v, stock_item_fn visit, void *ctx);
+
+#endif
