@@ -9,7 +9,7 @@
 #define BASE_RC_H
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, args) __attribute__((format(printf, format, args)))
+#define PRINTF_LIKE(text, args) __attribute__((format(printf, text, args)))
 
 enum rc {
 	RC_OK = 0,

@@ -49,7 +49,7 @@ struct json_limits {
 /*
  * RC_INVALID with code invalid_json, invalid_utf8, invalid_number, duplicate_member (where: a JSON Pointer, detail names
  * the byte offset where known); RC_LIMIT with json_too_large, json_too_deep, json_too_many_values.
- * text need not be padded or NUL-terminated and may go away after the call.
+ * text need not be padded or NUL-terminated and may go away after the call. limits: NULL for JSON_LIMITS_DEFAULT.
  */
 enum rc json_parse(struct arena *a, struct str text, const struct json_limits *limits, struct json **out,
 		   struct err *e) MUST_CHECK;
@@ -75,11 +75,12 @@ void json_write_text(struct buf *out, struct str s);
 
 /*
  * A writer that puts the commas. Values are written with jw_* after jw_key in an object, or in a row in an array.
- * Nesting up to 64; mismatched calls are asserts.
+ * Nesting up to 63; mismatched calls are asserts.
  */
 struct json_writer {
 	struct buf *out;
 	uint64_t started; /* bit n: something was written at depth n */
+	uint64_t objects; /* bit n: depth n is an object */
 	uint8_t depth;
 	bool after_key;
 };

@@ -1,0 +1,109 @@
+#include "base/buf.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define ROOM_FIRST ((size_t)256)
+
+void buf_init(struct buf *b, size_t max)
+{
+	*b = (struct buf){.max = max < SIZE_MAX ? max : SIZE_MAX - 1};
+}
+
+void buf_reset(struct buf *b)
+{
+	b->n = 0;
+	b->overflow = false;
+	if (b->p)
+		b->p[0] = '\0';
+}
+
+void buf_done(struct buf *b)
+{
+	free(b->p);
+	buf_init(b, b->max);
+}
+
+/* Where n more bytes go, with room for a NUL behind them; NULL if they do not fit. */
+static char *reserve(struct buf *b, size_t n)
+{
+	if (b->overflow || n > b->max - b->n) {
+		b->overflow = true;
+		return NULL;
+	}
+	size_t need = b->n + n + 1;
+	if (need > b->room) {
+		size_t room = b->room > b->max / 2 ? b->max + 1 : b->room * 2;
+		if (room < ROOM_FIRST)
+			room = b->max < ROOM_FIRST ? b->max + 1 : ROOM_FIRST;
+		if (room < need)
+			room = need;
+		b->p = mem_grow(b->p, room);
+		b->room = room;
+	}
+	return b->p + b->n;
+}
+
+void buf_add(struct buf *b, const void *p, size_t n)
+{
+	char *at = reserve(b, n);
+	if (!at)
+		return;
+	if (n)
+		memcpy(at, p, n);
+	at[n] = '\0';
+	b->n += n;
+}
+
+void buf_add_str(struct buf *b, struct str s)
+{
+	buf_add(b, s.p, s.n);
+}
+
+void buf_add_z(struct buf *b, const char *z)
+{
+	buf_add(b, z, z ? strlen(z) : 0);
+}
+
+void buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void buf_add_int(struct buf *b, int64_t v)
+{
+	char text[20];
+	char *p = text + sizeof(text);
+	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+	do {
+		*--p = (char)('0' + u % 10);
+		u /= 10;
+	} while (u);
+	if (v < 0)
+		*--p = '-';
+	buf_add(b, p, (size_t)(text + sizeof(text) - p));
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list args, again;
+	va_start(args, format);
+	va_copy(again, args);
+	char small[256];
+	int n = vsnprintf(small, sizeof(small), format, args);
+	va_end(args);
+	assert(n >= 0);
+	if ((size_t)n < sizeof(small)) {
+		buf_add(b, small, (size_t)n);
+	} else {
+		char *at = reserve(b, (size_t)n);
+		if (at) {
+			vsnprintf(at, (size_t)n + 1, format, again);
+			b->n += (size_t)n;
+		}
+	}
+	va_end(again);
+}

@@ -1,0 +1,77 @@
+#include "base/compress.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <threads.h>
+#include <zstd.h>
+
+#define LEVEL 1
+
+struct contexts {
+	ZSTD_CCtx *pack;
+	ZSTD_DCtx *unpack;
+};
+
+static once_flag once = ONCE_FLAG_INIT;
+static tss_t key;
+
+static void contexts_free(void *p)
+{
+	struct contexts *c = p;
+	ZSTD_freeCCtx(c->pack);
+	ZSTD_freeDCtx(c->unpack);
+	free(c);
+}
+
+static void start(void)
+{
+	int failed = tss_create(&key, contexts_free);
+	assert(failed == thrd_success);
+}
+
+static struct contexts *contexts(void)
+{
+	call_once(&once, start);
+	struct contexts *c = tss_get(key);
+	if (!c) {
+		c = mem_zalloc(1, sizeof(*c));
+		c->pack = ZSTD_createCCtx();
+		c->unpack = ZSTD_createDCtx();
+		if (!c->pack || !c->unpack || tss_set(key, c) != thrd_success)
+			abort();
+	}
+	return c;
+}
+
+enum rc compress(struct arena *a, struct str raw, struct str *out)
+{
+	size_t room = ZSTD_compressBound(raw.n);
+	char *p = arena_alloc(a, room);
+	if (!p)
+		return RC_LIMIT;
+	size_t n = ZSTD_compressCCtx(contexts()->pack, p, room, raw.p, raw.n, LEVEL);
+	assert(!ZSTD_isError(n));
+	*out = (struct str){arena_grow(a, p, room, n), n};
+	return RC_OK;
+}
+
+enum rc decompress(struct arena *a, struct str packed, size_t max, struct str *out, struct err *e)
+{
+	unsigned long long size = ZSTD_getFrameContentSize(packed.p, packed.n);
+	if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN ||
+	    ZSTD_findFrameCompressedSize(packed.p, packed.n) != packed.n)
+		return err_set(e, RC_IO, "payload_damaged", "not a complete compressed frame");
+	if (size > max)
+		return err_set(e, RC_LIMIT, "payload_too_large", "%llu bytes, at most %zu are taken", size, max);
+	char *p = arena_alloc(a, (size_t)size + 1);
+	if (!p)
+		return err_set(e, RC_LIMIT, "out_of_room", "no room for %llu bytes", size);
+	size_t n = ZSTD_decompressDCtx(contexts()->unpack, p, (size_t)size, packed.p, packed.n);
+	if (ZSTD_isError(n) || n != size)
+		return err_set(e, RC_IO, "payload_damaged", "the compressed frame is damaged: %s",
+			       ZSTD_isError(n) ? ZSTD_getErrorName(n) : "wrong size");
+	*out = (struct str){p, n};
+	return RC_OK;
+}

@@ -1,0 +1,34 @@
+/*
+ * Memory from the heap that is always there: running out aborts the process (the state on disk is complete, a restart
+ * is the recovery). For sizes that have a stated limit.
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stdlib.h>
+
+static inline void *mem_alloc(size_t size)
+{
+	void *p = malloc(size ? size : 1);
+	if (!p)
+		abort();
+	return p;
+}
+
+static inline void *mem_zalloc(size_t count, size_t size)
+{
+	void *p = calloc(count ? count : 1, size ? size : 1);
+	if (!p)
+		abort();
+	return p;
+}
+
+static inline void *mem_grow(void *old, size_t size)
+{
+	void *p = realloc(old, size ? size : 1);
+	if (!p)
+		abort();
+	return p;
+}
+
+#endif

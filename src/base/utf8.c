@@ -1,0 +1,89 @@
+#include "base/utf8.h"
+
+static bool follows(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+size_t utf8_sequence(const char *p, const char *end)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	size_t room = (size_t)(end - p);
+	if (u[0] < 0x80)
+		return 1;
+	if (u[0] < 0xc2 || u[0] > 0xf4 || room < 2 || !follows(u[1]))
+		return 0;
+	if (u[0] < 0xe0)
+		return 2;
+	if (room < 3 || !follows(u[2]))
+		return 0;
+	if (u[0] < 0xf0)
+		return (u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) ? 0 : 3;
+	if (room < 4 || !follows(u[3]))
+		return 0;
+	return (u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f) ? 0 : 4;
+}
+
+size_t utf8_check(struct str s)
+{
+	size_t at = 0;
+	while (at < s.n) {
+		size_t n = utf8_sequence(s.p + at, s.p + s.n);
+		if (!n)
+			break;
+		at += n;
+	}
+	return at;
+}
+
+static bool plain(char c)
+{
+	unsigned char u = (unsigned char)c;
+	return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
+}
+
+static void escape(struct buf *out, char c)
+{
+	switch (c) {
+	case '"':
+	case '\\':
+		buf_add(out, (char[]){'\\', c}, 2);
+		break;
+	case '\n':
+		buf_add(out, "\\n", 2);
+		break;
+	case '\r':
+		buf_add(out, "\\r", 2);
+		break;
+	case '\t':
+		buf_add(out, "\\t", 2);
+		break;
+	default:
+		buf_printf(out, "\\u%04x", (unsigned)(unsigned char)c);
+	}
+}
+
+void utf8_quote(struct buf *out, struct str s)
+{
+	const char *p = s.p, *end = s.n ? s.p + s.n : s.p, *from = p;
+	buf_add_char(out, '"');
+	while (p < end) {
+		if (plain(*p)) {
+			p++;
+			continue;
+		}
+		size_t n = (unsigned char)*p < 0x80 ? 0 : utf8_sequence(p, end);
+		if (n) {
+			p += n;
+			continue;
+		}
+		buf_add(out, from, (size_t)(p - from));
+		if ((unsigned char)*p < 0x80)
+			escape(out, *p);
+		else
+			buf_add(out, "\xef\xbf\xbd", 3);
+		from = ++p;
+	}
+	buf_add(out, from, (size_t)(end - from));
+	buf_add_char(out, '"');
+}
