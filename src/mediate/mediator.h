@@ -40,8 +40,12 @@ enum rc mapping_compile(const char *name, struct str text, struct mapping **out,
 struct mapping *mapping_ref(struct mapping *m);
 void mapping_unref(struct mapping *m);
 
-/* Calls the script's global function with one value; the result is in the arena. */
+/* Calls the script's global function with one value; the result is in the arena, but its parts may be parts of the
+ * argument, which has to live as long. */
 enum rc mediator_call(struct mediator *m, struct mapping *map, const char *function, const struct json *argument,
 		      struct arena *arena, struct json **out, struct err *e) MUST_CHECK;
+/* The same with a second value, NULL for none. */
+enum rc mediator_call_with(struct mediator *m, struct mapping *map, const char *function, const struct json *argument,
+			   const struct json *context, struct arena *arena, struct json **out, struct err *e) MUST_CHECK;
 
 #endif
