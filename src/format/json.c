@@ -46,6 +46,40 @@ bool json_is(const struct json *j, enum json_type type)
 	return j && j->type == type;
 }
 
+static size_t digits_end(struct str text, size_t i)
+{
+	while (i < text.n && text.p[i] >= '0' && text.p[i] <= '9')
+		i++;
+	return i;
+}
+
+static bool starts(struct str text, size_t i, char c, char other)
+{
+	return i < text.n && (text.p[i] == c || text.p[i] == other);
+}
+
+size_t json_number_length(struct str text)
+{
+	size_t from = starts(text, 0, '-', '-') ? 1 : 0;
+	size_t i = starts(text, from, '0', '0') ? from + 1 : digits_end(text, from);
+	if (i == from)
+		return 0;
+	if (starts(text, i, '.', '.')) {
+		from = i + 1;
+		i = digits_end(text, from);
+		if (i == from)
+			return 0;
+	}
+	if (starts(text, i, 'e', 'E')) {
+		from = i + 1;
+		from += starts(text, from, '+', '-') ? 1 : 0;
+		i = digits_end(text, from);
+		if (i == from)
+			return 0;
+	}
+	return i;
+}
+
 /* A number as 0.DIGITS * 10^exponent without zeros at either end; digits.n is 0 for zero. */
 struct number {
 	bool negative, point_inside; /* the digits have a '.' among them */

@@ -54,6 +54,9 @@ struct json_limits {
 enum rc json_parse(struct arena *a, struct str text, const struct json_limits *limits, struct json **out,
 		   struct err *e) MUST_CHECK;
 
+/* The length of the JSON number (section 6) that text starts with; 0 if it does not. */
+size_t json_number_length(struct str text);
+
 /* NULL if j is NULL, is not an object, or has no such member. */
 const struct json *json_get(const struct json *j, const char *name);
 const struct json *json_get_str(const struct json *j, struct str name);

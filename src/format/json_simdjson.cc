@@ -92,19 +92,19 @@ enum rc fail(walk &w, const frame *at, enum rc rc, const char *code, const char 
 	if (w.e)
 		pointer_write(at, &where);
 	ptrdiff_t offset = w.token - w.d.padded.data() - 1;
-	err_set_at(w.e, rc, code, where.p ? where.p : "", "%s at byte %td", text, offset < 0 ? 0 : offset);
+	err_set_at(w.e, rc, code, where.p ? where.p : "", "%s near byte %td", text, offset < 0 ? 0 : offset);
 	buf_done(&where);
 	return rc;
 }
 
 enum rc fail_simdjson(walk &w, const frame *at, simdjson::error_code error)
 {
-	return fail(w, at, RC_INVALID, "invalid_json", simdjson::error_message(error));
-}
-
-bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
+	const char *text = "brackets, commas, colons and names do not fit together";
+	if (error == simdjson::UNCLOSED_STRING)
+		text = "a string is not closed";
+	else if (error == simdjson::UNESCAPED_CHARS)
+		text = "a control character stands unescaped in a string";
+	return fail(w, at, RC_INVALID, "invalid_json", text);
 }
 
 bool is_space(char c)
@@ -112,43 +112,12 @@ bool is_space(char c)
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* RFC 8259, section 6; 0 if it is not a number. */
-size_t number_length(const char *p, size_t n)
-{
-	size_t i = 0;
-	if (i < n && p[i] == '-')
-		i++;
-	if (i == n || !is_digit(p[i]))
-		return 0;
-	if (p[i++] != '0')
-		while (i < n && is_digit(p[i]))
-			i++;
-	if (i < n && p[i] == '.') {
-		size_t from = ++i;
-		while (i < n && is_digit(p[i]))
-			i++;
-		if (i == from)
-			return 0;
-	}
-	if (i < n && (p[i] == 'e' || p[i] == 'E')) {
-		i++;
-		if (i < n && (p[i] == '+' || p[i] == '-'))
-			i++;
-		size_t from = i;
-		while (i < n && is_digit(p[i]))
-			i++;
-		if (i == from)
-			return 0;
-	}
-	return i;
-}
-
 enum rc read_scalar(walk &w, std::string_view token, ondemand::json_type type, struct json &out, const frame *at)
 {
 	while (!token.empty() && is_space(token.back()))
 		token.remove_suffix(1);
 	if (type == ondemand::json_type::number) {
-		if (number_length(token.data(), token.size()) != token.size())
+		if (json_number_length({token.data(), token.size()}) != token.size())
 			return fail(w, at, RC_INVALID, "invalid_number", "not a number");
 		memcpy(w.strings, token.data(), token.size());
 		out.type = JSON_NUMBER;

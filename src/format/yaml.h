@@ -1,9 +1,9 @@
 /*
  * YAML 1.1 (libyaml) to the same tree as JSON, with line numbers: configuration, connector manifests, processes.
  *
- * A subset on purpose: one document, mappings with scalar keys, sequences, scalars; no anchors, aliases, tags or merge keys
- * (each a clear error). Plain scalars: null and ~ are null, true and false are booleans, JSON numbers are numbers,
- * everything else and everything quoted is a string.
+ * A subset on purpose: one document, mappings with scalar keys, sequences, scalars; no anchors, aliases, tags or merge
+ * keys (each a clear error). Plain scalars: null, ~ and nothing at all are null, true and false are booleans, JSON numbers
+ * are numbers, everything else and everything quoted is a string.
  */
 #ifndef FORMAT_YAML_H
 #define FORMAT_YAML_H

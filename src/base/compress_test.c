@@ -1,0 +1,87 @@
+#include "base/compress.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/test.h"
+
+static void test_round_trip(void **state)
+{
+	(void)state;
+	static const size_t sizes[] = {0, 1, 100, 3000, 200000};
+	struct arena a;
+	arena_init(&a, 1u << 20);
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		for (int random = 0; random < 2; random++) {
+			char *raw = mem_alloc(sizes[i]);
+			memset(raw, 'x', sizes[i]);
+			if (random)
+				random_bytes(raw, sizes[i]);
+			struct str text = {raw, sizes[i]}, packed, out;
+			assert_int_equal(compress(&a, text, &packed), RC_OK);
+			assert_int_equal(decompress(&a, packed, sizes[i], &out, NULL), RC_OK);
+			assert_true(str_eq(out, text));
+			assert_int_equal(out.p[out.n], '\0');
+			if (!random && sizes[i] >= 3000)
+				assert_true(packed.n < 100);
+			struct err e = ERR_NONE;
+			if (sizes[i])
+				assert_int_equal(decompress(&a, packed, sizes[i] - 1, &out, &e), RC_LIMIT);
+			free(raw);
+			arena_reset(&a);
+		}
+	}
+	arena_done(&a);
+}
+
+static void test_damage(void **state)
+{
+	(void)state;
+	struct arena a;
+	arena_init(&a, 1u << 16);
+	char raw[4000];
+	for (size_t i = 0; i < sizeof(raw); i++)
+		raw[i] = (char)('a' + i * i % 23);
+	struct str packed, out;
+	assert_int_equal(compress(&a, (struct str){raw, sizeof(raw)}, &packed), RC_OK);
+	for (size_t n = 0; n < packed.n; n++) {
+		struct err e = ERR_NONE;
+		assert_int_equal(decompress(&a, (struct str){packed.p, n}, sizeof(raw), &out, &e), RC_IO);
+		assert_string_equal(e.code, "payload_damaged");
+	}
+	struct err e = ERR_NONE;
+	assert_int_equal(decompress(&a, STR("this was never a frame"), 100, &out, &e), RC_IO);
+	struct arena twice;
+	arena_init(&twice, 1u << 16);
+	char *two = arena_alloc(&twice, packed.n * 2);
+	memcpy(two, packed.p, packed.n);
+	memcpy(two + packed.n, packed.p, packed.n);
+	e = ERR_NONE;
+	assert_int_equal(decompress(&a, (struct str){two, packed.n * 2}, 100000, &out, &e), RC_IO);
+	arena_done(&twice);
+	arena_done(&a);
+}
+
+static void test_full_arena(void **state)
+{
+	(void)state;
+	struct arena a, small;
+	arena_init(&a, 1u << 16);
+	arena_init(&small, 64);
+	char raw[1000] = {0};
+	struct str packed, out;
+	assert_int_equal(compress(&small, (struct str){raw, sizeof(raw)}, &packed), RC_LIMIT);
+	assert_int_equal(compress(&a, (struct str){raw, sizeof(raw)}, &packed), RC_OK);
+	assert_int_equal(decompress(&small, packed, sizeof(raw), &out, NULL), RC_LIMIT);
+	arena_done(&small);
+	arena_done(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_damage),
+	    cmocka_unit_test(test_full_arena),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
