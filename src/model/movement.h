@@ -1,6 +1,6 @@
 /*
- * Canonical stock movements, counts and shipments as structs (schemas/stock-movement, stock-count, shipment). Everything
- * points into the arena and the parsed document.
+ * Canonical stock movements, counts and shipments as structs (schemas/stock-movement, stock-count, shipment).
+ * Everything points into the arena and the parsed document.
  */
 #ifndef MODEL_MOVEMENT_H
 #define MODEL_MOVEMENT_H
@@ -12,7 +12,7 @@ enum movement_type {
 	MOVE_ADJUST, /* signed */
 	MOVE_PICK,
 	MOVE_SHIP,
-	MOVE_MOVE, /* to_location */
+	MOVE_MOVE,  /* to_location */
 	MOVE_COUNT, /* absolute on hand */
 	MOVE_QUARANTINE,
 	MOVE_CLEAR,
@@ -24,7 +24,7 @@ enum movement_type {
 
 struct movement_line {
 	struct str sku, location, lot, to_location;
-	struct str order_line_id; /* of a shipment; may be empty */
+	struct str order_line_id; /* line_id of the document; may be empty */
 	qty_t quantity;           /* positive, but signed for MOVE_ADJUST and 0 or more for MOVE_COUNT */
 	struct str uom;
 };
@@ -33,6 +33,7 @@ struct movement {
 	enum movement_type type;
 	struct str source, source_event_id;
 	int64_t occurred_at;
+	int64_t expected_at;                            /* of MOVE_ORDER_IN and MOVE_ANNOUNCE; 0 if not said */
 	struct str order_id, purchase_order_id, reason; /* may be empty */
 	size_t line_count;
 	struct movement_line *lines;
@@ -45,17 +46,24 @@ const char *movement_type_name(enum movement_type t);
 bool movement_type_parse(struct str name, enum movement_type *out);
 
 /* From one valid document. `at` is the JSON Pointer prefix for findings ("" or "/items/3"). */
-enum rc movement_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at, struct movement *out,
-		      struct findings *f) MUST_CHECK;
+enum rc movement_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
+		      struct movement *out, struct findings *f) MUST_CHECK;
+
+/* A count is a movement of type MOVE_COUNT; source is empty where the document has none. */
+enum rc stock_count_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
+			 struct movement *out, struct findings *f) MUST_CHECK;
 
 /* A shipment of an order: the ship movement it means, and what channel and ERP are told. */
 struct shipment {
 	struct str shipment_id; /* the warehouse's */
 	struct str order_id;
-	struct movement movement; /* MOVE_SHIP; source is set by the caller; source_event_id is the shipment id */
+	struct movement movement; /* MOVE_SHIP; source is the document's, else the caller sets it; source_event_id is
+				     the shipment id */
 };
 enum rc shipment_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
 		      struct shipment *out, struct findings *f) MUST_CHECK;
+
+#define HOLD_TTL_MAX_S 31536000
 
 /* A reservation request (POST /v1/reservations). */
 struct hold_request {

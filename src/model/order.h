@@ -1,6 +1,6 @@
 /*
- * The canonical order as a struct: what the hub needs of it. The whole document (schemas/order/v1.json) is kept beside it.
- * Everything points into the arena and the parsed document, which must stay.
+ * The canonical order as a struct: what the hub needs of it. The whole document (schemas/order/v1.json) is kept beside
+ * it. Everything points into the arena and the parsed document, which must stay.
  */
 #ifndef MODEL_ORDER_H
 #define MODEL_ORDER_H
@@ -33,8 +33,8 @@ struct order {
 enum sku_case { SKU_AS_IS, SKU_UPPER };
 
 /*
- * From a document that is valid by its schema. Checks what a schema cannot: quantities that fit and are positive, line ids that
- * do not repeat, prices that are decimals, instants. RC_INVALID with findings.
+ * From a document that is valid by its schema. Checks what a schema cannot: quantities that fit and are positive, line
+ * ids that do not repeat, prices that are decimals, instants. RC_INVALID with findings.
  */
 enum rc order_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct order *out,
 		   struct findings *f) MUST_CHECK;

@@ -40,15 +40,17 @@ enum schema_mode {
 	SCHEMA_KEEP_UNKNOWN, /* it goes into drift instead (a system's own format) */
 };
 
-/* The schema's JSON may go away. References: within the document ($ref with # and $defs, $anchor), and to other files of
- * the registry by their $id. */
+/* The schema's JSON may go away. References: within the document ($ref with # and $defs, $anchor), and to other files
+ * of the registry by their $id. */
 struct schema_registry;
 struct schema_registry *schema_registry_new(void);
 void schema_registry_free(struct schema_registry *r);
 /* Adds one document under its $id (or the given uri); compiled at schema_registry_compile, when all are there. */
 enum rc schema_registry_add(struct schema_registry *r, const char *uri, struct str json, struct err *e) MUST_CHECK;
 enum rc schema_registry_compile(struct schema_registry *r, struct err *e) MUST_CHECK;
-/* Loads DIR/<type>/v<major>.json for all types and majors, and compiles. err.where is file and pointer. */
+/* Adds DIR/<type>/v<major>.json for all types and majors. */
+enum rc schema_registry_add_dir(struct schema_registry *r, const char *dir, struct err *e) MUST_CHECK;
+/* schema_registry_add_dir and schema_registry_compile. err.where is file and pointer. */
 enum rc schema_registry_load(struct schema_registry *r, const char *dir, struct err *e) MUST_CHECK;
 /* "order", 1 -> the schema, or NULL. */
 const struct schema *schema_find(const struct schema_registry *r, const char *type, int major);
@@ -57,5 +59,8 @@ const struct schema *schema_find_uri(const struct schema_registry *r, const char
 /* RC_OK, or RC_INVALID with findings. drift may be NULL. */
 enum rc schema_validate(const struct schema *s, const struct json *doc, enum schema_mode mode, struct findings *f,
 			struct findings *drift) MUST_CHECK;
+/* The same for a part of a larger document: `at` is the JSON Pointer to it ("/items/3"), put before every pointer. */
+enum rc schema_validate_at(const struct schema *s, const struct json *doc, const char *at, enum schema_mode mode,
+			   struct findings *f, struct findings *drift) MUST_CHECK;
 
 #endif

@@ -1,0 +1,179 @@
+#include "model/movement.h"
+
+#include "model/read.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+static const char *const type_names[] = {
+    [MOVE_RECEIVE] = "receive",
+    [MOVE_ADJUST] = "adjust",
+    [MOVE_PICK] = "pick",
+    [MOVE_SHIP] = "ship",
+    [MOVE_MOVE] = "move",
+    [MOVE_COUNT] = "count",
+    [MOVE_QUARANTINE] = "quarantine",
+    [MOVE_CLEAR] = "clear",
+    [MOVE_SCRAP] = "scrap",
+    [MOVE_RETURN] = "return",
+    [MOVE_ORDER_IN] = "order-in",
+    [MOVE_ANNOUNCE] = "announce",
+};
+
+#define TYPE_COUNT (sizeof(type_names) / sizeof(type_names[0]))
+
+const char *movement_type_name(enum movement_type t)
+{
+	assert((size_t)t < TYPE_COUNT);
+	return type_names[t];
+}
+
+bool movement_type_parse(struct str name, enum movement_type *out)
+{
+	for (size_t i = 0; i < TYPE_COUNT; i++) {
+		if (str_is(name, type_names[i])) {
+			*out = (enum movement_type)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum read_sign sign_of(enum movement_type t)
+{
+	switch (t) {
+	case MOVE_ADJUST:
+		return READ_NOT_ZERO;
+	case MOVE_COUNT:
+		return READ_NOT_NEGATIVE;
+	case MOVE_RECEIVE:
+	case MOVE_PICK:
+	case MOVE_SHIP:
+	case MOVE_MOVE:
+	case MOVE_QUARANTINE:
+	case MOVE_CLEAR:
+	case MOVE_SCRAP:
+	case MOVE_RETURN:
+	case MOVE_ORDER_IN:
+	case MOVE_ANNOUNCE:
+		return READ_POSITIVE;
+	}
+	return READ_POSITIVE;
+}
+
+static void read_to_location(struct reader *r, const struct json *j, size_t i, enum movement_type type,
+			     struct movement_line *out)
+{
+	out->to_location = json_get_text(j, "to_location");
+	if (type != MOVE_MOVE) {
+		if (out->to_location.n)
+			read_note(r, j, "not_applicable", "Only a move has a to_location.", "/lines/%zu/to_location",
+				  i);
+	} else if (out->to_location.n == 0) {
+		read_note(r, j, "required", "A move needs the location it leads to.", "/lines/%zu/to_location", i);
+	} else if (str_eq(out->to_location, out->location)) {
+		read_note(r, j, "same_location", "A move must lead to another location.", "/lines/%zu/to_location", i);
+	}
+}
+
+static enum rc read_movement_lines(struct reader *r, const struct json *doc, enum movement_type type,
+				   bool location_needed, size_t *count, struct movement_line **out)
+{
+	const struct json *lines = read_lines(r, doc, MOVEMENT_LINES_MAX);
+	if (!lines)
+		return RC_INVALID;
+	*out = arena_array(r->arena, struct movement_line, lines->count);
+	if (!*out)
+		return RC_LIMIT;
+	*count = lines->count;
+	for (size_t i = 0; i < lines->count; i++) {
+		const struct json *j = &lines->items[i];
+		struct movement_line *l = &(*out)[i];
+		char pointer[32];
+		snprintf(pointer, sizeof(pointer), "/lines/%zu", i);
+		l->sku = read_sku(r, j, i);
+		l->location = location_needed ? read_required(r, j, "location", pointer) : json_get_text(j, "location");
+		l->lot = json_get_text(j, "lot");
+		l->order_line_id = json_get_text(j, "line_id");
+		l->quantity = read_quantity(r, j, i, sign_of(type));
+		l->uom = json_get_text(j, "uom");
+		read_to_location(r, j, i, type, l);
+	}
+	return read_result(r, *out);
+}
+
+enum rc movement_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
+		      struct movement *out, struct findings *f)
+{
+	struct reader r = {.arena = a, .findings = f, .at = at, .sku_case = sku_case};
+	struct str type = read_required(&r, doc, "type", "");
+
+	*out = (struct movement){
+	    .source = read_required(&r, doc, "source", ""),
+	    .source_event_id = read_required(&r, doc, "source_event_id", ""),
+	    .occurred_at = read_instant(&r, doc, "occurred_at", true),
+	    .expected_at = read_instant(&r, doc, "expected_at", false),
+	    .order_id = json_get_text(doc, "order_id"),
+	    .purchase_order_id = json_get_text(doc, "purchase_order_id"),
+	    .reason = json_get_text(doc, "reason"),
+	};
+	if (!movement_type_parse(type, &out->type)) {
+		if (type.n)
+			read_note(&r, json_get(doc, "type"), "not_in_enum", "There is no movement of this type.",
+				  "/type");
+		return RC_INVALID;
+	}
+	return read_movement_lines(&r, doc, out->type, true, &out->line_count, &out->lines);
+}
+
+enum rc stock_count_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
+			 struct movement *out, struct findings *f)
+{
+	struct reader r = {.arena = a, .findings = f, .at = at, .sku_case = sku_case};
+
+	*out = (struct movement){
+	    .type = MOVE_COUNT,
+	    .source = json_get_text(doc, "source"),
+	    .source_event_id = read_required(&r, doc, "source_event_id", ""),
+	    .occurred_at = read_instant(&r, doc, "occurred_at", true),
+	    .reason = json_get_text(doc, "reason"),
+	};
+	return read_movement_lines(&r, doc, MOVE_COUNT, true, &out->line_count, &out->lines);
+}
+
+enum rc shipment_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
+		      struct shipment *out, struct findings *f)
+{
+	struct reader r = {.arena = a, .findings = f, .at = at, .sku_case = sku_case};
+
+	*out = (struct shipment){
+	    .shipment_id = read_required(&r, doc, "shipment_id", ""),
+	    .order_id = read_required(&r, doc, "order_id", ""),
+	};
+	out->movement = (struct movement){
+	    .type = MOVE_SHIP,
+	    .source = json_get_text(doc, "source"),
+	    .source_event_id = out->shipment_id,
+	    .occurred_at = read_instant(&r, doc, "shipped_at", true),
+	    .order_id = out->order_id,
+	};
+	return read_movement_lines(&r, doc, MOVE_SHIP, true, &out->movement.line_count, &out->movement.lines);
+}
+
+enum rc hold_request_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct hold_request *out,
+			  struct findings *f)
+{
+	struct reader r = {.arena = a, .findings = f, .at = "", .sku_case = sku_case};
+	const struct json *ttl = json_get(doc, "ttl_s");
+	int64_t seconds = 0;
+
+	*out = (struct hold_request){
+	    .reservation_id = json_get_text(doc, "reservation_id"),
+	    .channel = read_required(&r, doc, "channel", ""),
+	};
+	if (ttl && (!json_int(ttl, &seconds) || seconds < 1 || seconds > HOLD_TTL_MAX_S))
+		read_note(&r, ttl, "out_of_range", "This must be a whole number of seconds, at most a year.", "/ttl_s");
+	else
+		out->ttl_ms = seconds * 1000;
+	return read_movement_lines(&r, doc, MOVE_SHIP, false, &out->line_count, &out->lines);
+}
