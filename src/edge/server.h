@@ -21,11 +21,22 @@
 struct server;
 struct server_stream;
 
+struct server_field {
+	const char *name;
+	struct str value;
+};
+
+struct server_pair {
+	struct str name, value;
+};
+
 struct server_request {
-	struct str method;   /* "GET" */
-	struct str path;     /* raw, starts with '/' */
-	struct str query;    /* raw, without the '?'; may be empty */
-	struct str body;     /* whole; empty in `head` */
+	struct str method; /* "GET" */
+	struct str path;   /* raw, starts with '/' */
+	struct str query;  /* raw, without the '?'; may be empty */
+	struct str body;   /* whole; empty in `head` */
+	const struct server_pair *headers;
+	size_t header_count;
 	struct str peer;     /* "127.0.0.1" */
 	bool loopback;       /* the peer is on this machine */
 	int64_t started_ns;  /* monotonic: when its request line had been read */
@@ -33,15 +44,9 @@ struct server_request {
 	void *user;          /* the handler's own */
 };
 
-struct server_field {
-	const char *name;
-	struct str value;
-};
-
 enum server_next {
-	SERVER_ANSWERED, /* one of the answering functions was called, or in `head`: go on and read the body if it was
-			    not */
-	SERVER_PENDING,  /* somebody will call server_answer, or has already; not in `head` */
+	SERVER_ANSWERED, /* one of the answering functions was called */
+	SERVER_PENDING,  /* somebody will call server_answer, or has already */
 };
 
 struct server_limits {
@@ -49,8 +54,7 @@ struct server_limits {
 	uint32_t header_bytes; /* names and values: 431 */
 	uint32_t connections;
 	uint32_t connections_per_ip; /* 0: no limit */
-	int64_t request_ms;    /* from the request line to the last byte of the body, and for sending the answer: else
-				  closed */
+	int64_t request_ms;    /* a request has arrived whole, or an answer has been sent, in this time; else closed */
 	int64_t idle_ms;       /* between requests of a connection */
 	int64_t answer_ms;     /* a pending request is answered 503 after this time; 0: never */
 	uint32_t stream_bytes; /* buffered for one stream; 0: 256 KiB */
@@ -78,18 +82,14 @@ struct server_options {
 /* RC_INVALID "bad_listen_address", RC_IO "cannot_listen". options is copied, what it points to must stay. */
 enum rc server_start(const struct server_options *options, struct server **out, struct err *e) MUST_CHECK;
 /*
- * Takes no new connections, answers new requests with 503, waits up to drain_ms for those that run, answers the rest
- * 503 and closes everything. Whoever still holds a pending request may answer it later: that does nothing but let go of
- * it.
+ * Takes no new connections, answers new requests 503, waits up to drain_ms for those that run, answers the rest 503 and
+ * closes everything. Whoever still holds a pending request may answer it later: that only lets go of it.
  */
 void server_stop(struct server *s, int64_t drain_ms);
 uint16_t server_port(const struct server *s);
 
 /* Case-insensitive; STR_NONE if it is absent, the first if there are several. */
 struct str server_header(const struct server_request *r, const char *name);
-/* Every header in turn: start with *at = 0; false at the end. */
-bool server_header_next(const struct server_request *r, size_t *at, struct str *name, struct str *value);
-
 /* Any thread; ends the caller's use of r unless the handler itself calls it. Content-Length and Date are added. An
  * answer to HEAD sends no body. */
 void server_answer(struct server_request *r, int status, const struct server_field *fields, size_t count,
@@ -97,8 +97,7 @@ void server_answer(struct server_request *r, int status, const struct server_fie
 
 /* ---- streams: an answer without an end ---- */
 
-/* In the handler, which then returns SERVER_ANSWERED. The caller owns a handle of the stream until server_stream_end.
- */
+/* In the handler, which then returns SERVER_ANSWERED. The caller owns the stream until server_stream_end. */
 struct server_stream *server_stream_begin(struct server_request *r, int status, const struct server_field *fields,
 					  size_t count);
 /* Any one thread at a time. RC_LIMIT: it does not fit into the buffer now (nothing was taken); RC_DENIED: the client is
