@@ -45,7 +45,7 @@ enum schema_mode {
 struct schema_registry;
 struct schema_registry *schema_registry_new(void);
 void schema_registry_free(struct schema_registry *r);
-/* Adds one document under its $id (or the given uri); compiled at schema_registry_compile, when all are there. */
+/* Adds one document under its $id and the given uri; compiled at schema_registry_compile, when all are there. */
 enum rc schema_registry_add(struct schema_registry *r, const char *uri, struct str json, struct err *e) MUST_CHECK;
 enum rc schema_registry_compile(struct schema_registry *r, struct err *e) MUST_CHECK;
 /* Adds DIR/<type>/v<major>.json for all types and majors. */

@@ -1,6 +1,8 @@
 #include "base/decimal.h"
 #include "model/schema_node.h"
 
+#include <arpa/inet.h>
+
 static const char *const format_names[] = {
     [FORMAT_NONE] = "",   [FORMAT_DATE_TIME] = "date-time", [FORMAT_DATE] = "date",         [FORMAT_UUID] = "uuid",
     [FORMAT_URI] = "uri", [FORMAT_DECIMAL] = "decimal",     [FORMAT_QUANTITY] = "quantity",
@@ -144,6 +146,21 @@ static bool uri_chars_ok(struct str s, const char *extra)
 	return true;
 }
 
+/* Between the brackets: an IPv6 address, or one of a version to come. */
+static bool ip_literal_ok(struct str s)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+
+	if (s.n && (s.p[0] | 32) == 'v')
+		return uri_chars_ok(s, ":");
+	if (s.n >= sizeof(text))
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	return inet_pton(AF_INET6, text, &address) == 1;
+}
+
 static bool uri_authority_ok(struct str a)
 {
 	const char *at = a.n ? memchr(a.p, '@', a.n) : NULL;
@@ -155,7 +172,7 @@ static bool uri_authority_ok(struct str a)
 	}
 	if (a.n && a.p[0] == '[') {
 		const char *close = memchr(a.p, ']', a.n);
-		if (!close || !uri_chars_ok((struct str){a.p + 1, (size_t)(close - a.p) - 1}, ":"))
+		if (!close || !ip_literal_ok((struct str){a.p + 1, (size_t)(close - a.p) - 1}))
 			return false;
 		a = (struct str){close + 1, a.n - (size_t)(close - a.p) - 1};
 	} else {

@@ -111,7 +111,8 @@ struct schema {
 
 struct schema_document {
 	struct schema_document *next;
-	struct str uri, file; /* file: for messages; the uri if there is none */
+	struct str given, uri; /* the name it was added by; its $id, resolved against that */
+	struct str file;       /* for messages; the uri if there is none */
 	const struct json *json;
 	struct schema *root;
 };

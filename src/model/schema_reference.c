@@ -114,6 +114,8 @@ enum rc schema_index(struct schema_registry *r, struct schema_document *d, struc
 {
 	struct index x = {.r = r, .document = d, .e = e};
 	enum rc rc = add_target(&x, d->uri, d->json, d->uri, STR_NONE);
+	if (rc == RC_OK && !str_eq(d->given, d->uri))
+		rc = add_target(&x, d->given, d->json, d->uri, STR_NONE);
 	return rc == RC_OK ? index_schema(&x, d->json, d->uri, STR_NONE) : rc;
 }
 

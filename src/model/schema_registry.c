@@ -60,7 +60,8 @@ static enum rc add_document(struct schema_registry *r, struct str uri, struct st
 		return err_set(e, RC_LIMIT, "schemas_too_large", "The schemas need more than %zu bytes.",
 			       REGISTRY_BYTES_MAX);
 	struct str id = json_get_text(parsed, "$id");
-	d->uri = uri_resolve(&r->arena, arena_copy(&r->arena, uri), id);
+	d->given = arena_copy(&r->arena, uri);
+	d->uri = uri_resolve(&r->arena, d->given, id);
 	d->file = arena_copy(&r->arena, file.n ? file : d->uri);
 	d->json = parsed;
 	d->next = r->documents;

@@ -410,10 +410,12 @@ static bool check_unevaluated(struct run *r, const struct schema *s, const struc
 			      bool loud)
 {
 	bool object = j->type == JSON_OBJECT, ok = true, few[64] = {false};
-	const struct schema *rest = object     ? (s->object ? s->object->unevaluated : NULL)
-				    : s->array ? s->array->unevaluated
-					       : NULL;
+	const struct schema *rest = NULL;
 
+	if (object && s->object)
+		rest = s->object->unevaluated;
+	else if (j->type == JSON_ARRAY && s->array)
+		rest = s->array->unevaluated;
 	if (!rest || j->count == 0)
 		return true;
 	bool *seen = j->count <= sizeof(few) ? few : calloc(j->count, sizeof(bool));
