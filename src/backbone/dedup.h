@@ -1,8 +1,9 @@
 /*
  * Dedup keys: 128-bit keyed hashes of what must have one effect, in memory, appended to the log with the batch.
  *
- * A key maps to a fingerprint of the content and a reference to the row that was made (by kind). The full key is verified
- * against that row by whoever finds a hit. Writer only. Entries of a batch that was not committed are gone after the reload.
+ * A key maps to a fingerprint of the content and a reference to the row that was made (by kind). The full key is
+ * verified against that row by whoever finds a hit. Writer only. Entries of a batch that was not committed are gone
+ * after the reload.
  */
 #ifndef BACKBONE_DEDUP_H
 #define BACKBONE_DEDUP_H
@@ -27,12 +28,12 @@ struct dedup_entry {
 struct dedup;
 struct dedup *dedup_new(size_t max);
 void dedup_free(struct dedup *d);
-/* The key's parts are hashed with their lengths, so that ("a","bc") is not ("ab","c"). The hash key is fixed and stored with
- * nothing secret in it: the same on every node. */
+/* The key's parts are hashed with their lengths, so that ("a","bc") is not ("ab","c"). The hash key is fixed and stored
+ * with nothing secret in it: the same on every node. */
 struct hash128 dedup_hash(enum dedup_kind kind, struct str a, struct str b);
-const struct dedup_entry *dedup_find(const struct dedup *d, enum dedup_kind kind, struct hash128 hash);
+const struct dedup_entry *dedup_find(const struct dedup *d, struct hash128 hash);
 /* RC_LIMIT when full. Replaces an entry that is there. */
-enum rc dedup_insert(struct dedup *d, enum dedup_kind kind, struct hash128 hash, struct dedup_entry entry) MUST_CHECK;
+enum rc dedup_insert(struct dedup *d, struct hash128 hash, struct dedup_entry entry) MUST_CHECK;
 size_t dedup_count(const struct dedup *d);
 
 #endif

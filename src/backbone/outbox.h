@@ -31,7 +31,7 @@ struct delivery_head {
 	uint64_t key; /* hash of the ordering key */
 	int64_t next_at, created_at;
 	uint32_t attempts;
-	uint16_t system; /* index in the tenant's systems */
+	uint16_t system;   /* index in the tenant's systems */
 	uint8_t operation; /* enum operation */
 	uint8_t status;    /* enum delivery_status */
 };
@@ -46,7 +46,10 @@ struct delivery {
 	int64_t updated_at;
 };
 
-/* columns as R_DELIVERY and its relatives give them; texts are not copied. RC_IO if a row makes no sense. */
+/* The hash of an ordering key, as in delivery_head.key. */
+uint64_t delivery_key_hash(struct str key);
+/* columns as R_DELIVERY and its relatives give them; texts are not copied; head.system is
+ * left to the caller. RC_IO if a row makes no sense. */
 enum rc delivery_from_row(const struct store_value *columns, struct delivery *out) MUST_CHECK;
 enum rc delivery_load(struct store_reader *r, struct arena *a, int64_t seq, struct delivery *out,
 		      struct err *e) MUST_CHECK;

@@ -126,7 +126,7 @@ static struct str resolve_text(struct config_loader *l, const struct json *value
 				good = false;
 			}
 		} else {
-			if (!n && begins(rest, "${")) {
+			if (!n && begins(rest, "${") && which == REFERENCES_ENV) {
 				config_finding(l, value, pointer, "bad_reference",
 					       "A reference is ${env:NAME} or ${secret:NAME}.");
 				good = false;

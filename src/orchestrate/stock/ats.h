@@ -20,7 +20,7 @@ struct ats_channel {
 };
 
 /* safety: by location index. by_location, if not NULL, gets max(0, base) of each of the channel's locations. */
-qty_t ats_compute(const struct ats_channel *c, const qty_t *safety, const struct stock_position *positions, size_t count,
-		  qty_t *by_location);
+qty_t ats_compute(const struct ats_channel *c, const qty_t *safety, const struct stock_position *positions,
+		  size_t count, qty_t *by_location);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * The committed stock as any thread may read it: positions by item, from memory, without a lock that the writer waits for.
+ * The committed stock as any thread may read it: positions by item, from memory, without a lock that the writer waits
+ * for.
  *
- * The writer publishes the items that a batch changed after its commit. Each item's positions are an immutable array behind
- * an atomic pointer; a reader announces itself in an epoch slot while it looks, and the writer frees what it replaced when no
- * reader can still see it.
+ * The writer publishes the items that a batch changed after its commit. Each item's positions are an immutable array
+ * behind an atomic pointer; a reader announces itself in an epoch slot while it looks, and the writer frees what it
+ * replaced when no reader can still see it.
  */
 #ifndef ORCHESTRATE_STOCK_VIEW_H
 #define ORCHESTRATE_STOCK_VIEW_H

@@ -1,0 +1,118 @@
+#include "backbone/dedup.h"
+
+#include <stdlib.h>
+
+/*
+ * One open-addressing table; a slot is 40 bytes. The hash is uniform (SipHash), so its low bits index directly. The
+ * kind is mixed into the hash by dedup_hash.
+ */
+struct slot {
+	struct hash128 hash;
+	struct dedup_entry entry;
+	bool used;
+};
+
+struct dedup {
+	struct slot *slots;
+	size_t room, count, max;
+};
+
+struct dedup *dedup_new(size_t max)
+{
+	struct dedup *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		abort();
+	d->max = max;
+	d->room = 1024;
+	d->slots = calloc(d->room, sizeof(*d->slots));
+	if (!d->slots)
+		abort();
+	return d;
+}
+
+void dedup_free(struct dedup *d)
+{
+	if (!d)
+		return;
+	free(d->slots);
+	free(d);
+}
+
+struct hash128 dedup_hash(enum dedup_kind kind, struct str a, struct str b)
+{
+	/* Not a secret: it must be the same on every node, and the keyed hash only has to spread well. What a hostile
+	 * caller could gain from collisions is bounded by the verification of the full key. */
+	static const struct hash_key key = {"crossdock-dedup"};
+	unsigned char stack[512], *p = stack;
+	size_t n = a.n + b.n + 9;
+	struct hash128 h;
+
+	if (n > sizeof(stack)) {
+		p = malloc(n);
+		if (!p)
+			abort();
+	}
+	p[0] = (unsigned char)kind;
+	for (int i = 0; i < 8; i++)
+		p[1 + i] = (unsigned char)((uint64_t)a.n >> (8 * i));
+	if (a.n)
+		memcpy(p + 9, a.p, a.n);
+	if (b.n)
+		memcpy(p + 9 + a.n, b.p, b.n);
+	h = hash128(&key, (struct str){(const char *)p, n});
+	if (p != stack)
+		free(p);
+	return h;
+}
+
+static struct slot *find_slot(struct slot *slots, size_t room, struct hash128 hash)
+{
+	size_t i = hash.low & (room - 1);
+
+	while (slots[i].used && !hash128_eq(slots[i].hash, hash))
+		i = (i + 1) & (room - 1);
+	return &slots[i];
+}
+
+const struct dedup_entry *dedup_find(const struct dedup *d, struct hash128 hash)
+{
+	const struct slot *s = find_slot(d->slots, d->room, hash);
+
+	return s->used ? &s->entry : NULL;
+}
+
+static void grow(struct dedup *d)
+{
+	size_t room = d->room * 2;
+	struct slot *slots = calloc(room, sizeof(*slots));
+
+	if (!slots)
+		abort();
+	for (size_t i = 0; i < d->room; i++)
+		if (d->slots[i].used)
+			*find_slot(slots, room, d->slots[i].hash) = d->slots[i];
+	free(d->slots);
+	d->slots = slots;
+	d->room = room;
+}
+
+enum rc dedup_insert(struct dedup *d, struct hash128 hash, struct dedup_entry entry)
+{
+	struct slot *s;
+
+	if (d->count >= d->max)
+		return RC_LIMIT;
+	if (d->count * 10 >= d->room * 7)
+		grow(d);
+	s = find_slot(d->slots, d->room, hash);
+	if (!s->used)
+		d->count++;
+	*s = (struct slot){hash, entry, true};
+	return RC_OK;
+}
+
+size_t dedup_count(const struct dedup *d)
+{
+	return d->count;
+}

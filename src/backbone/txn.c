@@ -1,0 +1,136 @@
+#include "backbone/txn.h"
+
+#include <assert.h>
+
+void txn_init(struct txn *t, struct arena *arena, struct log_heads *heads, struct dedup *dedup, struct uuid_source *ids,
+	      int64_t batch_number, int64_t now)
+{
+	*t = (struct txn){.arena = arena, .heads = heads, .dedup = dedup, .ids = ids, .now = now};
+	store_batch_init(&t->batch, arena, batch_number);
+}
+
+void txn_write(struct txn *t, enum store_statement s, const struct store_value *values, size_t count)
+{
+	if (store_batch_add(&t->batch, s, values, count) != RC_OK)
+		t->failed = true;
+}
+
+struct str txn_copy(struct txn *t, struct str s)
+{
+	struct str copy = arena_copy(t->arena, s);
+
+	if (!copy.p)
+		t->failed = true;
+	return copy;
+}
+
+struct str txn_uuid(struct txn *t)
+{
+	char text[UUID_TEXT + 1];
+
+	uuid_format(uuid_make(t->ids, t->now), text);
+	return txn_copy(t, (struct str){text, UUID_TEXT});
+}
+
+struct str txn_text(struct txn *t, const struct buf *b)
+{
+	if (!buf_ok(b))
+		t->failed = true;
+	return txn_copy(t, buf_str(b));
+}
+
+int64_t txn_event(struct txn *t, const char *type, struct str subject, int64_t document, struct str data)
+{
+	int64_t position = ++t->heads->event;
+
+	txn_put(t, W_EVENT, SV_INT(position), SV_TEXT(txn_uuid(t)), SV_INT(t->now), SV_TEXT(str_from(type)),
+		SV_TEXT(subject), SV_TEXT_OPT(t->cause.source), SV_TEXT(t->cause.correlation_id),
+		document ? SV_INT(document) : SV_NULL, SV_TEXT(data));
+	return position;
+}
+
+int64_t txn_document(struct txn *t, struct str type, struct str packed)
+{
+	int64_t seq = ++t->heads->document;
+
+	txn_put(t, W_DOCUMENT, SV_INT(seq), SV_TEXT(type), SV_INT(t->now), SV_BLOB(packed));
+	return seq;
+}
+
+void txn_dedup(struct txn *t, enum dedup_kind kind, struct hash128 hash, uint64_t fingerprint, int64_t ref)
+{
+	struct str bytes = txn_copy(t, (struct str){(const char *)&hash, sizeof(hash)});
+
+	txn_put(t, W_DEDUP, SV_INT(++t->heads->dedup), SV_INT((int64_t)kind), SV_BLOB(bytes),
+		SV_INT((int64_t)fingerprint), SV_INT(ref), SV_INT(t->now));
+	if (dedup_insert(t->dedup, hash, (struct dedup_entry){fingerprint, ref}) != RC_OK)
+		t->failed = true;
+}
+
+static void remember_head(struct txn *t, const struct delivery_head *head)
+{
+	if (t->delivery_count == t->delivery_room) {
+		size_t room = t->delivery_room ? t->delivery_room * 2 : 64;
+		struct delivery_head *more =
+		    arena_grow(t->arena, t->deliveries, t->delivery_room * sizeof(*more), room * sizeof(*more));
+
+		if (!more) {
+			t->failed = true;
+			return;
+		}
+		t->deliveries = more;
+		t->delivery_room = room;
+	}
+	t->deliveries[t->delivery_count++] = *head;
+}
+
+int64_t txn_delivery(struct txn *t, const struct txn_delivery *d)
+{
+	struct delivery_head head = {
+	    .seq = ++t->heads->delivery,
+	    .key = delivery_key_hash(d->key),
+	    .next_at = t->now,
+	    .created_at = t->now,
+	    .system = d->system_index,
+	    .operation = (uint8_t)d->operation,
+	    .status = DELIVERY_WAITING,
+	};
+
+	txn_put(t, W_DELIVERY, SV_INT(head.seq), SV_TEXT(txn_uuid(t)), SV_TEXT(d->system),
+		SV_TEXT(str_from(operation_name(d->operation))), SV_TEXT(d->key), SV_TEXT_OPT(d->order_id),
+		SV_TEXT(t->cause.correlation_id), d->event ? SV_INT(d->event) : SV_NULL,
+		d->document ? SV_INT(d->document) : SV_NULL, SV_TEXT_OPT(d->params), SV_INT(DELIVERY_WAITING),
+		SV_INT(0), SV_INT(t->now), SV_INT(t->now), SV_INT(t->now), SV_NULL, SV_NULL);
+	remember_head(t, &head);
+	return head.seq;
+}
+
+void txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail)
+{
+	struct str id = txn_uuid(t);
+	struct buf data;
+	struct json_writer w;
+
+	buf_init(&data, 64 << 10);
+	jw_init(&w, &data);
+	jw_object(&w);
+	jw_key_text(&w, "exception_id", id);
+	jw_key_text(&w, "kind", str_from(kind));
+	jw_opt_text(&w, "order_id", order_id);
+	jw_key_text(&w, "detail", detail);
+	jw_object_end(&w);
+	txn_put(t, W_EXCEPTION, SV_INT(++t->heads->exception), SV_TEXT(id), SV_INT(t->now), SV_TEXT(str_from(kind)),
+		SV_TEXT(subject), SV_TEXT_OPT(order_id), SV_TEXT(t->cause.correlation_id), SV_TEXT(detail), SV_INT(0),
+		SV_NULL, SV_NULL, SV_NULL);
+	txn_event(t, "exception.raised", subject, 0, txn_text(t, &data));
+	buf_done(&data);
+}
+
+void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64_t inbox, int64_t delivery,
+		     struct str reason, struct str payload)
+{
+	txn_put(t, W_DEAD_LETTER, SV_INT(++t->heads->dead_letter), SV_TEXT(txn_uuid(t)), SV_INT(t->now),
+		SV_TEXT(str_from(class_)), SV_TEXT_OPT(system), inbox ? SV_INT(inbox) : SV_NULL,
+		delivery ? SV_INT(delivery) : SV_NULL, SV_TEXT(t->cause.correlation_id), SV_TEXT(reason), SV_INT(0),
+		SV_NULL, SV_NULL, payload.n ? SV_BLOB(payload) : SV_NULL);
+}

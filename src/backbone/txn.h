@@ -1,0 +1,79 @@
+/*
+ * One transaction in the making: what step functions write to. Nothing here does I/O or looks at a clock; the hub
+ * commits the result as one batch.
+ *
+ * Writing cannot fail step by step: when the arena's limit is reached the transaction is marked as failed and the hub
+ * gives the whole batch up. Texts that are given must live until the commit (the command's arena or this one's).
+ */
+#ifndef BACKBONE_TXN_H
+#define BACKBONE_TXN_H
+
+#include "backbone/dedup.h"
+#include "backbone/inbox.h"
+#include "backbone/outbox.h"
+#include "base/uuid.h"
+#include "format/json.h"
+#include "store/store.h"
+
+/* The last number that each log has given out. */
+struct log_heads {
+	int64_t inbox, dedup, document, event, orders, movement, delivery, attempt, dead_letter, exception;
+};
+
+/* Who is behind the effects: of the command that is being applied. */
+struct txn_cause {
+	struct str correlation_id;
+	struct str source; /* may be empty */
+};
+
+struct txn {
+	struct store_batch batch;
+	struct arena *arena;
+	struct log_heads *heads;
+	struct dedup *dedup;
+	struct uuid_source *ids;
+	int64_t now;
+	struct txn_cause cause;
+	struct delivery_head *deliveries; /* made in this transaction, for the delivery engine */
+	size_t delivery_count, delivery_room;
+	bool failed;
+};
+
+void txn_init(struct txn *t, struct arena *arena, struct log_heads *heads, struct dedup *dedup, struct uuid_source *ids,
+	      int64_t batch_number, int64_t now);
+
+/* Adds one write; on failure marks the transaction. */
+#define txn_put(t, statement, ...)                                                                                     \
+	txn_write((t), (statement), (const struct store_value[]){__VA_ARGS__},                                         \
+		  sizeof((const struct store_value[]){__VA_ARGS__}) / sizeof(struct store_value))
+void txn_write(struct txn *t, enum store_statement s, const struct store_value *values, size_t count);
+
+struct str txn_uuid(struct txn *t); /* text, in the arena */
+struct str txn_copy(struct txn *t, struct str s);
+
+/* A scratch buffer for JSON that the next txn_text turns into a slice of the arena. */
+struct str txn_text(struct txn *t, const struct buf *b);
+
+/* Appends an event; returns its position. data: a JSON object. document: 0 for none. */
+int64_t txn_event(struct txn *t, const char *type, struct str subject, int64_t document, struct str data);
+int64_t txn_document(struct txn *t, struct str type, struct str packed); /* returns its seq */
+void txn_dedup(struct txn *t, enum dedup_kind kind, struct hash128 hash, uint64_t fingerprint, int64_t ref);
+
+struct txn_delivery {
+	struct str system;
+	uint16_t system_index;
+	enum operation operation;
+	struct str key; /* what order is kept by: an order id */
+	struct str order_id;
+	int64_t event, document; /* 0: none */
+	struct str params;       /* JSON, or empty */
+};
+int64_t txn_delivery(struct txn *t, const struct txn_delivery *d); /* returns its seq */
+
+/* Something that a person must decide; also an event. */
+void txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail);
+/* class: "mapping", "validation", "refused", "configuration", "technical", "unknown". inbox, delivery: 0 for none. */
+void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64_t inbox, int64_t delivery,
+		     struct str reason, struct str payload);
+
+#endif

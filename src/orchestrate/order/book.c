@@ -1,0 +1,465 @@
+/* Open orders in memory: making, finding, loading, writing, dropping. */
+#include "orchestrate/order/book.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+
+static const struct {
+	enum order_status status;
+	const char *name;
+} status_names[] = {
+    {ORDER_CAPTURED, "captured"},
+    {ORDER_ON_HOLD, "on_hold"},
+    {ORDER_BACKORDERED, "backordered"},
+    {ORDER_RESERVED, "reserved"},
+    {ORDER_ACCEPTED, "accepted"},
+    {ORDER_RELEASED, "released"},
+    {ORDER_PARTIALLY_SHIPPED, "partially_shipped"},
+    {ORDER_SHIPPED, "shipped"},
+    {ORDER_INVOICED, "invoiced"},
+    {ORDER_CLOSED_STATUS, "closed"},
+    {ORDER_CANCELLED, "cancelled"},
+    {ORDER_REJECTED, "rejected"},
+};
+
+const char *order_status_name(enum order_status s)
+{
+	for (size_t i = 0; i < sizeof(status_names) / sizeof(status_names[0]); i++)
+		if (status_names[i].status == s)
+			return status_names[i].name;
+	return "invalid";
+}
+
+bool order_status_parse(struct str name, enum order_status *out)
+{
+	for (size_t i = 0; i < sizeof(status_names) / sizeof(status_names[0]); i++) {
+		if (str_is(name, status_names[i].name)) {
+			*out = status_names[i].status;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct order_book *order_book_new(const struct config_tenant *tenant, struct stock *stock, size_t max)
+{
+	struct order_book *b = mem_zalloc(1, sizeof(*b));
+
+	b->tenant = tenant;
+	b->stock = stock;
+	map_init(&b->orders, max);
+	b->counts_through = mem_zalloc(tenant->channel_count + 1, sizeof(*b->counts_through));
+	return b;
+}
+
+static void free_order(struct order_open *o)
+{
+	for (uint32_t i = 0; i < o->line_count; i++)
+		free(o->lines[i].allocations);
+	free(o->lines);
+	free((char *)o->external.id.p);
+	free(o->texts);
+	free(o);
+}
+
+void order_book_free(struct order_book *b)
+{
+	size_t at = 0;
+	struct order_open *o;
+
+	if (!b)
+		return;
+	while ((o = map_next(&b->orders, &at, NULL)))
+		free_order(o);
+	map_done(&b->orders);
+	for (size_t i = 0; i < b->tenant->channel_count; i++)
+		free((char *)b->counts_through[i].p);
+	free(b->counts_through);
+	free(b);
+}
+
+struct order_open *order_find(const struct order_book *b, struct str order_id)
+{
+	return map_get(&b->orders, order_id);
+}
+
+/* Texts of an order live in one piece of memory; the caller's slices are copied to it one by one. */
+static struct str put_text(char **at, struct str s)
+{
+	char *p = *at;
+
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	*at += s.n;
+	return (struct str){p, s.n};
+}
+
+struct order_open *order_make(struct order_book *b, const struct order_texts *t)
+{
+	struct order_open *o = mem_zalloc(1, sizeof(*o));
+	size_t bytes = t->order_id.n + t->external_id.n + t->correlation_id.n + t->customer.n + t->currency.n;
+	char *at;
+
+	for (size_t i = 0; i < t->line_count; i++)
+		bytes += t->line_ids[i].n + t->skus[i].n;
+	at = o->texts = mem_alloc(bytes);
+	o->order_id = put_text(&at, t->order_id);
+	o->external_id = put_text(&at, t->external_id);
+	o->correlation_id = put_text(&at, t->correlation_id);
+	o->customer = put_text(&at, t->customer);
+	o->currency = put_text(&at, t->currency);
+	o->line_count = (uint32_t)t->line_count;
+	o->lines = mem_zalloc(t->line_count, sizeof(*o->lines));
+	for (size_t i = 0; i < t->line_count; i++) {
+		o->lines[i].order = o;
+		o->lines[i].line_id = put_text(&at, t->line_ids[i]);
+		o->lines[i].sku = put_text(&at, t->skus[i]);
+		o->lines[i].item = stock_find(b->stock, o->lines[i].sku);
+	}
+	if (map_put(&b->orders, o->order_id, o) != RC_OK) {
+		free_order(o);
+		return NULL;
+	}
+	return o;
+}
+
+void order_changed(struct order_book *b, struct order_open *o)
+{
+	if (o->changed)
+		return;
+	o->changed = true;
+	o->next_changed = b->changed;
+	b->changed = o;
+}
+
+struct allocation *order_allocation(struct order_line_open *l, struct stock_place *p)
+{
+	for (uint32_t i = 0; i < l->allocation_count; i++)
+		if (l->allocations[i].place == p)
+			return &l->allocations[i];
+	l->allocations = mem_grow(l->allocations, (l->allocation_count + 1) * sizeof(*l->allocations));
+	l->allocations[l->allocation_count] = (struct allocation){.place = p};
+	return &l->allocations[l->allocation_count++];
+}
+
+void order_wait(struct order_line_open *l)
+{
+	struct stock_item *i = l->item;
+
+	if (l->previous_waiting || !i)
+		return;
+	l->next_waiting = NULL;
+	l->previous_waiting = i->waiting_last;
+	*i->waiting_last = l;
+	i->waiting_last = &l->next_waiting;
+}
+
+void order_unwait(struct order_line_open *l)
+{
+	if (!l->previous_waiting)
+		return;
+	*l->previous_waiting = l->next_waiting;
+	if (l->next_waiting)
+		l->next_waiting->previous_waiting = l->previous_waiting;
+	else
+		l->item->waiting_last = l->previous_waiting;
+	l->previous_waiting = NULL;
+	l->next_waiting = NULL;
+}
+
+void order_hold(struct order_book *b, struct order_open *o)
+{
+	if (o->previous_held)
+		return;
+	o->previous_held = &b->held;
+	o->next_held = b->held;
+	if (b->held)
+		b->held->previous_held = &o->next_held;
+	b->held = o;
+}
+
+void order_unhold(struct order_open *o)
+{
+	if (!o->previous_held)
+		return;
+	*o->previous_held = o->next_held;
+	if (o->next_held)
+		o->next_held->previous_held = o->previous_held;
+	o->previous_held = NULL;
+	o->next_held = NULL;
+}
+
+void order_note_external(struct order_book *b, uint16_t channel, struct str external_id)
+{
+	struct str *s = &b->counts_through[channel];
+	char *p = mem_grow((char *)s->p, external_id.n + 1);
+
+	memcpy(p, external_id.p, external_id.n);
+	*s = (struct str){p, external_id.n};
+}
+
+/* ---- rows ---- */
+
+static void write_allocations(struct json_writer *w, const struct order_book *b, const struct order_line_open *l)
+{
+	bool open = false;
+
+	for (uint32_t i = 0; i < l->allocation_count; i++) {
+		const struct allocation *a = &l->allocations[i];
+
+		if (a->allocated + a->picked == 0)
+			continue;
+		if (!open) {
+			jw_key(w, "allocations");
+			jw_array(w);
+			open = true;
+		}
+		jw_object(w);
+		jw_key_text(w, "location", b->tenant->locations[a->place->position.location].name);
+		jw_opt_text(w, "lot", a->place->position.lot);
+		jw_key_qty(w, "quantity", a->allocated + a->picked);
+		if (a->picked)
+			jw_key_qty(w, "picked", a->picked);
+		if (a->released)
+			jw_key_qty(w, "released", a->released);
+		jw_object_end(w);
+	}
+	if (open)
+		jw_array_end(w);
+}
+
+static void jw_opt_qty(struct json_writer *w, const char *name, qty_t q)
+{
+	if (q)
+		jw_key_qty(w, name, q);
+}
+
+static void write_progress(struct buf *out, const struct order_book *b, const struct order_open *o)
+{
+	struct json_writer w;
+
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key(&w, "lines");
+	jw_array(&w);
+	for (uint32_t i = 0; i < o->line_count; i++) {
+		const struct order_line_open *l = &o->lines[i];
+		qty_t reserved = 0, released = 0;
+
+		for (uint32_t n = 0; n < l->allocation_count; n++) {
+			reserved += l->allocations[n].allocated + l->allocations[n].picked;
+			released += l->allocations[n].released;
+		}
+		jw_object(&w);
+		jw_key_text(&w, "line_id", l->line_id);
+		jw_key_text(&w, "sku", l->sku);
+		jw_key_qty(&w, "ordered", l->ordered);
+		jw_opt_qty(&w, "reserved", reserved);
+		jw_opt_qty(&w, "backordered", l->backordered);
+		jw_opt_qty(&w, "released", released);
+		jw_opt_qty(&w, "shipped", l->shipped);
+		jw_opt_qty(&w, "cancelled", l->cancelled);
+		write_allocations(&w, b, l);
+		jw_object_end(&w);
+	}
+	jw_array_end(&w);
+	if (o->external.id.n) {
+		jw_key(&w, "external_ids");
+		jw_object(&w);
+		jw_key_str(&w, b->tenant->systems[o->external.system].name);
+		jw_text(&w, o->external.id);
+		jw_object_end(&w);
+	}
+	jw_object_end(&w);
+}
+
+/* A row for a new order; its state for one that has a row. */
+static void write_row(struct order_book *b, struct txn *t, struct order_open *o, struct buf *scratch)
+{
+	struct str progress;
+
+	buf_reset(scratch);
+	write_progress(scratch, b, o);
+	progress = txn_text(t, scratch);
+	if (o->fresh)
+		txn_put(t, W_ORDER, SV_INT(o->seq), SV_TEXT(o->order_id), SV_TEXT(b->tenant->channels[o->channel].name),
+			SV_TEXT(o->external_id), SV_INT(o->status), SV_INT(o->stage_since), SV_INT(o->placed_at),
+			SV_TEXT(o->currency), SV_TEXT_OPT(o->customer), SV_TEXT(o->correlation_id), SV_INT(o->document),
+			SV_TEXT(progress));
+	else
+		txn_put(t, W_ORDER_STATE, SV_INT(o->seq), SV_INT(o->status), SV_INT(o->stage_since), SV_TEXT(progress));
+	o->fresh = false;
+}
+
+void order_flush(struct order_book *b, struct txn *t)
+{
+	struct buf scratch;
+
+	buf_init(&scratch, 8u << 20);
+	for (struct order_open *o = b->changed; o; o = o->next_changed)
+		write_row(b, t, o, &scratch);
+	buf_done(&scratch);
+}
+
+void order_committed(struct order_book *b)
+{
+	while (b->changed) {
+		struct order_open *o = b->changed;
+
+		b->changed = o->next_changed;
+		o->changed = false;
+		if (o->status < ORDER_CLOSED)
+			continue;
+		map_remove(&b->orders, o->order_id);
+		free_order(o);
+	}
+}
+
+static qty_t get_qty(const struct json *j, const char *name)
+{
+	struct str text = json_get_text(j, name);
+	qty_t q = 0;
+
+	return text.n && qty_parse(text, &q, NULL) == RC_OK ? q : 0;
+}
+
+static bool load_allocations(struct order_book *b, struct order_line_open *l, const struct json *list)
+{
+	for (uint32_t i = 0; list && i < list->count; i++) {
+		const struct json *j = &list->items[i];
+		struct str name = json_get_text(j, "location"), lot = json_get_text(j, "lot");
+		struct stock_place *p = NULL;
+		struct allocation *a;
+
+		for (uint16_t n = 0; l->item && n < b->tenant->location_count; n++)
+			if (str_eq(b->tenant->locations[n].name, name))
+				p = stock_place_find(l->item, n, lot, STR_NONE);
+		if (!p)
+			return false;
+		a = order_allocation(l, p);
+		a->picked = get_qty(j, "picked");
+		a->allocated = get_qty(j, "quantity") - a->picked;
+		a->released = get_qty(j, "released");
+		p->order_picked += a->picked;
+	}
+	return true;
+}
+
+static bool load_lines(struct order_book *b, struct order_open *o, const struct json *lines)
+{
+	for (uint32_t i = 0; i < lines->count; i++) {
+		const struct json *j = &lines->items[i];
+		struct order_line_open *l = &o->lines[i];
+
+		l->ordered = get_qty(j, "ordered");
+		l->backordered = get_qty(j, "backordered");
+		l->shipped = get_qty(j, "shipped");
+		l->cancelled = get_qty(j, "cancelled");
+		if (!load_allocations(b, l, json_get(j, "allocations")))
+			return false;
+		if (l->backordered > 0)
+			order_wait(l);
+	}
+	return true;
+}
+
+static void load_external(struct order_book *b, struct order_open *o, const struct json *ids)
+{
+	if (!json_is(ids, JSON_OBJECT) || ids->count == 0)
+		return;
+	for (size_t i = 0; i < b->tenant->system_count; i++) {
+		if (!str_eq(b->tenant->systems[i].name, ids->members[0].name))
+			continue;
+		order_set_external(o, (uint16_t)i, json_text(&ids->members[0].value));
+	}
+}
+
+void order_set_external(struct order_open *o, uint16_t system, struct str id)
+{
+	char *p = mem_alloc(id.n + 1);
+
+	if (id.n)
+		memcpy(p, id.p, id.n);
+	free((char *)o->external.id.p);
+	o->external = (struct order_external){system, {p, id.n}};
+}
+
+static enum rc damaged(struct str order_id, struct err *e)
+{
+	return err_set(e, RC_IO, "store_damaged", "the progress of order " STR_FMT " is damaged", STR_ARG(order_id));
+}
+
+static bool find_channel(const struct order_book *b, struct str name, uint16_t *index)
+{
+	for (size_t i = 0; i < b->tenant->channel_count; i++) {
+		if (str_eq(b->tenant->channels[i].name, name)) {
+			*index = (uint16_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum rc order_load(struct order_book *b, const struct store_value *row, struct err *e)
+{
+	struct arena a;
+	struct json *progress;
+	const struct json *lines;
+	struct order_texts texts = {
+	    .order_id = row[1].bytes,
+	    .external_id = row[3].bytes,
+	    .currency = row[7].bytes,
+	    .customer = row[8].bytes,
+	    .correlation_id = row[9].bytes,
+	};
+	struct order_open *o;
+	uint16_t channel;
+	enum rc rc;
+
+	if (!find_channel(b, row[2].bytes, &channel))
+		return err_set(e, RC_CONFLICT, "channel_missing",
+			       "channel " STR_FMT " of tenant " STR_FMT
+			       " has open orders, but is not in the configuration",
+			       STR_ARG(row[2].bytes), STR_ARG(b->tenant->name));
+	arena_init(&a, 64u << 20);
+	rc = json_parse(&a, row[11].bytes, &(struct json_limits){16u << 20, 16, 1u << 20}, &progress, e);
+	if (rc != RC_OK)
+		goto done;
+	lines = json_get(progress, "lines");
+	if (!json_is(lines, JSON_ARRAY)) {
+		rc = damaged(row[1].bytes, e);
+		goto done;
+	}
+	texts.line_count = lines->count;
+	texts.line_ids = arena_array(&a, struct str, lines->count);
+	texts.skus = arena_array(&a, struct str, lines->count);
+	for (uint32_t i = 0; i < lines->count; i++) {
+		texts.line_ids[i] = json_get_text(&lines->items[i], "line_id");
+		texts.skus[i] = json_get_text(&lines->items[i], "sku");
+	}
+	o = order_make(b, &texts);
+	if (!o) {
+		rc =
+		    err_set(e, RC_LIMIT, "too_many_orders", "the limit on open orders (limits.open_orders) is reached");
+		goto done;
+	}
+	o->seq = row[0].integer;
+	o->channel = channel;
+	o->status = (enum order_status)row[4].integer;
+	o->stage_since = row[5].integer;
+	o->placed_at = row[6].integer;
+	o->document = row[10].integer;
+	o->posted = o->status >= ORDER_ACCEPTED;
+	if (!load_lines(b, o, lines)) {
+		rc = damaged(row[1].bytes, e);
+		goto done;
+	}
+	load_external(b, o, json_get(progress, "external_ids"));
+	if (o->status == ORDER_ON_HOLD)
+		order_hold(b, o);
+	order_note_external(b, channel, o->external_id);
+done:
+	arena_done(&a);
+	return rc;
+}

@@ -1,0 +1,136 @@
+/*
+ * Order-to-cash: open orders in memory and the steps that move them.
+ *
+ *     captured -> on_hold | reserved | backordered -> accepted (ERP) -> released (warehouse)
+ *              -> partially_shipped -> shipped -> invoiced -> closed;   cancelled, rejected
+ *
+ * A backordered order is posted and released for what is there; what arrives later is allocated to the oldest waiting
+ * line and released as well. Closed orders (from ORDER_CLOSED on) are not in memory. All steps are pure: they change
+ * the books in memory and write effects to the transaction. Writer only.
+ */
+#ifndef ORCHESTRATE_ORDER_ORDER_H
+#define ORCHESTRATE_ORDER_ORDER_H
+
+#include "orchestrate/stock/stock.h"
+
+/* Stored as numbers: never renumber. */
+enum order_status {
+	ORDER_CAPTURED = 10,
+	ORDER_ON_HOLD = 20,
+	ORDER_BACKORDERED = 30,
+	ORDER_RESERVED = 40,
+	ORDER_ACCEPTED = 50,
+	ORDER_RELEASED = 60,
+	ORDER_PARTIALLY_SHIPPED = 70,
+	ORDER_SHIPPED = 90,
+	ORDER_INVOICED = 91,
+	ORDER_CLOSED_STATUS = 92,
+	ORDER_CANCELLED = 95,
+	ORDER_REJECTED = 96,
+};
+#define ORDER_CLOSED 90
+
+const char *order_status_name(enum order_status s);
+bool order_status_parse(struct str name, enum order_status *out);
+
+/* Stock that an order has at one place. */
+struct allocation {
+	struct stock_place *place;
+	qty_t allocated; /* in state allocated */
+	qty_t picked;    /* in state picked */
+	qty_t released;  /* of these two: the warehouse was asked to ship it */
+};
+
+struct order_open;
+
+struct order_line_open {
+	struct order_open *order;
+	struct str line_id;
+	struct stock_item *item; /* NULL: unknown item (on hold) */
+	struct str sku;
+	qty_t ordered, backordered, shipped, cancelled;
+	struct allocation *allocations;
+	uint32_t allocation_count;
+	struct order_line_open *next_waiting, **previous_waiting; /* on the item's list while backordered > 0 */
+};
+
+struct order_external {
+	uint16_t system;
+	struct str id;
+};
+
+struct order_open {
+	int64_t seq, document, placed_at, stage_since;
+	struct str order_id, external_id, correlation_id, customer;
+	uint16_t channel; /* index in the tenant's channels */
+	enum order_status status;
+	bool posted; /* the ERP has accepted it (or there is none) */
+	struct order_line_open *lines;
+	uint32_t line_count;
+	struct order_external external; /* the ERP's */
+	char *texts;                    /* owns all of the above */
+	struct str currency;
+	struct order_open *next_changed, *next_held, **previous_held;
+	bool changed, fresh; /* fresh: has no row yet */
+};
+
+struct order_book {
+	const struct config_tenant *tenant;
+	struct stock *stock;
+	struct map orders;          /* by order_id */
+	struct order_open *changed; /* in this batch: rows to write */
+	struct order_open *held;    /* for an unknown item */
+	size_t items_seen;          /* items there were when the held orders were looked at */
+	struct str *counts_through; /* by channel: the external id of its last captured order */
+};
+
+struct order_book *order_book_new(const struct config_tenant *tenant, struct stock *stock, size_t max);
+void order_book_free(struct order_book *b);
+struct order_open *order_find(const struct order_book *b, struct str order_id);
+
+/* Loads one open order (row as R_ORDERS_OPEN). */
+enum rc order_load(struct order_book *b, const struct store_value *row, struct err *e) MUST_CHECK;
+
+/* Captures an order that is not a repeat. RC_INVALID "unknown_channel", RC_LIMIT: refused, nothing was changed. */
+struct order_capture {
+	const struct order *order;
+	struct str document; /* packed canonical JSON */
+	struct order_open *out;
+};
+enum rc order_step_capture(struct order_book *b, struct txn *t, struct order_capture *c, struct err *e) MUST_CHECK;
+/* Then: on hold, or what there is is reserved (after order_give, if stock was held for it beforehand), and it is
+ * posted. */
+void order_step_decide(struct order_book *b, struct txn *t, struct order_open *o);
+
+/* RC_CONFLICT "order_released": the warehouse has it. */
+enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open *o, struct str reason,
+			  struct err *e) MUST_CHECK;
+
+/* Answers of ERP and warehouse to what they were asked. */
+void order_step_accepted(struct order_book *b, struct txn *t, struct order_open *o, uint16_t system,
+			 struct str external_id);
+void order_step_released(struct order_book *b, struct txn *t, struct order_open *o);
+void order_step_refused(struct order_book *b, struct txn *t, struct order_open *o, const char *kind, struct str detail);
+
+/* A physical fact for an order: takes its picked and allocated stock at the place, at most quantity; returns how much
+ * it took. to: STOCK_PICKED or STOCK_OUTSIDE. line_id empty: any line of that item. */
+qty_t order_take(struct order_open *o, struct stock_draft *d, struct stock_item *item, uint16_t location,
+		 struct str line_id, enum stock_state to, qty_t quantity);
+/* After the lines of a shipment were taken: status, events, deliveries to channel and ERP. document:
+ * the shipment's, or 0; lines: JSON array of what was shipped. */
+void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, struct str shipment_id,
+			int64_t document, struct str lines);
+
+/* Gives held stock to an order (commit of a reservation): covers what it has not of the item. Returns how much. */
+qty_t order_give(struct order_open *o, struct stock_draft *d, struct stock_place *p, qty_t quantity);
+/* Sets the status after order_give, and goes on (release). */
+void order_step_given(struct order_book *b, struct txn *t, struct order_open *o);
+
+/* After each command: free stock goes to the oldest backordered lines of the items that were touched. */
+void order_step_restock(struct order_book *b, struct txn *t);
+
+/* At the end of a batch: writes the changed orders' rows, and drops closed ones from memory after the commit. */
+void order_flush(struct order_book *b, struct txn *t);
+void order_committed(struct order_book *b);
+
+#endif

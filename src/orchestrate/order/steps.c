@@ -1,0 +1,433 @@
+/*
+ * The steps of order-to-cash up to the release. One function, set_status, changes an order's status; what follows from
+ * a status is in advance: post to the ERP once reserved, ask the warehouses once accepted. A warehouse is asked once
+ * for each wave: for what is allocated and was not yet released.
+ */
+#include "orchestrate/order/steps.h"
+
+#define DATA_MAX (4u << 20)
+
+/* ---- what is told ---- */
+
+void order_data_begin(struct buf *b, struct json_writer *w, const struct order_book *book, const struct order_open *o)
+{
+	buf_init(b, DATA_MAX);
+	jw_init(w, b);
+	jw_object(w);
+	jw_key_text(w, "order_id", o->order_id);
+	jw_key_text(w, "channel", book->tenant->channels[o->channel].name);
+	jw_key_text(w, "external_id", o->external_id);
+}
+
+struct str order_data_end(struct buf *b, struct json_writer *w, struct txn *t)
+{
+	struct str text;
+
+	jw_object_end(w);
+	text = txn_text(t, b);
+	buf_done(b);
+	return text;
+}
+
+bool system_can(const struct config_system *s, unsigned role, enum operation op)
+{
+	return (s->roles & role) && s->pack->operations[op].present;
+}
+
+void order_deliver(struct txn *t, const struct order_open *o, const struct config_system *s, enum operation op,
+		   int64_t event, int64_t document, struct str params)
+{
+	txn_delivery(t, &(struct txn_delivery){
+			    .system = s->name,
+			    .system_index = s->index,
+			    .operation = op,
+			    .key = o->order_id,
+			    .order_id = o->order_id,
+			    .event = event,
+			    .document = document,
+			    .params = params,
+			});
+}
+
+static void tell_channel(struct order_book *b, struct txn *t, const struct order_open *o, int64_t event,
+			 struct str reason)
+{
+	const struct config_system *s = &b->tenant->systems[b->tenant->channels[o->channel].system];
+	struct json_writer w;
+	struct buf data;
+
+	if (!system_can(s, ROLE_CHANNEL, OP_ORDER_STATUS))
+		return;
+	order_data_begin(&data, &w, b, o);
+	jw_key_text(&w, "status", str_from(order_status_name(o->status)));
+	jw_key_time(&w, "stage_since", o->stage_since);
+	jw_opt_text(&w, "reason", reason);
+	order_deliver(t, o, s, OP_ORDER_STATUS, event, 0, order_data_end(&data, &w, t));
+}
+
+/* The event that says so, "order.<status>". */
+int64_t order_set_status(struct order_book *b, struct txn *t, struct order_open *o, enum order_status status,
+			 struct str reason)
+{
+	char *type = arena_printf(t->arena, "order.%s", order_status_name(status));
+	struct json_writer w;
+	struct buf data;
+
+	o->status = status;
+	o->stage_since = t->now;
+	order_changed(b, o);
+	order_data_begin(&data, &w, b, o);
+	jw_key_text(&w, "status", str_from(order_status_name(status)));
+	jw_opt_text(&w, "reason", reason);
+	if (status == ORDER_ACCEPTED && o->external.id.n) {
+		jw_key_text(&w, "system", b->tenant->systems[o->external.system].name);
+		jw_key_text(&w, "system_id", o->external.id);
+	}
+	return txn_event(t, type ? type : "order", o->order_id, 0, order_data_end(&data, &w, t));
+}
+
+/* ---- stock for an order ---- */
+
+qty_t order_open_quantity(const struct order_line_open *l)
+{
+	qty_t open = l->ordered - l->shipped - l->cancelled;
+
+	for (uint32_t i = 0; i < l->allocation_count; i++)
+		open -= l->allocations[i].allocated + l->allocations[i].picked;
+	return open;
+}
+
+/* Allocates up to want of a line at one location, lot after lot; returns how much. */
+static qty_t allocate_at(struct stock_draft *d, struct order_line_open *l, uint16_t location, qty_t want)
+{
+	qty_t got = 0;
+
+	for (uint32_t i = 0; i < l->item->place_count && got < want; i++) {
+		struct stock_place *p = l->item->places[i];
+		qty_t part = p->position.states[STOCK_FREE];
+
+		if (p->position.location != location || part <= 0)
+			continue;
+		if (part > want - got)
+			part = want - got;
+		stock_post(d, p, STOCK_FREE, NULL, STOCK_ALLOCATED, part);
+		order_allocation(l, p)->allocated += part;
+		got += part;
+	}
+	return got;
+}
+
+/* Where a line goes when no one location has all of the order: where it fits whole, else split in order of preference.
+ */
+void order_allocate_line(const struct config_channel *c, struct stock_draft *d, struct order_line_open *l)
+{
+	qty_t want = order_open_quantity(l);
+
+	for (size_t i = 0; i < c->location_count && want > 0; i++)
+		if (stock_free_at(l->item, c->locations[i]) >= want)
+			want -= allocate_at(d, l, c->locations[i], want);
+	for (size_t i = 0; i < c->location_count && want > 0; i++)
+		want -= allocate_at(d, l, c->locations[i], want);
+	l->backordered = want;
+	if (want > 0)
+		order_wait(l);
+	else
+		order_unwait(l);
+}
+
+/* Has this location all of the order, lines of one item together? */
+static bool location_has_all(const struct order_open *o, uint16_t location)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < o->line_count; i++)
+		o->lines[i].item->wanted = 0;
+	for (uint32_t i = 0; i < o->line_count && all; i++) {
+		struct stock_item *item = o->lines[i].item;
+
+		item->wanted += order_open_quantity(&o->lines[i]);
+		all = stock_free_at(item, location) >= item->wanted;
+	}
+	return all;
+}
+
+/* Reserves what there is; true if that is everything. */
+static bool allocate(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	const struct config_channel *c = &b->tenant->channels[o->channel];
+	struct stock_draft d;
+	bool whole = true;
+	size_t at = 0;
+
+	stock_draft_begin(&d, b->stock, t, STR("allocate"), t->now);
+	d.order_id = o->order_id;
+	while (at < c->location_count && !location_has_all(o, c->locations[at]))
+		at++;
+	for (uint32_t i = 0; i < o->line_count; i++) {
+		struct order_line_open *l = &o->lines[i];
+
+		if (at < c->location_count)
+			allocate_at(&d, l, c->locations[at], order_open_quantity(l));
+		order_allocate_line(c, &d, l);
+		whole = whole && l->backordered == 0;
+	}
+	stock_draft_end(&d, false);
+	order_changed(b, o);
+	return whole;
+}
+
+/* Gives back everything that is allocated and not picked. */
+void order_deallocate_line(struct stock_draft *d, struct order_line_open *l)
+{
+	for (uint32_t i = 0; i < l->allocation_count; i++) {
+		struct allocation *a = &l->allocations[i];
+
+		if (a->allocated <= 0)
+			continue;
+		stock_post(d, a->place, STOCK_ALLOCATED, NULL, STOCK_FREE, a->allocated);
+		a->allocated = 0;
+		a->released = a->released < a->picked ? a->released : a->picked;
+	}
+}
+
+/* ---- what follows ---- */
+
+static qty_t unreleased(const struct allocation *a)
+{
+	return a->allocated + a->picked - a->released;
+}
+
+/* Asks one warehouse for what is allocated in its locations and was not yet asked for. */
+static bool release_to(struct order_book *b, struct txn *t, struct order_open *o, const struct config_system *s)
+{
+	struct json_writer w;
+	struct buf data;
+	bool any = false;
+
+	order_data_begin(&data, &w, b, o);
+	jw_key_text(&w, "warehouse", s->name);
+	jw_key(&w, "lines");
+	jw_array(&w);
+	for (uint32_t i = 0; i < o->line_count; i++) {
+		for (uint32_t n = 0; n < o->lines[i].allocation_count; n++) {
+			struct allocation *a = &o->lines[i].allocations[n];
+			const struct config_location *where = &b->tenant->locations[a->place->position.location];
+
+			if (where->warehouse != (int16_t)s->index || unreleased(a) <= 0)
+				continue;
+			jw_object(&w);
+			jw_key_text(&w, "line_id", o->lines[i].line_id);
+			jw_key_text(&w, "sku", o->lines[i].sku);
+			jw_key_text(&w, "location", where->name);
+			jw_opt_text(&w, "lot", a->place->position.lot);
+			jw_key_qty(&w, "quantity", unreleased(a));
+			jw_object_end(&w);
+			a->released = a->allocated + a->picked;
+			any = true;
+		}
+	}
+	jw_array_end(&w);
+	if (any)
+		order_deliver(t, o, s, OP_SHIPMENT_REQUEST, 0, o->document, order_data_end(&data, &w, t));
+	else
+		buf_done(&data);
+	return any;
+}
+
+void order_release(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < b->tenant->system_count; i++) {
+		const struct config_system *s = &b->tenant->systems[i];
+
+		if (system_can(s, ROLE_WAREHOUSE, OP_SHIPMENT_REQUEST))
+			any = release_to(b, t, o, s) || any;
+	}
+	if (any)
+		order_changed(b, o);
+}
+
+static void accepted(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	o->posted = true;
+	order_set_status(b, t, o, ORDER_ACCEPTED, STR_NONE);
+	order_release(b, t, o);
+}
+
+/* Posts to the ERP; a tenant without one goes straight on. */
+static void post(struct order_book *b, struct txn *t, struct order_open *o, int64_t event)
+{
+	for (size_t i = 0; i < b->tenant->system_count; i++) {
+		const struct config_system *s = &b->tenant->systems[i];
+
+		if (!system_can(s, ROLE_ERP, OP_ORDER_POST))
+			continue;
+		order_deliver(t, o, s, OP_ORDER_POST, event, o->document, STR_NONE);
+		return;
+	}
+	if (b->tenant->has_order_process)
+		accepted(b, t, o);
+}
+
+void order_decide(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	bool whole = allocate(b, t, o);
+	int64_t event = order_set_status(b, t, o, whole ? ORDER_RESERVED : ORDER_BACKORDERED, STR_NONE);
+
+	if (!whole) {
+		txn_exception(
+		    t, "backordered", o->order_id, o->order_id,
+		    str_from(arena_printf(t->arena,
+					  "Order " STR_FMT " of " STR_FMT
+					  " is for more than is in stock: the rest is backordered.",
+					  STR_ARG(o->external_id), STR_ARG(b->tenant->channels[o->channel].name))));
+		tell_channel(b, t, o, event, STR_NONE);
+	}
+	post(b, t, o, event);
+}
+
+static bool hold_for_unknown(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	for (uint32_t i = 0; i < o->line_count; i++) {
+		struct str reason;
+		int64_t event;
+
+		if (o->lines[i].item)
+			continue;
+		reason =
+		    str_from(arena_printf(t->arena, "Line " STR_FMT " is for the item " STR_FMT ", which is not known.",
+					  STR_ARG(o->lines[i].line_id), STR_ARG(o->lines[i].sku)));
+		event = order_set_status(b, t, o, ORDER_ON_HOLD, reason);
+		order_hold(b, o);
+		txn_exception(t, "unknown_item", o->order_id, o->order_id, reason);
+		tell_channel(b, t, o, event, reason);
+		return true;
+	}
+	return false;
+}
+
+enum rc order_step_capture(struct order_book *b, struct txn *t, struct order_capture *c, struct err *e)
+{
+	const struct order *in = c->order;
+	struct order_texts texts = {
+	    .order_id = txn_uuid(t),
+	    .external_id = in->external_id,
+	    .correlation_id = t->cause.correlation_id,
+	    .customer = in->customer_id,
+	    .currency = in->currency,
+	    .line_count = in->line_count,
+	};
+	struct order_open *o;
+	struct json_writer w;
+	struct buf data;
+	uint16_t channel = 0;
+
+	while (channel < b->tenant->channel_count && !str_eq(b->tenant->channels[channel].name, in->channel))
+		channel++;
+	if (channel == b->tenant->channel_count)
+		return err_set_at(e, RC_INVALID, "unknown_channel", "/channel", "there is no channel " STR_FMT,
+				  STR_ARG(in->channel));
+	texts.line_ids = arena_array(t->arena, struct str, in->line_count);
+	texts.skus = arena_array(t->arena, struct str, in->line_count);
+	if (!texts.line_ids || !texts.skus)
+		return err_set(e, RC_LIMIT, "batch_too_large", "the batch is full");
+	for (size_t i = 0; i < in->line_count; i++) {
+		texts.line_ids[i] = in->lines[i].line_id;
+		texts.skus[i] = in->lines[i].sku;
+	}
+	o = order_make(b, &texts);
+	if (!o)
+		return err_set(e, RC_LIMIT, "too_many_orders",
+			       "the limit on open orders (limits.open_orders) is reached");
+	for (size_t i = 0; i < in->line_count; i++)
+		o->lines[i].ordered = in->lines[i].quantity;
+	o->seq = ++t->heads->orders;
+	o->fresh = true;
+	o->channel = channel;
+	o->placed_at = in->placed_at;
+	o->document = txn_document(t, STR("order"), c->document);
+	order_note_external(b, channel, in->external_id);
+	o->status = ORDER_CAPTURED;
+	o->stage_since = t->now;
+	order_changed(b, o);
+	order_data_begin(&data, &w, b, o);
+	jw_key_text(&w, "status", STR("captured"));
+	txn_event(t, "order.captured", o->order_id, o->document, order_data_end(&data, &w, t));
+	c->out = o;
+	return RC_OK;
+}
+
+void order_step_decide(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	if (!hold_for_unknown(b, t, o))
+		order_decide(b, t, o);
+}
+
+enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open *o, struct str reason, struct err *e)
+{
+	struct stock_draft d;
+	int64_t event;
+
+	for (uint32_t i = 0; i < o->line_count; i++) {
+		for (uint32_t n = 0; n < o->lines[i].allocation_count; n++)
+			if (o->lines[i].allocations[n].released > 0)
+				return err_set(e, RC_CONFLICT, "order_released",
+					       "the warehouse was already asked to ship this order");
+		if (o->lines[i].shipped > 0)
+			return err_set(e, RC_CONFLICT, "order_shipped", "a part of this order was already shipped");
+	}
+	stock_draft_begin(&d, b->stock, t, STR("deallocate"), t->now);
+	d.order_id = o->order_id;
+	d.reason = reason;
+	for (uint32_t i = 0; i < o->line_count; i++) {
+		struct order_line_open *l = &o->lines[i];
+
+		order_deallocate_line(&d, l);
+		order_unwait(l);
+		l->backordered = 0;
+		l->cancelled = l->ordered;
+	}
+	stock_draft_end(&d, false);
+	order_unhold(o);
+	event = order_set_status(b, t, o, ORDER_CANCELLED, reason);
+	for (size_t i = 0; i < b->tenant->system_count; i++) {
+		const struct config_system *s = &b->tenant->systems[i];
+		struct json_writer w;
+		struct buf data;
+
+		if (!system_can(s, ROLE_ERP, OP_ORDER_CANCEL))
+			continue;
+		order_data_begin(&data, &w, b, o);
+		jw_opt_text(&w, "reason", reason);
+		order_deliver(t, o, s, OP_ORDER_CANCEL, event, 0, order_data_end(&data, &w, t));
+	}
+	tell_channel(b, t, o, event, reason);
+	return RC_OK;
+}
+
+void order_step_accepted(struct order_book *b, struct txn *t, struct order_open *o, uint16_t system,
+			 struct str external_id)
+{
+	if (o->posted)
+		return;
+	order_set_external(o, system, external_id);
+	accepted(b, t, o);
+}
+
+void order_step_released(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	if (o->status == ORDER_ACCEPTED)
+		order_set_status(b, t, o, ORDER_RELEASED, STR_NONE);
+}
+
+void order_step_refused(struct order_book *b, struct txn *t, struct order_open *o, const char *kind, struct str detail)
+{
+	int64_t event;
+
+	txn_exception(t, kind, o->order_id, o->order_id, detail);
+	if (o->posted)
+		return;
+	event = order_set_status(b, t, o, ORDER_ON_HOLD, detail);
+	tell_channel(b, t, o, event, detail);
+}

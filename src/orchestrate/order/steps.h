@@ -1,0 +1,29 @@
+/* Inside the order steps: what steps.c and ship.c share. */
+#ifndef ORCHESTRATE_ORDER_STEPS_H
+#define ORCHESTRATE_ORDER_STEPS_H
+
+#include "orchestrate/order/book.h"
+
+/* A JSON object that begins with the order's ids; end gives its text and frees the buffer. */
+void order_data_begin(struct buf *b, struct json_writer *w, const struct order_book *book, const struct order_open *o);
+struct str order_data_end(struct buf *b, struct json_writer *w, struct txn *t);
+
+bool system_can(const struct config_system *s, unsigned role, enum operation op);
+void order_deliver(struct txn *t, const struct order_open *o, const struct config_system *s, enum operation op,
+		   int64_t event, int64_t document, struct str params);
+/* The only place that changes an order's status. Returns the position of the event that says so, "order.<status>". */
+int64_t order_set_status(struct order_book *b, struct txn *t, struct order_open *o, enum order_status status,
+			 struct str reason);
+
+/* What of a line is neither shipped, cancelled nor allocated. */
+qty_t order_open_quantity(const struct order_line_open *l);
+/* Allocates what there is of a line where its channel sells, the rest is backordered. */
+void order_allocate_line(const struct config_channel *c, struct stock_draft *d, struct order_line_open *l);
+/* Gives back everything that is allocated and not picked. */
+void order_deallocate_line(struct stock_draft *d, struct order_line_open *l);
+/* Asks the warehouses for what is allocated and was not yet asked for. */
+void order_release(struct order_book *b, struct txn *t, struct order_open *o);
+/* Reserves, decides on the status, posts. */
+void order_decide(struct order_book *b, struct txn *t, struct order_open *o);
+
+#endif

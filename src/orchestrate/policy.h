@@ -1,0 +1,76 @@
+/*
+ * A tenant's policies, as configuration made them: systems, channels, locations, records. Immutable while in use.
+ */
+#ifndef ORCHESTRATE_POLICY_H
+#define ORCHESTRATE_POLICY_H
+
+#include "base/decimal.h"
+#include "mediate/pack.h"
+#include "model/movement.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_TENANTS_MAX   1000
+#define CONFIG_SYSTEMS_MAX   1000 /* of one tenant */
+#define CONFIG_LOCATIONS_MAX 256
+#define CONFIG_CHANNELS_MAX  64
+
+enum role { ROLE_CHANNEL = 1, ROLE_ERP = 2, ROLE_WAREHOUSE = 4, ROLE_CRM = 8, ROLE_SUPPLIER = 16 };
+
+struct config_location {
+	struct str name;
+	qty_t safety_stock;
+	uint16_t index;
+	int16_t warehouse; /* index of the system that ships from here, -1: none */
+};
+
+struct config_delivery {
+	uint32_t slots;           /* transfers at once; default 4 */
+	int64_t retry_base_ms;    /* default 1,000 */
+	int64_t retry_max_ms;     /* default 300,000 */
+	int64_t give_up_after_ms; /* total age, then dead letter; default 3 days */
+	int64_t confirm_after_ms; /* 0: the pack's (30 s) */
+	int64_t timeout_ms;       /* 0: the pack's */
+	uint32_t queue_max;       /* heads kept in memory; the rest waits in the store; default 10,000 */
+};
+
+struct config_system {
+	struct str name, url;
+	struct pack *pack;
+	unsigned roles; /* enum role */
+	uint16_t index;
+	struct str secret;           /* Standard Webhooks secret, decoded bytes; empty: none */
+	struct str bearer;           /* Authorization: Bearer, if the system wants one; empty: none */
+	const struct json *settings; /* for the pack's mappings; an object, secrets resolved: never log it */
+	struct config_delivery delivery;
+	uint16_t *locations; /* of a warehouse */
+	size_t location_count;
+};
+
+struct config_channel {
+	struct str name;     /* the system's name */
+	uint16_t system;     /* index */
+	uint16_t *locations; /* in order of preference */
+	size_t location_count;
+	int32_t share_ppm;                     /* share(c): 1,000,000 is all */
+	qty_t buffer, cap, minimum, backorder; /* cap -1: none */
+	bool strict;                           /* safety, share, buffer and cap bind holds as well */
+	int64_t hold_ttl_ms;                   /* default of a reservation; 900,000 */
+};
+
+struct config_tenant {
+	struct str name;        /* [a-z][a-z0-9_]{0,39} */
+	enum sku_case sku_case; /* sku_case: upper | as-is (default) */
+	struct config_location *locations;
+	size_t location_count;
+	struct config_system *systems;
+	size_t system_count;
+	struct config_channel *channels;
+	size_t channel_count;
+	/* records: index of the system that is the record, -1: any */
+	int16_t record_stock, record_price, record_customer, record_item;
+	bool has_order_process;
+};
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Publishing availability: what each channel is to be told, newest value only.
+ *
+ * Nothing is queued per change. For every item and channel there is what the channel was told and what it should be
+ * told; items where the two differ are on the channel's list of changes, those that went to zero first. When no
+ * availability delivery of the channel is under way, one is cut from the list: as many items as the connector takes in
+ * one request. So batches grow by themselves while a request is under way, and a newer value replaces an older one that
+ * was not sent. A delivery that did not get through and has since been overtaken is superseded when it would be tried
+ * again: its items go back to the list. Writer only.
+ */
+#ifndef ORCHESTRATE_STOCK_PUBLISH_H
+#define ORCHESTRATE_STOCK_PUBLISH_H
+
+#include "orchestrate/order/order.h"
+#include "orchestrate/stock/stock.h"
+
+struct publisher;
+
+struct publisher *publisher_new(const struct config_tenant *tenant, struct stock *stock);
+void publisher_free(struct publisher *p);
+
+/* Loading: what a channel was told (R_PUBLICATIONS), and a delivery that is open (its params). */
+void publish_load(struct publisher *p, struct str channel, struct str sku, qty_t told, int64_t version);
+void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, const struct json *params);
+/* After loading: compares everything. */
+void publish_load_done(struct publisher *p, int64_t now);
+
+/* At the end of a batch: compares the touched items, and cuts deliveries where a channel is free. */
+void publish_step(struct publisher *p, struct order_book *orders, struct txn *t);
+
+/* The delivery is about to be tried (again): false if it is overtaken; it is then superseded by the next cut. */
+bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t attempts);
+/* It has ended: delivered (stale: items that the channel compared and refused, or NULL), or not. */
+void publish_end(struct publisher *p, uint16_t system, int64_t seq, bool delivered, const struct json *stale,
+		 int64_t now);
+/* When the oldest change that the delivery carries was made; 0 if it is not the one under way. */
+int64_t publish_changed_at(const struct publisher *p, uint16_t system, int64_t seq);
+
+#endif

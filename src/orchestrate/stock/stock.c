@@ -1,0 +1,423 @@
+#include "orchestrate/stock/stock.h"
+
+#include "base/mem.h"
+#include "orchestrate/stock/ats.h"
+#include "orchestrate/stock/view_writer.h"
+
+#include <assert.h>
+
+#define ENTRIES_MAX (4u << 20)
+
+struct stock *stock_new(const struct config_tenant *tenant, size_t items_max)
+{
+	struct stock *s = mem_zalloc(1, sizeof(*s));
+
+	s->tenant = tenant;
+	map_init(&s->items, items_max);
+	s->dirty_last = &s->dirty;
+	s->view = stock_view_new();
+	s->safety = mem_zalloc(tenant->location_count + 1, sizeof(*s->safety));
+	for (size_t i = 0; i < tenant->location_count; i++)
+		s->safety[i] = tenant->locations[i].safety_stock;
+	return s;
+}
+
+static void place_free(struct stock_place *p)
+{
+	free(p->recents);
+	free((char *)p->position.lot.p);
+	free((char *)p->position.owner.p);
+	free(p);
+}
+
+void stock_free(struct stock *s)
+{
+	size_t at = 0;
+	struct stock_item *i;
+
+	if (!s)
+		return;
+	while ((i = map_next(&s->items, &at, NULL))) {
+		for (uint32_t n = 0; n < i->place_count; n++)
+			place_free(i->places[n]);
+		free(i->places);
+		free(i->publications);
+		free((char *)i->sku.p);
+		free(i);
+	}
+	map_done(&s->items);
+	stock_view_free(s->view);
+	free(s->safety);
+	free(s);
+}
+
+struct stock_item *stock_find(const struct stock *s, struct str sku)
+{
+	return map_get(&s->items, sku);
+}
+
+static struct str str_dup(struct str s)
+{
+	char *p = mem_alloc(s.n + 1);
+
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	p[s.n] = '\0';
+	return (struct str){p, s.n};
+}
+
+struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sku, struct str uom)
+{
+	struct stock_item *i = stock_find(s, sku);
+
+	if (i)
+		return i;
+	i = mem_zalloc(1, sizeof(*i));
+	i->sku = str_dup(sku);
+	i->waiting_last = &i->waiting;
+	if (map_put(&s->items, i->sku, i) != RC_OK) {
+		free((char *)i->sku.p);
+		free(i);
+		return NULL;
+	}
+	if (t)
+		txn_put(t, W_ITEM, SV_TEXT(txn_copy(t, sku)), SV_INT(t->now), SV_TEXT_OPT(uom), SV_NULL);
+	return i;
+}
+
+struct stock_place *stock_place_find(const struct stock_item *i, uint16_t location, struct str lot, struct str owner)
+{
+	for (uint32_t n = 0; n < i->place_count; n++) {
+		const struct stock_position *p = &i->places[n]->position;
+
+		if (p->location == location && str_eq(p->lot, lot) && str_eq(p->owner, owner))
+			return i->places[n];
+	}
+	return NULL;
+}
+
+static void touch(struct stock *s, struct stock_item *i)
+{
+	if (i->touched)
+		return;
+	i->touched = true;
+	i->next_touched = s->touched;
+	s->touched = i;
+}
+
+struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint16_t location, struct str lot,
+				     struct str owner)
+{
+	struct stock_place *p = stock_place_find(i, location, lot, owner);
+
+	if (p)
+		return p;
+	p = mem_zalloc(1, sizeof(*p));
+	p->item = i;
+	p->position.location = location;
+	p->position.lot = str_dup(lot);
+	p->position.owner = str_dup(owner);
+	i->places = mem_grow(i->places, (i->place_count + 1) * sizeof(struct stock_place *));
+	i->places[i->place_count++] = p;
+	touch(s, i);
+	return p;
+}
+
+qty_t stock_free_at(const struct stock_item *i, uint16_t location)
+{
+	qty_t free = 0;
+
+	for (uint32_t n = 0; n < i->place_count; n++)
+		if (i->places[n]->position.location == location)
+			free += i->places[n]->position.states[STOCK_FREE];
+	return free > 0 ? free : 0;
+}
+
+qty_t stock_on_hand(const struct stock_place *p)
+{
+	qty_t sum = 0;
+
+	for (enum stock_state s = STOCK_FREE; s <= STOCK_DAMAGED; s++)
+		sum += p->position.states[s];
+	return sum;
+}
+
+qty_t stock_available(const struct stock *s, const struct stock_item *i, const struct config_channel *c)
+{
+	struct stock_position few[16], *positions = few;
+	struct ats_channel channel = {
+	    .locations = c->locations,
+	    .location_count = c->location_count,
+	    .share_ppm = c->share_ppm,
+	    .buffer = c->buffer,
+	    .cap = c->cap,
+	    .minimum = c->minimum,
+	    .backorder = c->backorder,
+	};
+	qty_t available;
+
+	if (i->place_count > sizeof(few) / sizeof(few[0]))
+		positions = mem_alloc(i->place_count * sizeof(*positions));
+	for (uint32_t n = 0; n < i->place_count; n++)
+		positions[n] = i->places[n]->position;
+	available = ats_compute(&channel, s->safety, positions, i->place_count, NULL);
+	if (positions != few)
+		free(positions);
+	return available;
+}
+
+void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, struct str type, int64_t occurred_at)
+{
+	*d = (struct stock_draft){
+	    .stock = s,
+	    .txn = t,
+	    .type = type,
+	    .source = t->cause.source,
+	    .seq = t->heads->movement + 1,
+	    .occurred_at = occurred_at,
+	};
+	buf_init(&d->entries, ENTRIES_MAX);
+}
+
+static void mark_dirty(struct stock *s, struct stock_place *p, int64_t seq)
+{
+	p->through = seq;
+	if (p->dirty_since)
+		return;
+	p->dirty_since = seq;
+	p->next_dirty = NULL;
+	*s->dirty_last = p;
+	s->dirty_last = &p->next_dirty;
+}
+
+static bool parse_int(struct str text, int64_t *out)
+{
+	bool negative = text.n > 0 && text.p[0] == '-';
+	int64_t v = 0;
+
+	if (text.n <= (size_t)negative || text.n > 19)
+		return false;
+	for (size_t n = negative; n < text.n; n++) {
+		if (text.p[n] < '0' || text.p[n] > '9')
+			return false;
+		v = v * 10 + (text.p[n] - '0');
+	}
+	*out = negative ? -v : v;
+	return true;
+}
+
+static void remember_change(struct stock_place *p, int64_t occurred_at, qty_t delta)
+{
+	if (!p->recents)
+		p->recents = mem_zalloc(STOCK_RECENTS, sizeof(*p->recents));
+	p->recents[p->recent_count++ % STOCK_RECENTS] = (struct stock_recent){occurred_at, delta};
+}
+
+/* One side of an entry. */
+static void apply_side(struct stock_place *p, enum stock_state state, qty_t delta)
+{
+	if (state != STOCK_OUTSIDE)
+		p->position.states[state] += delta;
+}
+
+static void apply(struct stock *s, struct stock_place *p, enum stock_state from, struct stock_place *q,
+		  enum stock_state to, qty_t quantity, int64_t seq, int64_t occurred_at)
+{
+	bool leaves = stock_state_on_hand(from), enters = stock_state_on_hand(to);
+
+	apply_side(p, from, -quantity);
+	apply_side(q, to, quantity);
+	if (leaves && !(enters && p == q))
+		remember_change(p, occurred_at, -quantity);
+	if (enters && !(leaves && p == q))
+		remember_change(q, occurred_at, quantity);
+	mark_dirty(s, p, seq);
+	touch(s, p->item);
+	if (p != q)
+		mark_dirty(s, q, seq);
+}
+
+void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
+		enum stock_state to, qty_t quantity)
+{
+	const struct config_location *locations = d->stock->tenant->locations;
+	struct stock_place *q = to_place ? to_place : p;
+
+	assert(quantity > 0 && p->item == q->item && (from != to || p != q));
+	entry_pack(&d->entries, &(struct entry){
+				    .sku = p->item->sku,
+				    .location = locations[p->position.location].name,
+				    .lot = p->position.lot,
+				    .owner = p->position.owner,
+				    .to_location = q == p ? STR_NONE : locations[q->position.location].name,
+				    .from = from,
+				    .to = to,
+				    .quantity = quantity,
+				});
+	apply(d->stock, p, from, q, to, quantity, d->seq, d->occurred_at);
+}
+
+int64_t stock_draft_end(struct stock_draft *d, bool keep_empty)
+{
+	struct txn *t = d->txn;
+	int64_t seq = 0;
+
+	if (d->entries.n > 0 || keep_empty) {
+		seq = ++t->heads->movement;
+		assert(seq == d->seq);
+		if (!d->movement_id.n)
+			d->movement_id = txn_uuid(t);
+		txn_put(t, W_MOVEMENT, SV_INT(seq), SV_TEXT(d->movement_id), SV_INT(t->now), SV_INT(d->occurred_at),
+			SV_TEXT(d->type), SV_TEXT_OPT(d->source), SV_TEXT_OPT(d->source_event_id),
+			SV_TEXT_OPT(d->order_id), SV_TEXT_OPT(d->reason), SV_TEXT(t->cause.correlation_id),
+			SV_BLOB(txn_text(t, &d->entries)));
+	}
+	buf_done(&d->entries);
+	return seq;
+}
+
+struct replay {
+	struct stock *stock;
+	int64_t seq, at;
+	struct err *e;
+};
+
+static enum rc find_location(const struct stock *s, struct str name, uint16_t *index, struct err *e)
+{
+	for (size_t i = 0; i < s->tenant->location_count; i++) {
+		if (str_eq(s->tenant->locations[i].name, name)) {
+			*index = (uint16_t)i;
+			return RC_OK;
+		}
+	}
+	return err_set(e, RC_CONFLICT, "location_missing",
+		       "location " STR_FMT " of tenant " STR_FMT " has stock, but is not in the configuration",
+		       STR_ARG(name), STR_ARG(s->tenant->name));
+}
+
+/* inside: the other side of the entry is on hand at the same place, so that the quantity there did not change. */
+static void replay_side(struct replay *r, struct stock_place *p, enum stock_state state, qty_t delta, bool inside)
+{
+	if (stock_state_on_hand(state) && !inside)
+		remember_change(p, r->at, delta);
+	if (r->seq <= p->loaded)
+		return;
+	apply_side(p, state, delta);
+	mark_dirty(r->stock, p, r->seq);
+}
+
+static enum rc replay_entry(void *ctx, const struct entry *en)
+{
+	struct replay *r = ctx;
+	struct stock_item *i = stock_item_make(r->stock, NULL, en->sku, STR_NONE);
+	struct stock_place *p, *q;
+	uint16_t location;
+	enum rc rc = find_location(r->stock, en->location, &location, r->e);
+
+	if (rc != RC_OK)
+		return rc;
+	if (!i)
+		return err_set(r->e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
+	p = q = stock_place_make(r->stock, i, location, en->lot, en->owner);
+	if (en->to_location.n) {
+		rc = find_location(r->stock, en->to_location, &location, r->e);
+		if (rc != RC_OK)
+			return rc;
+		q = stock_place_make(r->stock, i, location, en->lot, en->owner);
+	}
+	replay_side(r, p, en->from, -en->quantity, p == q && stock_state_on_hand(en->to));
+	replay_side(r, q, en->to, en->quantity, p == q && stock_state_on_hand(en->from));
+	return RC_OK;
+}
+
+enum rc stock_replay(struct stock *s, int64_t seq, int64_t at, struct str entries, struct err *e)
+{
+	struct replay r = {s, seq, at, e};
+	enum rc rc = entries_each(entries, replay_entry, &r);
+
+	if (rc == RC_IO)
+		return err_set(e, RC_IO, "store_damaged", "the entries of movement %lld are damaged", (long long)seq);
+	return rc;
+}
+
+enum rc stock_load_position(struct stock *s, struct str sku, struct str location, struct str lot, struct str owner,
+			    int64_t through, struct str states, struct err *e)
+{
+	struct stock_item *i = stock_item_make(s, NULL, sku, STR_NONE);
+	struct stock_place *p;
+	uint16_t index;
+	enum rc rc = find_location(s, location, &index, e);
+
+	if (rc != RC_OK)
+		return rc;
+	if (!i)
+		return err_set(e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
+	p = stock_place_make(s, i, index, lot, owner);
+	p->loaded = p->through = through;
+	for (size_t n = 0; n < STOCK_STATES; n++) {
+		const char *end = memchr(states.p, ' ', states.n);
+		size_t length = end ? (size_t)(end - states.p) : states.n;
+
+		if (!parse_int((struct str){states.p, length}, &p->position.states[n]))
+			return err_set(e, RC_IO, "store_damaged",
+				       "the position of " STR_FMT " at " STR_FMT " is damaged", STR_ARG(sku),
+				       STR_ARG(location));
+		states.p += length + (end ? 1 : 0);
+		states.n -= length + (end ? 1 : 0);
+	}
+	return RC_OK;
+}
+
+void stock_flush(struct stock *s, struct txn *t, size_t max)
+{
+	struct buf states;
+
+	if (!s->dirty)
+		return;
+	buf_init(&states, 512);
+	for (; s->dirty && max > 0; max--) {
+		struct stock_place *p = s->dirty;
+
+		s->dirty = p->next_dirty;
+		if (!s->dirty)
+			s->dirty_last = &s->dirty;
+		p->dirty_since = 0;
+		buf_reset(&states);
+		for (size_t n = 0; n < STOCK_STATES; n++)
+			buf_printf(&states, "%s%lld", n ? " " : "", (long long)p->position.states[n]);
+		txn_put(t, W_POSITION, SV_TEXT(p->item->sku), SV_TEXT(s->tenant->locations[p->position.location].name),
+			SV_TEXT(p->position.lot), SV_TEXT(p->position.owner), SV_INT(p->through),
+			SV_TEXT(txn_text(t, &states)));
+	}
+	buf_done(&states);
+	txn_put(t, W_META, SV_TEXT(STR("position_floor")),
+		SV_INT(s->dirty ? s->dirty->dirty_since - 1 : t->heads->movement));
+}
+
+static void publish_item(struct stock *s, struct stock_item *i)
+{
+	i->touched = false;
+	stock_view_put(s->view, i);
+}
+
+void stock_publish(struct stock *s, int64_t now)
+{
+	while (s->touched) {
+		struct stock_item *i = s->touched;
+
+		s->touched = i->next_touched;
+		publish_item(s, i);
+	}
+	stock_view_committed(s->view, now);
+}
+
+void stock_publish_all(struct stock *s, int64_t now)
+{
+	size_t at = 0;
+	struct stock_item *i;
+
+	while ((i = map_next(&s->items, &at, NULL)))
+		publish_item(s, i);
+	s->touched = NULL;
+	stock_view_committed(s->view, now);
+}

@@ -1,0 +1,118 @@
+/*
+ * The stock ledger in memory: items, their positions, and the drafts of movements that change them.
+ *
+ * Balances are kept by item and place (location, lot, owner). Every change goes through stock_post, which moves a
+ * quantity from one state to another and records the entry in the draft; a state's sum can only change against another
+ * state or the outside. Writer only; what other threads see is published with stock_publish after the commit.
+ *
+ * On the disk a balance is a snapshot as of some movement. Rows are written some at a time, oldest change first
+ * (stock_flush), so a commit's cost does not grow with the number of positions; meta.position_floor says from which
+ * movement on the log has to be read again at the start.
+ */
+#ifndef ORCHESTRATE_STOCK_STOCK_H
+#define ORCHESTRATE_STOCK_STOCK_H
+
+#include "backbone/txn.h"
+#include "base/map.h"
+#include "orchestrate/policy.h"
+#include "orchestrate/stock/entry.h"
+#include "orchestrate/stock/view.h"
+
+struct order_line_open;
+struct stock_item;
+
+/* A change of the on-hand quantity, kept for counts that arrive late. */
+struct stock_recent {
+	int64_t occurred_at;
+	qty_t delta;
+};
+#define STOCK_RECENTS 64
+
+struct stock_place {
+	struct stock_position position;
+	struct stock_item *item;
+	int64_t through;     /* the last movement that changed it */
+	int64_t loaded;      /* the movement that its row was as of when it was loaded */
+	int64_t dirty_since; /* the first movement that is not in its row; 0: its row is right */
+	struct stock_place *next_dirty;
+	qty_t order_picked;           /* of position.states[STOCK_PICKED]: for orders */
+	struct stock_recent *recents; /* ring of STOCK_RECENTS, or NULL */
+	uint32_t recent_count;
+};
+
+/* What a channel was told, or is to be told. */
+struct publication {
+	struct stock_item *item;
+	struct publication *next, **previous; /* in the channel's list of changes */
+	qty_t told;                           /* the number of the last delivery that was cut */
+	qty_t current;                        /* what it should be */
+	qty_t expected;                       /* what we believe the channel shows; -1: unknown */
+	int64_t version;                      /* of told */
+	int64_t changed_at;                   /* since when current is not told */
+};
+
+struct stock_item {
+	struct str sku;
+	struct stock_place **places;
+	uint32_t place_count;
+	bool touched;
+	struct stock_item *next_touched;
+	struct order_line_open *waiting, **waiting_last; /* backordered order lines, oldest first */
+	struct publication *publications;                /* by channel, NULL until first needed */
+	qty_t wanted;                                    /* scratch of the allocation */
+};
+
+struct stock {
+	const struct config_tenant *tenant;
+	struct map items;
+	struct stock_item *touched;
+	struct stock_place *dirty, **dirty_last;
+	struct stock_view *view;
+	qty_t *safety; /* by location */
+};
+
+struct stock *stock_new(const struct config_tenant *tenant, size_t items_max);
+void stock_free(struct stock *s);
+
+struct stock_item *stock_find(const struct stock *s, struct str sku);
+/* Finds or makes. NULL: the limit on items is reached. The sku is copied. t: writes the item's row; NULL while loading.
+ */
+struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sku, struct str uom);
+struct stock_place *stock_place_find(const struct stock_item *i, uint16_t location, struct str lot, struct str owner);
+struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint16_t location, struct str lot,
+				     struct str owner);
+/* Free at a location, over its lots; what is negative counts as nothing. */
+qty_t stock_free_at(const struct stock_item *i, uint16_t location);
+qty_t stock_on_hand(const struct stock_place *p);
+
+/* Available-to-sell of a channel, by the balances as they are now (ats.h). */
+qty_t stock_available(const struct stock *s, const struct stock_item *i, const struct config_channel *c);
+
+/* A movement in the making. */
+struct stock_draft {
+	struct stock *stock;
+	struct txn *txn;
+	struct str type, movement_id, source, source_event_id, order_id, reason;
+	int64_t seq, occurred_at;
+	struct buf entries;
+};
+void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, struct str type, int64_t occurred_at);
+/* Moves: p.from -> p.to, or to another place if to_place is not NULL. quantity > 0. */
+void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
+		enum stock_state to, qty_t quantity);
+/* Writes the movement, unless it is empty and keep_empty is false. Returns its seq, 0 if none was written. */
+int64_t stock_draft_end(struct stock_draft *d, bool keep_empty);
+
+/* Loading: applies one packed entry of movement seq to positions whose snapshot is older. */
+enum rc stock_replay(struct stock *s, int64_t seq, int64_t at, struct str entries, struct err *e) MUST_CHECK;
+enum rc stock_load_position(struct stock *s, struct str sku, struct str location, struct str lot, struct str owner,
+			    int64_t through, struct str states, struct err *e) MUST_CHECK;
+
+/* Writes up to max rows of changed positions and the floor. */
+void stock_flush(struct stock *s, struct txn *t, size_t max);
+/* After the commit: gives the touched items to the view. */
+void stock_publish(struct stock *s, int64_t now);
+/* At the start: everything. */
+void stock_publish_all(struct stock *s, int64_t now);
+
+#endif

@@ -1,0 +1,13 @@
+/* The writer's side of the stock view (view.h). One thread. */
+#ifndef ORCHESTRATE_STOCK_VIEW_WRITER_H
+#define ORCHESTRATE_STOCK_VIEW_WRITER_H
+
+#include "orchestrate/stock/stock.h"
+
+struct stock_view *stock_view_new(void);
+void stock_view_free(struct stock_view *v); /* no reader may be left */
+void stock_view_put(struct stock_view *v, const struct stock_item *i);
+/* A batch is published; frees what no reader can see any more. */
+void stock_view_committed(struct stock_view *v, int64_t now);
+
+#endif
