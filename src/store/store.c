@@ -23,7 +23,7 @@ static const struct store_migration real_migrations[] = {
 #undef MIGRATION
 };
 
-static const struct store_backend *const backends[] = {&store_sqlite};
+static const struct store_backend *const backends[] = {&store_sqlite, &store_postgres};
 
 const struct store_sql *store_statement_sql(enum store_statement s)
 {
