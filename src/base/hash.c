@@ -79,5 +79,9 @@ bool base64_decode(struct str text, void *out, size_t room, size_t *n)
 	*n = 0;
 	if (!text.n)
 		return true;
+	/* libsodium 1.0.18 takes some bytes over 0x7f for characters of the alphabet. */
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] > 0x7f)
+			return false;
 	return sodium_base642bin(out, room, text.p, text.n, NULL, n, NULL, sodium_base64_VARIANT_ORIGINAL) == 0;
 }

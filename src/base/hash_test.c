@@ -122,8 +122,8 @@ static void test_base64(void **state)
 		if (n)
 			assert_false(base64_decode(str_from(good[i].text), raw, n - 1, &n));
 	}
-	static const char *const bad[] = {
-	    "Z", "Zg", "Zg=", "Zg===", "Zm9v Zg==", "Zm9v\n", "Zm-_", "Zh==", "=", "Zm9vZ"};
+	static const char *const bad[] = {"Z",    "Zg",   "Zg=",         "Zg===", "Zm9v Zg==", "Zm9v\n",
+					  "Zm-_", "Zh==", "Zm\xb9vYmE=", "=",     "Zm9vZ"};
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		char raw[16];
 		size_t n;
