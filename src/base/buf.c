@@ -27,8 +27,8 @@ void buf_done(struct buf *b)
 	buf_init(b, b->max);
 }
 
-/* Where n more bytes go, with room for a NUL behind them; NULL if they do not fit. */
-static char *reserve(struct buf *b, size_t n)
+/* With room for a NUL behind them. */
+char *buf_reserve(struct buf *b, size_t n)
 {
 	if (b->overflow || n > b->max - b->n) {
 		b->overflow = true;
@@ -47,15 +47,21 @@ static char *reserve(struct buf *b, size_t n)
 	return b->p + b->n;
 }
 
+void buf_wrote(struct buf *b, size_t n)
+{
+	assert(b->p && n < b->room - b->n);
+	b->n += n;
+	b->p[b->n] = '\0';
+}
+
 void buf_add(struct buf *b, const void *p, size_t n)
 {
-	char *at = reserve(b, n);
+	char *at = buf_reserve(b, n);
 	if (!at)
 		return;
 	if (n)
 		memcpy(at, p, n);
-	at[n] = '\0';
-	b->n += n;
+	buf_wrote(b, n);
 }
 
 void buf_add_str(struct buf *b, struct str s)
@@ -99,10 +105,10 @@ void buf_printf(struct buf *b, const char *format, ...)
 	if ((size_t)n < sizeof(small)) {
 		buf_add(b, small, (size_t)n);
 	} else {
-		char *at = reserve(b, (size_t)n);
+		char *at = buf_reserve(b, (size_t)n);
 		if (at) {
 			vsnprintf(at, (size_t)n + 1, format, again);
-			b->n += (size_t)n;
+			buf_wrote(b, (size_t)n);
 		}
 	}
 	va_end(again);

@@ -15,16 +15,21 @@
 #include <stdint.h>
 
 struct buf {
-	char *p;      /* NUL-terminated whenever it is not NULL */
-	size_t n;     /* bytes in use, without the NUL */
-	size_t room;  /* allocated */
-	size_t max;   /* the most n may be */
+	char *p;     /* NUL-terminated whenever it is not NULL */
+	size_t n;    /* bytes in use, without the NUL */
+	size_t room; /* allocated */
+	size_t max;  /* the most n may be */
 	bool overflow;
 };
 
 void buf_init(struct buf *b, size_t max);
 void buf_reset(struct buf *b); /* empties, keeps the memory, clears the overflow */
 void buf_done(struct buf *b);  /* frees; the buffer is as after buf_init with the same maximum */
+
+/* Where n more bytes go; they count once buf_wrote says how many were written (at most n). NULL, and an overflow, if
+ * they do not fit. */
+char *buf_reserve(struct buf *b, size_t n);
+void buf_wrote(struct buf *b, size_t n);
 
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_add_str(struct buf *b, struct str s);

@@ -31,6 +31,22 @@ static void test_adds(void **state)
 	assert_int_equal(b.max, 1000);
 }
 
+static void test_reserve(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b, 300);
+	buf_add_char(&b, 'a');
+	memset(buf_reserve(&b, 299), 'b', 299);
+	assert_int_equal(b.n, 1);
+	buf_wrote(&b, 3);
+	assert_string_equal(b.p, "abbb");
+	assert_null(buf_reserve(&b, 297));
+	assert_false(buf_ok(&b));
+	assert_null(buf_reserve(&b, 1));
+	buf_done(&b);
+}
+
 static void test_overflow_drops(void **state)
 {
 	(void)state;
@@ -58,6 +74,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_adds),
+	    cmocka_unit_test(test_reserve),
 	    cmocka_unit_test(test_overflow_drops),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,10 +36,11 @@ size_t utf8_check(struct str s)
 	return at;
 }
 
+/* Goes into a JSON string as it is: ASCII but for control characters, '"' and the backslash. */
 static bool plain(char c)
 {
-	unsigned char u = (unsigned char)c;
-	return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
+	static const bool table[256] = {[' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true};
+	return table[(unsigned char)c];
 }
 
 static void escape(struct buf *out, char c)
@@ -63,16 +64,12 @@ static void escape(struct buf *out, char c)
 	}
 }
 
-void utf8_quote(struct buf *out, struct str s)
+/* From the first byte on that is not plain. */
+static void quote_rest(struct buf *out, const char *p, const char *end)
 {
-	const char *p = s.p, *end = s.n ? s.p + s.n : s.p, *from = p;
-	buf_add_char(out, '"');
+	const char *from = p;
 	while (p < end) {
-		if (plain(*p)) {
-			p++;
-			continue;
-		}
-		size_t n = (unsigned char)*p < 0x80 ? 0 : utf8_sequence(p, end);
+		size_t n = plain(*p) ? 1 : (unsigned char)*p < 0x80 ? 0 : utf8_sequence(p, end);
 		if (n) {
 			p += n;
 			continue;
@@ -86,4 +83,21 @@ void utf8_quote(struct buf *out, struct str s)
 	}
 	buf_add(out, from, (size_t)(end - from));
 	buf_add_char(out, '"');
+}
+
+void utf8_quote(struct buf *out, struct str s)
+{
+	size_t n = 0;
+	while (n < s.n && plain(s.p[n]))
+		n++;
+	char *at = buf_reserve(out, n + 2);
+	if (!at)
+		return;
+	at[0] = '"';
+	if (n)
+		memcpy(at + 1, s.p, n);
+	at[n + 1] = '"';
+	buf_wrote(out, n == s.n ? n + 2 : n + 1);
+	if (n < s.n)
+		quote_rest(out, s.p + n, s.p + s.n);
 }

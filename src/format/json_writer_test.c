@@ -2,6 +2,10 @@
 
 #include "base/test.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static void test_document(void **state)
 {
 	(void)state;
@@ -66,6 +70,84 @@ static void test_nesting(void **state)
 	buf_done(&b);
 }
 
+static void key_in_array(struct json_writer *w)
+{
+	jw_array(w);
+	jw_key(w, "k");
+}
+
+static void value_without_key(struct json_writer *w)
+{
+	jw_object(w);
+	jw_int(w, 1);
+}
+
+static void key_without_value(struct json_writer *w)
+{
+	jw_object(w);
+	jw_key(w, "k");
+	jw_object_end(w);
+}
+
+static void key_behind_key(struct json_writer *w)
+{
+	jw_object(w);
+	jw_key(w, "k");
+	jw_key(w, "l");
+}
+
+static void array_closed_as_object(struct json_writer *w)
+{
+	jw_array(w);
+	jw_object_end(w);
+}
+
+static void closed_twice(struct json_writer *w)
+{
+	jw_array(w);
+	jw_array_end(w);
+	jw_array_end(w);
+}
+
+static void two_documents(struct json_writer *w)
+{
+	jw_int(w, 1);
+	jw_int(w, 2);
+}
+
+static void too_deep(struct json_writer *w)
+{
+	for (int i = 0; i < 64; i++)
+		jw_array(w);
+}
+
+/* Each in a process of its own, which must abort. */
+static void test_misuse_aborts(void **state)
+{
+	(void)state;
+	static void (*const misuses[])(struct json_writer *) = {
+	    key_in_array,           value_without_key, key_without_value, key_behind_key,
+	    array_closed_as_object, closed_twice,      two_documents,     too_deep};
+	for (size_t i = 0; i < COUNT(misuses); i++) {
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (child == 0) {
+			struct buf b;
+			struct json_writer w;
+			close(STDERR_FILENO);
+			signal(SIGABRT, SIG_DFL);
+			buf_init(&b, 4096);
+			jw_init(&w, &b);
+			misuses[i](&w);
+			_exit(0);
+		}
+		int status;
+		assert_int_equal(waitpid(child, &status, 0), child);
+		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
+			fail_msg("misuse %zu went unnoticed", i);
+	}
+}
+
 static void test_overflow_shows(void **state)
 {
 	(void)state;
@@ -84,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_document),
+	    cmocka_unit_test(test_misuse_aborts),
 	    cmocka_unit_test(test_nesting),
 	    cmocka_unit_test(test_overflow_shows),
 	};
