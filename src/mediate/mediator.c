@@ -126,6 +126,12 @@ static void push_function(lua_State *L, struct mediator *m, const struct call *c
 		luaL_error(L, "%s has no function \"%s\"", c->map->name + 1, c->function);
 }
 
+static int find(lua_State *L)
+{
+	push_function(L, mediator_of(L), lua_touserdata(L, 1));
+	return 0;
+}
+
 static int run(lua_State *L)
 {
 	struct call *c = lua_touserdata(L, 1);
@@ -259,6 +265,21 @@ enum rc mapping_compile(const char *name, struct str text, struct mapping **out,
 	}
 	*out = map;
 	return RC_OK;
+}
+
+enum rc mapping_has(struct mapping *map, const char *function, struct err *e)
+{
+	struct mediator *m = mediator_new(NULL);
+	struct call c = {.map = map, .function = function};
+	if (!m)
+		return err_set(e, RC_LIMIT, "mapping_limit", "no state for a mapping could be made");
+	struct arena arena;
+	arena_init(&arena, m->limits.result);
+	m->arena = &arena;
+	enum rc rc = protect(m, find, &c, "mapping_failed", e);
+	mediator_free(m);
+	arena_done(&arena);
+	return rc;
 }
 
 struct mapping *mapping_ref(struct mapping *m)

@@ -1,8 +1,8 @@
 /*
  * Connector packs: connectors/<name>/connector.yaml and its mappings, loaded, checked and immutable (counted).
  *
- * A pack says which operations a system of its kind can be asked (outbound), which endpoints it sends to (inbound), how an
- * answer is classified and how an unknown outcome is confirmed. All of it is data; nothing here knows a real system.
+ * A pack says which operations a system of its kind can be asked (outbound), which endpoints it sends to (inbound), how
+ * an answer is classified and how an unknown outcome is confirmed. All of it is data; nothing here knows a real system.
  */
 #ifndef MEDIATE_PACK_H
 #define MEDIATE_PACK_H
@@ -15,17 +15,17 @@
 
 /* The canonical operations: what the hub may ask of a system. Names as in connector.yaml and in delivery.operation. */
 enum operation {
-	OP_ORDER_POST,       /* "order.post"        post an order (erp) */
-	OP_ORDER_CANCEL,     /* "order.cancel"      cancel it (erp) */
-	OP_SHIPMENT_REQUEST, /* "shipment.request"  ask the warehouse to ship */
+	OP_ORDER_POST,         /* "order.post"        post an order (erp) */
+	OP_ORDER_CANCEL,       /* "order.cancel"      cancel it (erp) */
+	OP_SHIPMENT_REQUEST,   /* "shipment.request"  ask the warehouse to ship */
 	OP_STOCK_TRANSACTIONS, /* "stock.transactions" tell the ERP of stock movements */
-	OP_AVAILABILITY,     /* "availability"      what a channel may sell */
-	OP_ORDER_STATUS,     /* "order.status"      tell a channel */
-	OP_SHIPMENT,         /* "shipment"          tell a channel or the ERP */
-	OP_INVOICE,          /* "invoice" */
-	OP_PRICE,            /* "price" */
-	OP_ITEM,             /* "item" */
-	OP_CUSTOMER,         /* "customer" */
+	OP_AVAILABILITY,       /* "availability"      what a channel may sell */
+	OP_ORDER_STATUS,       /* "order.status"      tell a channel */
+	OP_SHIPMENT,           /* "shipment"          tell a channel or the ERP */
+	OP_INVOICE,            /* "invoice" */
+	OP_PRICE,              /* "price" */
+	OP_ITEM,               /* "item" */
+	OP_CUSTOMER,           /* "customer" */
 	OPERATIONS
 };
 const char *operation_name(enum operation op);
@@ -47,7 +47,8 @@ const char *outcome_name(enum outcome o);
 struct pack_operation {
 	enum operation op;
 	bool present;
-	bool idempotent; /* the destination honours Idempotency-Key: may be sent again after an unknown outcome without look-up */
+	bool idempotent; /* the destination honours Idempotency-Key: may be sent again after an unknown outcome without
+			    look-up */
 	bool has_lookup;
 	int64_t timeout_ms;       /* whole transfer */
 	int64_t confirm_after_ms; /* an empty look-up counts when it has stayed empty this long */
@@ -55,18 +56,18 @@ struct pack_operation {
 };
 
 struct pack_endpoint {
-	struct str name;    /* the last part of /in/{tenant}/{system}/{endpoint} */
-	struct str type;    /* canonical type it yields: "order" */
-	struct str decode;  /* "json", "xml", "csv" ...: the codec the bytes go through */
+	struct str name;   /* the last part of /in/{tenant}/{system}/{endpoint} */
+	struct str type;   /* canonical type it yields: "order"; empty if its mapping says */
+	struct str decode; /* "json", or "text": the codec the bytes go through */
 };
 
 struct pack {
 	struct str name;
-	struct str version; /* hash of all its files, hex */
+	struct str version; /* hash of its manifest and scripts, hex */
 	struct pack_operation operations[OPERATIONS];
 	struct pack_endpoint *endpoints;
 	size_t endpoint_count;
-	struct str signature; /* "standard-webhooks", or "none" */
+	struct str signature;          /* "standard-webhooks", or "none" */
 	const struct schema *settings; /* what a user fills in; NULL if nothing */
 	const struct schema_registry *schemas;
 	void *implementation; /* pack.c's own */
@@ -79,15 +80,15 @@ struct pack *pack_ref(struct pack *p);
 void pack_unref(struct pack *p);
 const struct pack_endpoint *pack_find_endpoint(const struct pack *p, struct str name);
 
-/* Runs connectors/<name>/fixtures: real payloads in, exact canonical out, and the reverse. Counts; findings name file and
- * difference. `crossdock test` is this. */
+/* Runs connectors/<name>/fixtures: real payloads in, exact canonical out, and the reverse. Counts; findings name file
+ * and difference. `crossdock test` is this. */
 enum rc pack_test(struct mediator *m, const char *folder, const struct schema_registry *schemas, size_t *passed,
 		  size_t *failed, struct findings *f) MUST_CHECK;
 
 /* ---- inbound: bytes -> canonical objects ---- */
 
 struct inbound_item {
-	struct str type; /* "order" */
+	struct str type;             /* "order" */
 	const struct json *document; /* canonical, valid by its schema; unknown fields moved into /extensions */
 	struct findings findings;    /* not empty: this item is not valid and becomes a dead letter */
 	struct findings drift;       /* fields that the schema does not know */
@@ -116,8 +117,8 @@ struct pack_request {
 };
 
 /*
- * input: {"delivery_id","operation","system","settings":{},"correlation_id","order_id"?,"external_id"? (the order's id in that
- * system), "document"? (the canonical document), "params"? (what the hub said with the delivery)}.
+ * input: {"delivery_id","operation","system","settings":{},"correlation_id","order_id"?,"external_id"? (the order's id
+ * in that system), "document"? (the canonical document), "params"? (what the hub said with the delivery)}.
  */
 enum rc pack_render(const struct pack *p, struct mediator *m, enum operation op, const struct json *input,
 		    struct arena *arena, struct pack_request *out, struct err *e) MUST_CHECK;
@@ -130,11 +131,15 @@ struct pack_answer {
 	struct str external_id;   /* what the destination calls it; may be empty */
 	struct str detail;        /* the problem's detail, for a person; may be empty */
 	int64_t retry_after_ms;   /* 0: not said */
-	const struct json *items; /* availability: array of {"sku","available"} that were stale; else NULL */
+	int64_t retry_at_ms;      /* the same as an instant, when the answer gave a date; 0: not said */
+	const struct json *items; /* availability: array of {"sku","available"} that were stale; else NULL. Status 412:
+				     all were, if it is empty */
 };
-/* status 0: the transfer failed, `detail` (of the transport) says how, and sent tells whether the request may have arrived. */
+/* status 0: the transfer failed, body (the transport's words) says how, and sent tells whether the request may have
+ * arrived. */
 enum rc pack_classify(const struct pack *p, struct mediator *m, enum operation op, int status, struct str retry_after,
-		      struct str body, bool sent, struct arena *arena, struct pack_answer *out, struct err *e) MUST_CHECK;
+		      struct str body, bool sent, struct arena *arena, struct pack_answer *out,
+		      struct err *e) MUST_CHECK;
 /* *found: the destination has it (then answer->external_id). */
 enum rc pack_classify_lookup(const struct pack *p, struct mediator *m, enum operation op, int status, struct str body,
 			     struct arena *arena, bool *found, struct pack_answer *out, struct err *e) MUST_CHECK;
