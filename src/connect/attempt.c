@@ -1,0 +1,280 @@
+/*
+ * Rendering and classifying, with how each failure is read:
+ *
+ *     the store cannot be read            nothing is known: later
+ *     no such operation, mapping failed   configuration: a person has to mend the pack
+ *     the mapping refuses                 refused, in its words
+ *     the answer cannot be understood     2xx: unknown (it may well be done); no answer: technical, or unknown if it
+ * was sent; else configuration
+ */
+#include "connect/attempt.h"
+
+#include "connect/headers.h"
+#include "connect/record.h"
+
+#include <stdio.h>
+
+void attempt_init(struct attempt *a, enum attempt_kind kind, const struct config_system *system,
+		  const struct delivery_head *head)
+{
+	memset(a, 0, sizeof(*a));
+	a->kind = kind;
+	a->system = system;
+	a->head = *head;
+	arena_init(&a->arena, ATTEMPT_ARENA_MAX);
+}
+
+void attempt_done(struct attempt *a)
+{
+	arena_done(&a->arena);
+}
+
+int64_t attempt_confirm_after_ms(const struct config_system *s, uint8_t operation)
+{
+	if (s->delivery.confirm_after_ms)
+		return s->delivery.confirm_after_ms;
+	int64_t ms = s->pack->operations[operation].confirm_after_ms;
+	return ms ? ms : ATTEMPT_CONFIRM_MS;
+}
+
+static int64_t timeout_ms(const struct attempt *a)
+{
+	if (a->system->delivery.timeout_ms)
+		return a->system->delivery.timeout_ms;
+	int64_t ms = a->system->pack->operations[a->head.operation].timeout_ms;
+	return ms ? ms : ATTEMPT_TIMEOUT_MS;
+}
+
+static void end(struct attempt *a, enum outcome outcome, struct str detail)
+{
+	a->ended = true;
+	a->outcome = outcome;
+	a->detail = record_masked(&a->arena, a->system, detail, RECORD_TEXT_MAX);
+}
+
+static void end_err(struct attempt *a, enum outcome outcome, const struct err *e)
+{
+	char text[sizeof(e->code) + sizeof(e->where) + sizeof(e->detail) + 8];
+	snprintf(text, sizeof(text), "%s%s%s: %s", e->code, e->where[0] ? " at " : "", e->where, e->detail);
+	end(a, outcome, str_from(text));
+}
+
+/* ---- the input of the mapping ---- */
+
+#define INPUT_MEMBERS 10
+
+struct input {
+	struct json_member *members;
+	uint32_t n;
+};
+
+static void put_text(struct input *in, const char *name, struct str text)
+{
+	in->members[in->n++] = (struct json_member){
+	    str_from(name), {.type = JSON_STRING, .count = (uint32_t)text.n, .text = text.p ? text.p : ""}};
+}
+
+static void put_value(struct input *in, const char *name, const struct json *value)
+{
+	in->members[in->n++] = (struct json_member){str_from(name), *value};
+}
+
+static enum rc put_parsed(struct attempt *a, struct input *in, const char *name, struct str text, struct err *e)
+{
+	static const struct json_limits limits = {.bytes = DOCUMENT_BYTES_MAX, .depth = 64, .nodes = 2000000};
+	struct json *j;
+	enum rc rc = json_parse(&a->arena, text, &limits, &j, e);
+	if (rc == RC_OK)
+		put_value(in, name, j);
+	return rc;
+}
+
+/* What this system calls the order: as it told us, or as the channel that it is named it. */
+static enum rc put_external_id(struct attempt *a, struct input *in, struct store_reader *r, struct err *e)
+{
+	enum { CHANNEL = 2, EXTERNAL_ID = 3, PROGRESS = 11, COLUMNS = 12 };
+	struct store_value row[COLUMNS];
+	struct json *progress;
+	struct err ignored = ERR_NONE;
+	enum rc rc = store_read_one(r, R_ORDER, &SV_TEXT(a->delivery.order_id), 1, &a->arena, row, &ignored);
+	if (rc == RC_NOT_FOUND)
+		return RC_OK;
+	if (rc != RC_OK) {
+		if (e)
+			*e = ignored;
+		return rc;
+	}
+	struct str id = STR_NONE;
+	if (json_parse(&a->arena, row[PROGRESS].bytes, NULL, &progress, &ignored) == RC_OK)
+		id = json_text(json_get_str(json_get(progress, "external_ids"), a->system->name));
+	if (!id.n && str_eq(row[CHANNEL].bytes, a->system->name))
+		id = row[EXTERNAL_ID].bytes;
+	if (id.n)
+		put_text(in, "external_id", id);
+	return RC_OK;
+}
+
+static size_t items_of(const struct json *j)
+{
+	const struct json *items = json_get(j, "items");
+	return json_is(items, JSON_ARRAY) ? items->count : 0;
+}
+
+static enum rc make_input(struct attempt *a, struct store_reader *r, struct json **out, struct err *e)
+{
+	static const struct json no_settings = {.type = JSON_OBJECT};
+	const struct delivery *d = &a->delivery;
+	struct input in = {.members = arena_array(&a->arena, struct json_member, INPUT_MEMBERS)};
+	*out = arena_new(&a->arena, struct json);
+	if (!in.members || !*out)
+		return err_set(e, RC_LIMIT, "delivery_too_large", "the delivery does not fit into memory");
+	put_text(&in, "delivery_id", d->delivery_id);
+	put_text(&in, "operation", str_from(operation_name(a->head.operation)));
+	put_text(&in, "system", a->system->name);
+	put_value(&in, "settings", a->system->settings ? a->system->settings : &no_settings);
+	put_text(&in, "correlation_id", d->correlation_id);
+	enum rc rc = RC_OK;
+	if (d->order_id.n) {
+		put_text(&in, "order_id", d->order_id);
+		rc = put_external_id(a, &in, r, e);
+	}
+	if (rc == RC_OK && d->document) {
+		struct str text;
+		rc = document_load(r, &a->arena, d->document, &text, e);
+		if (rc == RC_OK)
+			rc = put_parsed(a, &in, "document", text, e);
+	}
+	if (rc == RC_OK && d->params.n)
+		rc = put_parsed(a, &in, "params", d->params, e);
+	**out = (struct json){.type = JSON_OBJECT, .count = in.n, .members = in.members};
+	size_t items = items_of(json_get(*out, "params"));
+	a->items = items ? items : items_of(json_get(*out, "document"));
+	return rc;
+}
+
+/* ---- render ---- */
+
+static enum rc make_request(struct attempt *a, const struct pack_request *p, int64_t now_ms)
+{
+	struct header_facts facts = {
+	    .delivery_id = a->delivery.delivery_id,
+	    .correlation_id = a->delivery.correlation_id,
+	    .bearer = a->system->bearer,
+	    .secret = a->system->secret,
+	    .now_ms = now_ms,
+	};
+	struct http_header *headers;
+	a->request = (struct http_request){
+	    .method = p->method,
+	    .url = url_join(&a->arena, a->system->url, p->path),
+	    .body = p->body,
+	    .timeout_ms = timeout_ms(a),
+	    .connect_timeout_ms = ATTEMPT_CONNECT_MS,
+	};
+	enum rc rc = headers_build(&a->arena, &facts, p, &headers, &a->request.header_count);
+	a->request.headers = headers;
+	return a->request.url.p ? rc : RC_LIMIT;
+}
+
+static enum rc render(struct attempt *a, struct mediator *m, const struct json *input, int64_t now_ms, struct err *e)
+{
+	const struct pack *p = a->system->pack;
+	struct pack_request request;
+	enum operation op = a->head.operation;
+	if (!p->operations[op].present)
+		return err_set(e, RC_INVALID, "no_such_operation", "the connector " STR_FMT " has no operation %s",
+			       STR_ARG(p->name), operation_name(op));
+	if (!a->system->url.n)
+		return err_set(e, RC_INVALID, "no_url", "the system " STR_FMT " has no url", STR_ARG(a->system->name));
+	enum rc rc = a->kind == ATTEMPT_LOOKUP ? pack_render_lookup(p, m, op, input, &a->arena, &request, e)
+					       : pack_render(p, m, op, input, &a->arena, &request, e);
+	if (rc != RC_OK)
+		return rc;
+	if (make_request(a, &request, now_ms) != RC_OK)
+		return err_set(e, RC_LIMIT, "delivery_too_large", "the request does not fit into memory");
+	return RC_OK;
+}
+
+enum rc attempt_render(struct attempt *a, struct mediator *m, struct store_reader *r, int64_t now_ms, struct err *e)
+{
+	struct err cause = ERR_NONE;
+	struct json *input;
+	enum rc rc = delivery_load(r, &a->arena, a->head.seq, &a->delivery, e);
+	if (rc != RC_OK)
+		return rc;
+	if (a->kind == ATTEMPT_ABANDON) {
+		end(a, OUTCOME_UNKNOWN,
+		    STR("sent, without an answer; the system cannot be asked and the operation is not idempotent"));
+		return RC_OK;
+	}
+	rc = make_input(a, r, &input, &cause);
+	if (rc == RC_IO || rc == RC_RETRY) {
+		if (e)
+			*e = cause;
+		return rc;
+	}
+	if (rc == RC_OK)
+		rc = render(a, m, input, now_ms, &cause);
+	if (rc == RC_OK)
+		a->request_text = record_request(&a->arena, a->system, &a->request);
+	else
+		end_err(a, rc == RC_REJECT ? OUTCOME_REFUSED : OUTCOME_CONFIGURATION, &cause);
+	return RC_OK;
+}
+
+/* ---- classify ---- */
+
+void attempt_keep_answer(struct attempt *a, const struct http_answer *answer)
+{
+	a->transfer = *answer;
+	a->transfer.body = arena_copy(&a->arena, answer->body);
+	a->transfer.retry_after = arena_copy(&a->arena, answer->retry_after);
+	a->transfer.error = arena_copy(&a->arena, answer->error);
+}
+
+static enum outcome not_understood(const struct http_answer *t)
+{
+	if (t->status == 0)
+		return t->sent ? OUTCOME_UNKNOWN : OUTCOME_TECHNICAL;
+	return t->status / 100 == 2 ? OUTCOME_UNKNOWN : OUTCOME_CONFIGURATION;
+}
+
+static void end_answer(struct attempt *a, const struct pack_answer *p, int64_t now_ms)
+{
+	const struct http_answer *t = &a->transfer;
+	end(a, p->outcome, p->detail.n ? p->detail : t->error);
+	a->external_id = record_text(&a->arena, p->external_id, RECORD_TEXT_MAX);
+	a->retry_after_ms = p->retry_at_ms > now_ms ? p->retry_at_ms - now_ms : p->retry_after_ms;
+	a->stale = p->items;
+}
+
+void attempt_classify(struct attempt *a, struct mediator *m, int64_t now_ms)
+{
+	const struct http_answer *t = &a->transfer;
+	const struct pack *p = a->system->pack;
+	struct pack_answer answer = {.outcome = OUTCOME_TECHNICAL};
+	struct err e = ERR_NONE;
+	enum rc rc;
+	a->response_text = record_answer(&a->arena, a->system, t);
+	if (a->kind == ATTEMPT_LOOKUP) {
+		if (t->status == 0) {
+			end(a, OUTCOME_TECHNICAL, t->error);
+			return;
+		}
+		rc = pack_classify_lookup(p, m, a->head.operation, t->status, t->body, &a->arena, &a->found, &answer,
+					  &e);
+		a->empty = rc == RC_OK && !a->found && answer.outcome == OUTCOME_DELIVERED;
+	} else {
+		rc = pack_classify(p, m, a->head.operation, t->status, t->retry_after, t->status ? t->body : t->error,
+				   t->sent, &a->arena, &answer, &e);
+	}
+	/* Whether it may have arrived is known here and not left to a pack. */
+	if (t->status == 0)
+		answer.outcome = not_understood(t);
+	if (rc == RC_OK) {
+		end_answer(a, &answer, now_ms);
+	} else {
+		a->found = false;
+		end_err(a, a->kind == ATTEMPT_LOOKUP ? OUTCOME_TECHNICAL : not_understood(t), &e);
+	}
+}

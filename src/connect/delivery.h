@@ -1,0 +1,48 @@
+/*
+ * The delivery engine: sends what the hubs want sent. One thread for all hubs, thousands of transfers on one event
+ * loop.
+ *
+ * delivery_heads is called by the writers after a commit; everything else the engine learns from the store and from its
+ * own commands. docs/delivery.md tells the rules; engine.c the order of events.
+ */
+#ifndef CONNECT_DELIVERY_H
+#define CONNECT_DELIVERY_H
+
+#include "hub/node.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DELIVERY_STOP_MS 5000 /* how long delivery_stop lets transfers finish */
+
+struct delivery_engine;
+struct delivery_hub;
+
+/* The hubs' writers need not run yet. Threads are started; open deliveries are loaded from the stores in the
+ * background. */
+enum rc delivery_start(struct node *n, struct delivery_engine **out, struct err *e) MUST_CHECK;
+/* Takes nothing new, lets transfers finish for up to DELIVERY_STOP_MS, drops the rest (the next start treats them as
+ * unknown). The hubs' writers must still run. Frees the engine. */
+void delivery_stop(struct delivery_engine *d);
+
+/* For the deliveries sink; any thread, does not block. */
+struct delivery_hub *delivery_hub_of(struct delivery_engine *d, size_t tenant);
+void delivery_heads(struct delivery_hub *h, const struct delivery_head *heads, size_t count);
+
+/* What the engine knows about one system's deliveries. */
+struct delivery_view {
+	const char *state;       /* "running", "paused", "stopped" (credentials refused), "backing_off" */
+	int64_t state_since;     /* 0: since the start */
+	uint32_t in_flight;      /* started, the result not yet committed */
+	uint32_t waiting;        /* in memory */
+	bool more;               /* and more in the store */
+	int64_t oldest_at;       /* created_at of the oldest in memory; 0: none */
+	int64_t next_attempt_at; /* 0: at once, or none waits */
+	uint32_t failures;       /* probes in a row that failed */
+	int64_t last_success_at, last_failure_at; /* since the start; 0: none */
+	char last_failure[160];
+};
+/* Any thread. false: no such hub or system. */
+bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint16_t system, struct delivery_view *out);
+
+#endif

@@ -1,0 +1,140 @@
+#include "connect/destination.h"
+
+const char *destination_state_name(enum destination_state s)
+{
+	switch (s) {
+	case DESTINATION_RUNNING:
+		return "running";
+	case DESTINATION_BACKING_OFF:
+		return "backing_off";
+	case DESTINATION_STOPPED:
+		return "stopped";
+	}
+	return "invalid";
+}
+
+int64_t retry_delay_ms(const struct retry_policy *p, uint32_t attempts, uint64_t random)
+{
+	int64_t delay = p->base_ms > 0 ? p->base_ms : 1;
+	for (uint32_t i = 1; i < attempts && delay < p->max_ms; i++)
+		delay *= 2;
+	if (p->max_ms > 0 && delay > p->max_ms)
+		delay = p->max_ms;
+	return delay / 2 + (int64_t)(random % (uint64_t)(delay + 1));
+}
+
+static int64_t throttle_ms(const struct retry_policy *p, int64_t retry_after_ms)
+{
+	if (retry_after_ms <= 0)
+		return p->base_ms;
+	return retry_after_ms < DESTINATION_RETRY_AFTER_MAX ? retry_after_ms : DESTINATION_RETRY_AFTER_MAX;
+}
+
+static void enter(struct destination_health *d, enum destination_state state, int64_t now)
+{
+	if (d->state != state)
+		d->since = now;
+	d->state = state;
+}
+
+static void failed(struct destination_health *d, const struct retry_policy *p, const struct destination_answer *a,
+		   int64_t now, uint64_t random)
+{
+	if (d->state == DESTINATION_STOPPED) {
+		d->blocked_until = now + DESTINATION_PROBE_MS;
+		return;
+	}
+	if (a->status) {
+		if (a->seq != d->streak_seq)
+			d->streak++;
+		d->streak_seq = a->seq;
+		if (d->streak < DESTINATION_STREAK && d->state == DESTINATION_RUNNING)
+			return;
+	}
+	/* Those that were under way when it began to fail are the same failure. */
+	if (d->state == DESTINATION_BACKING_OFF && a->started_at < d->since)
+		return;
+	enter(d, DESTINATION_BACKING_OFF, now);
+	d->failures++;
+	d->blocked_until = now + retry_delay_ms(p, d->failures, random);
+}
+
+static bool succeeded(struct destination_health *d, int64_t now)
+{
+	bool back = d->state != DESTINATION_RUNNING;
+	enter(d, DESTINATION_RUNNING, now);
+	d->failures = d->streak = 0;
+	d->streak_seq = 0;
+	if (back)
+		d->blocked_until = 0;
+	return back;
+}
+
+bool destination_note(struct destination_health *d, const struct retry_policy *p, const struct destination_answer *a,
+		      int64_t now, uint64_t random)
+{
+	switch (a->outcome) {
+	case OUTCOME_DELIVERED:
+	case OUTCOME_REFUSED:
+	case OUTCOME_CONFIGURATION:
+		return succeeded(d, now);
+	case OUTCOME_THROTTLED:
+		/* 429 and 503 speak for the whole destination; a 409 "in progress" for one delivery only. */
+		if (a->status == 429 || a->status == 503) {
+			int64_t until = now + throttle_ms(p, a->retry_after_ms);
+			if (until > d->blocked_until)
+				d->blocked_until = until;
+		}
+		return false;
+	case OUTCOME_UNAUTHORIZED:
+		enter(d, DESTINATION_STOPPED, now);
+		d->blocked_until = now + DESTINATION_PROBE_MS;
+		return false;
+	case OUTCOME_TECHNICAL:
+	case OUTCOME_UNKNOWN:
+		failed(d, p, a, now, random);
+		return false;
+	case OUTCOMES:
+		break;
+	}
+	return false;
+}
+
+uint32_t destination_room(const struct destination_health *d, uint32_t slots, uint32_t transfers, uint32_t unfinished,
+			  int64_t now)
+{
+	if (now < d->blocked_until)
+		return 0;
+	if (d->state != DESTINATION_RUNNING)
+		return unfinished ? 0 : 1;
+	uint32_t free_slots = transfers < slots ? slots - transfers : 0;
+	uint32_t pipeline = slots * DESTINATION_PIPELINE;
+	uint32_t left = unfinished < pipeline ? pipeline - unfinished : 0;
+	return free_slots < left ? free_slots : left;
+}
+
+int64_t retry_at(const struct retry_policy *p, enum outcome outcome, uint32_t attempts, int64_t retry_after_ms,
+		 int64_t created_at, int64_t now, uint64_t random)
+{
+	int64_t at = 0;
+	switch (outcome) {
+	case OUTCOME_DELIVERED:
+	case OUTCOME_REFUSED:
+	case OUTCOME_CONFIGURATION:
+	case OUTCOMES:
+		return 0;
+	case OUTCOME_UNAUTHORIZED: /* the destination is stopped, not the delivery: it waits for as long as that takes
+				    */
+		return now + DESTINATION_PROBE_MS;
+	case OUTCOME_THROTTLED:
+		at = now + throttle_ms(p, retry_after_ms);
+		break;
+	case OUTCOME_TECHNICAL:
+		at = now + retry_delay_ms(p, attempts, random);
+		break;
+	case OUTCOME_UNKNOWN: /* the first look-up */
+		at = now + (p->base_ms > 0 ? p->base_ms : 1);
+		break;
+	}
+	return now - created_at >= p->give_up_after_ms ? 0 : at;
+}

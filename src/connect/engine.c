@@ -1,0 +1,437 @@
+/*
+ * The delivery loop.
+ *
+ * Purpose: take what the hubs want sent, send it, and hand the results back, for all tenants and systems on one thread,
+ * so that no destination can hold another up: nothing here waits for one. Mappings and reads run on workers, commits on
+ * the hubs' writers, transfers in curl; each tells the loop through one queue of notes whose eventfd ends the loop's
+ * sleep.
+ *
+ * One delivery's way (who does it):
+ *
+ *     head (writer) -> lane (loop) -> START committed (writer) -> rendered (worker) -> transferred (loop)
+ *       -> classified (worker) -> RESULT committed (writer) -> settled, or back into its lane (loop)
+ *
+ * Invariants:
+ *   - a lane has one run at most, until its result is committed: in order per key, one in flight per key;
+ *   - the request leaves only after START is committed: what may have been sent is known after a crash;
+ *   - what has been sent and not answered is unknown, in memory as in the store, until it is settled;
+ *   - slots, back-off and queue are a destination's own; what is global (ENGINE_TRANSFERS_MAX) is handed out in turn.
+ *
+ * How it fails: the process may die at any instant. What was waiting waits; what was sending is looked up, or sent
+ * again under the same id if the operation is idempotent, or given to a person. A hub that does not commit stops its
+ * own deliveries only.
+ */
+#include "connect/engine.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "observe/log.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define NOTES_AT_ONCE 256
+#define NAME_MAX_TEXT 128
+
+struct heads_note {
+	struct note note;
+	struct delivery_hub *hub;
+	size_t count;
+	struct delivery_head heads[];
+};
+
+void engine_post(struct delivery_engine *d, struct note *n)
+{
+	enum rc rc = queue_push_always(d->notes, n);
+	assert(rc == RC_OK);
+}
+
+void delivery_heads(struct delivery_hub *h, const struct delivery_head *heads, size_t count)
+{
+	if (atomic_load(&h->engine->stopping))
+		return; /* the next start finds them in the store */
+	struct heads_note *n = mem_alloc(sizeof(*n) + count * sizeof(*heads));
+	n->note.type = NOTE_HEADS;
+	n->hub = h;
+	n->count = count;
+	memcpy(n->heads, heads, count * sizeof(*heads));
+	engine_post(h->engine, &n->note);
+}
+
+/* xorshift64*, Vigna 2016: for jitter only. */
+uint64_t engine_random(struct delivery_engine *d)
+{
+	d->random ^= d->random >> 12;
+	d->random ^= d->random << 25;
+	d->random ^= d->random >> 27;
+	return d->random * 0x2545f4914f6cdd1du;
+}
+
+void engine_activate(struct engine_destination *t)
+{
+	struct delivery_engine *d = t->hub->engine;
+	if (t->active)
+		return;
+	t->active = true;
+	d->active[d->active_count++] = t;
+}
+
+/* ---- notes ---- */
+
+/* Heads of one commit, in runs of one system. */
+static void take_heads(struct heads_note *n)
+{
+	for (size_t i = 0, same; i < n->count; i += same) {
+		uint16_t system = n->heads[i].system;
+		for (same = 1; i + same < n->count && n->heads[i + same].system == system;)
+			same++;
+		assert(system < n->hub->count);
+		window_add(&n->hub->destinations[system], &n->heads[i], same);
+	}
+	free(n);
+}
+
+static void take_note(struct note *n)
+{
+	struct attempt_run *r = (struct attempt_run *)((char *)n - offsetof(struct attempt_run, note));
+	switch (n->type) {
+	case NOTE_HEADS:
+		take_heads((struct heads_note *)n);
+		break;
+	case NOTE_STARTED:
+		dispatch_started((struct submission *)n);
+		break;
+	case NOTE_RESULT:
+		progress_result((struct submission *)n);
+		break;
+	case NOTE_RENDERED:
+		progress_rendered(r);
+		break;
+	case NOTE_CLASSIFIED:
+		progress_classified(r);
+		break;
+	case NOTE_LOADED:
+		window_loaded(n);
+		break;
+	}
+}
+
+static void take_notes(struct delivery_engine *d)
+{
+	void *items[NOTES_AT_ONCE];
+	/* Until it is empty: the eventfd is written only when it stops being empty. */
+	for (size_t n; (n = queue_take(d->notes, items, NOTES_AT_ONCE, 0));)
+		for (size_t i = 0; i < n; i++)
+			take_note(items[i]);
+}
+
+/* ---- what others see ---- */
+
+static const char *view_state(const struct engine_destination *t, bool paused)
+{
+	if (paused)
+		return "paused";
+	if (t->health.state == DESTINATION_RUNNING && t->health.blocked_until > t->hub->engine->now)
+		return destination_state_name(DESTINATION_BACKING_OFF);
+	return destination_state_name(t->health.state);
+}
+
+static void show(struct engine_destination *t, bool paused, int64_t next)
+{
+	struct delivery_engine *d = t->hub->engine;
+	size_t count = lanes_count(t->lanes);
+	if (!t->more && !t->loading)
+		t->backlog = (int64_t)count;
+	metric_set(t->backlog_metric, t->backlog);
+	struct delivery_view v = {
+	    .state = view_state(t, paused),
+	    .state_since = t->health.since,
+	    .in_flight = t->unfinished,
+	    .waiting = (uint32_t)count - t->unfinished,
+	    .more = t->more,
+	    .oldest_at = lanes_oldest(t->lanes),
+	    .next_attempt_at = next == INT64_MAX ? 0 : next,
+	    .failures = t->health.failures,
+	    .last_success_at = t->last_success_at,
+	    .last_failure_at = t->last_failure_at,
+	};
+	memcpy(v.last_failure, t->last_failure, sizeof(v.last_failure));
+	pthread_mutex_lock(&d->view_lock);
+	t->view = v;
+	pthread_mutex_unlock(&d->view_lock);
+}
+
+bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint16_t system, struct delivery_view *out)
+{
+	for (size_t i = 0; i < d->hub_count; i++) {
+		struct delivery_hub *one = &d->hubs[i];
+		if (one->hub != h || system >= one->count)
+			continue;
+		pthread_mutex_lock(&d->view_lock);
+		*out = one->destinations[system].view;
+		pthread_mutex_unlock(&d->view_lock);
+		if (hub_system_paused(h, system))
+			out->state = "paused";
+		return true;
+	}
+	return false;
+}
+
+/* ---- the loop ---- */
+
+/* One destination's turn; when it wants the next one. */
+static int64_t step(struct engine_destination *t, bool stopping)
+{
+	bool paused = hub_system_paused(t->hub->hub, t->system->index);
+	if (!stopping) {
+		window_fill(t);
+		if (!paused)
+			dispatch(t);
+	}
+	int64_t next = dispatch_next(t, paused);
+	show(t, paused, next);
+	return next;
+}
+
+static bool has_work(const struct engine_destination *t)
+{
+	return lanes_count(t->lanes) || t->more || t->loading;
+}
+
+static int64_t step_all(struct delivery_engine *d, bool stopping)
+{
+	int64_t next = INT64_MAX;
+	size_t n = d->active_count;
+	for (size_t i = 0; i < n; i++) {
+		int64_t at = step(d->active[(d->turn + i) % n], stopping);
+		next = at < next ? at : next;
+	}
+	d->turn = n ? (d->turn + 1) % n : 0;
+	size_t kept = 0;
+	for (size_t i = 0; i < d->active_count; i++) {
+		struct engine_destination *t = d->active[i];
+		t->active = has_work(t);
+		if (t->active)
+			d->active[kept++] = t;
+	}
+	d->active_count = kept;
+	for (size_t i = 0; i < d->hub_count; i++) {
+		submit_again(&d->hubs[i]);
+		if (d->hubs[i].first && d->hubs[i].submit_at < next)
+			next = d->hubs[i].submit_at;
+	}
+	return next;
+}
+
+static int sleep_ms(const struct delivery_engine *d, int64_t next)
+{
+	int64_t ms = next == INT64_MAX ? ENGINE_SLEEP_MS : next - d->now;
+	if (ms < 0)
+		return 0;
+	return ms < ENGINE_SLEEP_MS ? (int)ms : ENGINE_SLEEP_MS;
+}
+
+static void round_once(struct delivery_engine *d, bool stopping)
+{
+	d->now = clock_wall_ms(d->clock);
+	take_notes(d);
+	int64_t next = step_all(d, stopping);
+	http_run(d->http, sleep_ms(d, next), d->wake_fd);
+	d->now = clock_wall_ms(d->clock);
+}
+
+static bool anything_waits_for_hub(const struct delivery_engine *d)
+{
+	for (size_t i = 0; i < d->hub_count; i++)
+		if (d->hubs[i].first)
+			return true;
+	return false;
+}
+
+static void forget_refused(struct delivery_engine *d)
+{
+	for (size_t i = 0; i < d->hub_count; i++) {
+		struct delivery_hub *h = &d->hubs[i];
+		for (struct submission *s = h->first, *next; s; s = next) {
+			next = s->next;
+			command_free(s->command);
+			free(s);
+		}
+		h->first = h->last = NULL;
+	}
+}
+
+/* Lets what is under way end in time, drops the rest; then nobody else has anything of ours. */
+static void wind_down(struct delivery_engine *d)
+{
+	int64_t until = clock_mono_ns(d->clock) / 1000000 + DELIVERY_STOP_MS;
+	while ((d->all || d->with_workers || anything_waits_for_hub(d)) && clock_mono_ns(d->clock) / 1000000 < until)
+		round_once(d, true);
+	if (d->all)
+		log_warn("delivery",
+			 "stopped with deliveries under way; their outcome is looked into at the next start",
+			 LOG_INT("transfers", (int64_t)http_transfers(d->http)));
+	for (struct attempt_run *r = d->all; r; r = r->all_next) {
+		if (r->transfer)
+			http_cancel(r->transfer);
+		r->transfer = NULL;
+	}
+	d->ended = true;
+	forget_refused(d);
+	while (d->with_workers || d->with_hub) {
+		round_once(d, true);
+		forget_refused(d);
+	}
+}
+
+static void *engine_main(void *arg)
+{
+	struct delivery_engine *d = arg;
+	while (!atomic_load(&d->stopping))
+		round_once(d, false);
+	wind_down(d);
+	return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static struct metric *series(enum metric_id id, const struct config_tenant *t, struct str second, const char *third)
+{
+	char tenant[NAME_MAX_TEXT], name[NAME_MAX_TEXT];
+	snprintf(tenant, sizeof(tenant), STR_FMT, STR_ARG(t->name));
+	snprintf(name, sizeof(name), STR_FMT, STR_ARG(second));
+	return metric_find(id, (const char *const[]){tenant, name, third});
+}
+
+static void destination_init(struct engine_destination *t, struct delivery_hub *h, const struct config_system *s)
+{
+	const struct config_tenant *tenant = hub_tenant(h->hub);
+	t->hub = h;
+	t->system = s;
+	t->policy =
+	    (struct retry_policy){s->delivery.retry_base_ms, s->delivery.retry_max_ms, s->delivery.give_up_after_ms};
+	t->lanes = lanes_new();
+	t->view.state = destination_state_name(DESTINATION_RUNNING);
+	for (int o = 0; o < OUTCOMES; o++)
+		t->outcomes[o] = series(M_DELIVERIES, tenant, s->name, outcome_name(o));
+	t->backlog_metric = series(M_DELIVERY_BACKLOG, tenant, s->name, NULL);
+	t->lag = series(M_DELIVERY_LAG_SECONDS, tenant, s->name, NULL);
+	t->items = series(M_AVAILABILITY_ITEMS, tenant, s->name, NULL);
+	t->items_lag = series(M_AVAILABILITY_LAG_SECONDS, tenant, s->name, NULL);
+	t->mediate = series(M_MEDIATE_SECONDS, tenant, s->pack->name, NULL);
+}
+
+/* One row of R_DELIVERIES_OPEN_COUNT: a system that has open deliveries. */
+static enum rc take_count(void *ctx, const struct store_value *columns, size_t count)
+{
+	struct delivery_hub *h = ctx;
+	(void)count;
+	const struct config_system *s = config_find_system(hub_tenant(h->hub), columns[0].bytes);
+	if (!s) {
+		log_warn("delivery", "deliveries wait for a system that is not configured",
+			 LOG_STR("system", columns[0].bytes), LOG_INT("deliveries", columns[1].integer));
+		return RC_OK;
+	}
+	struct engine_destination *t = &h->destinations[s->index];
+	t->backlog = columns[1].integer;
+	t->more = true;
+	engine_activate(t);
+	return RC_OK;
+}
+
+static enum rc hub_init(struct delivery_engine *d, struct delivery_hub *h, struct hub *hub, size_t index, struct err *e)
+{
+	const struct config_tenant *tenant = hub_tenant(hub);
+	struct store_reader *r;
+	h->engine = d;
+	h->hub = hub;
+	h->index = index;
+	h->destinations = mem_zalloc(tenant->system_count, sizeof(struct engine_destination));
+	h->count = tenant->system_count;
+	for (size_t i = 0; i < h->count; i++)
+		destination_init(&h->destinations[i], h, &tenant->systems[i]);
+	enum rc rc = store_reader_open(hub_store(hub), &r, e);
+	if (rc != RC_OK)
+		return rc;
+	rc = store_read(r, R_DELIVERIES_OPEN_COUNT, NULL, 0, take_count, h, e);
+	store_reader_close(r);
+	return rc;
+}
+
+void delivery_free(struct delivery_engine *d)
+{
+	if (!d)
+		return;
+	while (d->all)
+		run_free(d->all);
+	for (size_t i = 0; i < d->hub_count; i++) {
+		for (size_t j = 0; j < d->hubs[i].count; j++)
+			lanes_free(d->hubs[i].destinations[j].lanes);
+		free(d->hubs[i].destinations);
+	}
+	http_free(d->http);
+	/* Heads that the writers sent after the loop had ended: they are in the store. */
+	void *left;
+	while (queue_take(d->notes, &left, 1, 0))
+		free(left);
+	queue_free(d->notes);
+	close(d->wake_fd);
+	pthread_mutex_destroy(&d->view_lock);
+	free(d->active);
+	free(d->hubs);
+	free(d);
+}
+
+enum rc delivery_start(struct node *n, struct delivery_engine **out, struct err *e)
+{
+	struct delivery_engine *d = mem_zalloc(1, sizeof(*d));
+	d->node = n;
+	d->clock = node_clock(n);
+	d->now = clock_wall_ms(d->clock);
+	d->hub_count = node_tenants(n);
+	d->hubs = mem_zalloc(d->hub_count, sizeof(struct delivery_hub));
+	for (size_t i = 0; i < d->hub_count; i++)
+		d->destination_count += hub_tenant(node_hub(n, i))->system_count;
+	d->active = mem_zalloc(d->destination_count, sizeof(*d->active));
+	pthread_mutex_init(&d->view_lock, NULL);
+	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert(d->wake_fd >= 0);
+	d->notes = queue_new(1, d->wake_fd);
+	random_bytes(&d->random, sizeof(d->random));
+	d->random |= 1;
+	d->http = http_new("crossdock/" CROSSDOCK_VERSION);
+	enum rc rc = RC_OK;
+	for (size_t i = 0; i < d->hub_count && rc == RC_OK; i++)
+		rc = hub_init(d, &d->hubs[i], node_hub(n, i), i, e);
+	if (rc != RC_OK) {
+		delivery_free(d);
+		return rc;
+	}
+	d->workers = workers_new(node_config(n)->mediation_threads, d->hub_count);
+	int failed = pthread_create(&d->thread, NULL, engine_main, d);
+	assert(!failed);
+	*out = d;
+	return RC_OK;
+}
+
+void delivery_stop(struct delivery_engine *d)
+{
+	if (!d)
+		return;
+	atomic_store(&d->stopping, true);
+	uint64_t one = 1;
+	ssize_t n = write(d->wake_fd, &one, sizeof(one));
+	(void)n;
+	pthread_join(d->thread, NULL);
+	workers_stop(d->workers);
+	workers_free(d->workers);
+	d->workers = NULL;
+}
+
+struct delivery_hub *delivery_hub_of(struct delivery_engine *d, size_t tenant)
+{
+	assert(tenant < d->hub_count);
+	return &d->hubs[tenant];
+}

@@ -1,0 +1,360 @@
+/*
+ * From under way to an end: rendered, transferred, classified, committed, and then what the hub says the delivery is
+ * now.
+ *
+ * A run holds its lane until its result is committed, so that nothing overtakes within a key; its transfer slot only
+ * until the answer is there. A result whose commit failed is submitted again, until it is committed: the run keeps what
+ * it says. A look-up writes a result only when it settles something: found, or given up. What it found out otherwise is
+ * kept in the lane, and after a restart it is simply asked again.
+ */
+#include "connect/engine.h"
+
+#include "base/mem.h"
+#include "observe/log.h"
+
+#include <stdio.h>
+
+#define LOOKUP_STEPS 3 /* look-ups within the time that an empty one has to stay empty */
+
+static struct attempt_run *run_of_work(struct work *w)
+{
+	return (struct attempt_run *)((char *)w - offsetof(struct attempt_run, work));
+}
+
+struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, enum attempt_kind kind)
+{
+	struct delivery_engine *d = t->hub->engine;
+	struct attempt_run *r = mem_zalloc(1, sizeof(*r));
+	attempt_init(&r->attempt, kind, t->system, &lane->first->head);
+	r->destination = t;
+	r->lane = lane;
+	r->in_transfer_slot = true;
+	t->transfers++;
+	t->unfinished++;
+	d->transfers++;
+	r->attempt.started_at = d->now;
+	r->all_next = d->all;
+	r->all_back = &d->all;
+	if (d->all)
+		d->all->all_back = &r->all_next;
+	d->all = r;
+	return r;
+}
+
+static void leave_slot(struct attempt_run *r)
+{
+	if (!r->in_transfer_slot)
+		return;
+	r->in_transfer_slot = false;
+	r->destination->transfers--;
+	r->destination->hub->engine->transfers--;
+}
+
+void run_free(struct attempt_run *r)
+{
+	leave_slot(r);
+	r->destination->unfinished--;
+	*r->all_back = r->all_next;
+	if (r->all_next)
+		r->all_next->all_back = r->all_back;
+	attempt_done(&r->attempt);
+	free(r);
+}
+
+void run_drop(struct attempt_run *r, int64_t due)
+{
+	struct engine_destination *t = r->destination;
+	struct lane *lane = r->lane;
+	run_free(r);
+	lanes_put_back(t->lanes, lane, due, false);
+	engine_activate(t);
+}
+
+/* ---- on a worker ---- */
+
+static void render_work(struct work *work, struct worker *w)
+{
+	struct attempt_run *r = run_of_work(work);
+	struct delivery_hub *h = r->destination->hub;
+	const struct clock *clock = h->engine->clock;
+	struct store_reader *reader;
+	struct err e = ERR_NONE;
+	int64_t begin = clock_mono_ns(clock);
+	enum rc rc = worker_reader(w, h->hub, h->index, &reader, &e);
+	if (rc == RC_OK)
+		rc = attempt_render(&r->attempt, worker_mediator(w), reader, clock_wall_ms(clock), &e);
+	if (rc != RC_OK)
+		log_err(LOG_ERROR, "delivery", "a delivery cannot be read", &e);
+	r->unreadable = rc != RC_OK;
+	metric_observe_us(r->destination->mediate, (clock_mono_ns(clock) - begin) / 1000);
+	r->note.type = NOTE_RENDERED;
+	engine_post(h->engine, &r->note);
+}
+
+static void classify_work(struct work *work, struct worker *w)
+{
+	struct attempt_run *r = run_of_work(work);
+	const struct clock *clock = r->destination->hub->engine->clock;
+	int64_t begin = clock_mono_ns(clock);
+	attempt_classify(&r->attempt, worker_mediator(w), clock_wall_ms(clock));
+	metric_observe_us(r->destination->mediate, (clock_mono_ns(clock) - begin) / 1000);
+	r->note.type = NOTE_CLASSIFIED;
+	engine_post(r->destination->hub->engine, &r->note);
+}
+
+static void run_work(struct attempt_run *r, void (*run)(struct work *, struct worker *))
+{
+	struct delivery_engine *d = r->destination->hub->engine;
+	d->with_workers++;
+	r->work.run = run;
+	workers_run(d->workers, &r->work);
+}
+
+void run_render(struct attempt_run *r)
+{
+	run_work(r, render_work);
+}
+
+/* ---- the transfer ---- */
+
+static void transferred(void *ctx, const struct http_answer *answer)
+{
+	struct attempt_run *r = ctx;
+	r->transfer = NULL;
+	leave_slot(r);
+	engine_activate(r->destination);
+	attempt_keep_answer(&r->attempt, answer);
+	run_work(r, classify_work);
+}
+
+static void concluded(struct attempt_run *r);
+
+void progress_rendered(struct attempt_run *r)
+{
+	struct delivery_engine *d = r->destination->hub->engine;
+	struct attempt *a = &r->attempt;
+	struct err e = ERR_NONE;
+	d->with_workers--;
+	if (r->unreadable) {
+		run_drop(r, d->now + ENGINE_AGAIN_MS);
+		return;
+	}
+	if (d->ended)
+		return;
+	a->started_at = d->now;
+	if (!a->ended && http_start(d->http, &a->request, transferred, r, &r->transfer, &e) != RC_OK) {
+		a->ended = true;
+		a->outcome = OUTCOME_CONFIGURATION;
+		a->detail = arena_copy(&a->arena, str_from(e.detail));
+	}
+	if (a->ended) {
+		leave_slot(r);
+		concluded(r);
+	}
+}
+
+/* ---- the outcome ---- */
+
+static bool transfer_was_made(const struct attempt *a)
+{
+	return a->transfer.status || a->transfer.error.n;
+}
+
+static void note_health(struct attempt_run *r)
+{
+	struct engine_destination *t = r->destination;
+	struct delivery_engine *d = t->hub->engine;
+	const struct attempt *a = &r->attempt;
+	enum destination_state before = t->health.state;
+	if (!transfer_was_made(a))
+		return; /* it says nothing about the destination */
+	struct destination_answer answer = {.seq = a->head.seq,
+					    .outcome = a->outcome,
+					    .status = a->transfer.status,
+					    .retry_after_ms = a->retry_after_ms,
+					    .started_at = a->started_at};
+	bool back = destination_note(&t->health, &t->policy, &answer, d->now, engine_random(d));
+	if (a->outcome == OUTCOME_DELIVERED || a->outcome == OUTCOME_REFUSED) {
+		t->last_success_at = d->now;
+	} else if (a->outcome != OUTCOME_THROTTLED) {
+		t->last_failure_at = d->now;
+		snprintf(t->last_failure, sizeof(t->last_failure), STR_FMT, STR_ARG(a->detail));
+	}
+	if (back) {
+		lanes_hasten(t->lanes);
+		log_info("delivery", "destination is back", LOG_STR("system", t->system->name));
+	}
+	if (t->health.state == before)
+		return;
+	if (t->health.state == DESTINATION_STOPPED)
+		log_error("delivery", "alert: the system refuses our credentials; its deliveries wait",
+			  LOG_STR("system", t->system->name), LOG_INT("status", a->transfer.status));
+	else if (t->health.state == DESTINATION_BACKING_OFF)
+		log_warn("delivery", "destination fails; backing off", LOG_STR("system", t->system->name),
+			 LOG_INT("status", a->transfer.status), LOG_STR("cause", a->detail));
+}
+
+static void measure(struct attempt_run *r)
+{
+	struct engine_destination *t = r->destination;
+	const struct attempt *a = &r->attempt;
+	int64_t lag_us = (t->hub->engine->now - a->head.created_at) * 1000;
+	metric_add(t->outcomes[a->outcome], 1);
+	if (a->outcome != OUTCOME_DELIVERED)
+		return;
+	metric_observe_us(t->lag, lag_us);
+	if (a->head.operation == OP_AVAILABILITY) {
+		metric_add(t->items, a->items ? (int64_t)a->items : 1);
+		metric_observe_us(t->items_lag, lag_us);
+	}
+}
+
+static void submit_result(struct attempt_run *r)
+{
+	struct attempt *a = &r->attempt;
+	struct submission *s = mem_zalloc(1, sizeof(*s));
+	struct command *c = command_new(COMMAND_DELIVERY_RESULT);
+	s->note.type = NOTE_RESULT;
+	s->hub = r->destination->hub;
+	s->runs = r;
+	s->command = c;
+	c->correlation_id = a->delivery.correlation_id;
+	c->source = r->destination->system->name;
+	c->result = (struct delivery_result){
+	    .seq = a->head.seq,
+	    .system = a->head.system,
+	    .operation = a->head.operation,
+	    .attempts = a->head.attempts + 1,
+	    .created_at = a->head.created_at,
+	    .delivery_id = a->delivery.delivery_id,
+	    .order_id = a->delivery.order_id,
+	    .correlation_id = a->delivery.correlation_id,
+	    .outcome = a->outcome,
+	    .confirmed = a->kind == ATTEMPT_LOOKUP,
+	    .next_at = r->next_at,
+	    .at = a->started_at,
+	    .duration_us = a->transfer.duration_us,
+	    .http_status = a->transfer.status,
+	    .external_id = a->external_id,
+	    .detail = a->detail,
+	    .request = a->request_text,
+	    .response = a->response_text,
+	    .stale = a->stale,
+	};
+	submit(s);
+}
+
+/* A look-up that settles nothing yet. */
+static void look_again(struct attempt_run *r)
+{
+	struct engine_destination *t = r->destination;
+	struct delivery_engine *d = t->hub->engine;
+	struct lane_doubt *q = &r->lane->doubt;
+	int64_t settle = attempt_confirm_after_ms(t->system, r->attempt.head.operation);
+	int64_t due;
+	bool failed = !r->attempt.empty;
+	if (failed) {
+		q->failures++;
+		due = retry_at(&t->policy,
+			       r->attempt.outcome == OUTCOME_UNAUTHORIZED ? OUTCOME_UNAUTHORIZED : OUTCOME_TECHNICAL,
+			       q->failures, 0, d->now, d->now, engine_random(d));
+	} else {
+		q->failures = 0;
+		if (!q->empties++)
+			q->empty_since = d->now;
+		int64_t settled_at = q->empty_since + settle;
+		int64_t step = settle / LOOKUP_STEPS > 0 ? settle / LOOKUP_STEPS : 1;
+		due = d->now + step;
+		if (q->empties >= 2 && d->now >= settled_at)
+			due = 0; /* settled: it is sent again */
+		else if (due > settled_at)
+			due = settled_at > d->now ? settled_at : d->now + 1;
+	}
+	log_debug("delivery", failed ? "look-up failed" : "look-up found nothing",
+		  LOG_INT("delivery", r->attempt.head.seq), LOG_INT("empties", q->empties));
+	struct lane *lane = r->lane;
+	run_free(r);
+	lanes_put_back(t->lanes, lane, due, failed);
+	engine_activate(t);
+}
+
+static int64_t next_of(struct attempt_run *r)
+{
+	struct engine_destination *t = r->destination;
+	struct delivery_engine *d = t->hub->engine;
+	const struct attempt *a = &r->attempt;
+	const struct pack_operation *op = &t->system->pack->operations[a->head.operation];
+	enum outcome as = a->outcome;
+	if (a->kind == ATTEMPT_ABANDON)
+		return 0;
+	if (as == OUTCOME_UNKNOWN && !op->has_lookup) {
+		if (!op->idempotent)
+			return 0;
+		as = OUTCOME_TECHNICAL; /* simply sent again */
+	}
+	return retry_at(&t->policy, as, a->head.attempts + 1, a->retry_after_ms, a->head.created_at, d->now,
+			engine_random(d));
+}
+
+static void concluded(struct attempt_run *r)
+{
+	struct attempt *a = &r->attempt;
+	note_health(r);
+	engine_activate(r->destination);
+	bool asked = transfer_was_made(a) && a->outcome != OUTCOME_CONFIGURATION;
+	if (a->kind == ATTEMPT_LOOKUP && !a->found && asked) {
+		look_again(r);
+		return;
+	}
+	if (a->kind == ATTEMPT_LOOKUP && !asked) {
+		/* The look-up itself is wrong: nobody but a person can tell. */
+		a->kind = ATTEMPT_ABANDON;
+		a->outcome = OUTCOME_UNKNOWN;
+	}
+	r->next_at = next_of(r);
+	r->failing = a->outcome == OUTCOME_TECHNICAL || a->outcome == OUTCOME_UNAUTHORIZED ||
+		     (a->outcome == OUTCOME_UNKNOWN && r->next_at);
+	measure(r);
+	submit_result(r);
+}
+
+void progress_classified(struct attempt_run *r)
+{
+	r->destination->hub->engine->with_workers--;
+	concluded(r);
+}
+
+void progress_result(struct submission *s)
+{
+	struct attempt_run *r = s->runs;
+	struct engine_destination *t = r->destination;
+	struct delivery_engine *d = t->hub->engine;
+	struct lane *lane = r->lane;
+	bool failed = s->command->answer.status >= 500;
+	enum delivery_status status = s->command->result.status;
+	d->with_hub--;
+	command_free(s->command);
+	free(s);
+	if (failed) {
+		/* The hub does not commit: wait a little with all of its commands. */
+		t->hub->submit_at = d->now + ENGINE_AGAIN_MS;
+		submit_result(r);
+		return;
+	}
+	struct delivery_head *head = &lane->first->head;
+	int64_t due = r->next_at;
+	bool failing = r->failing;
+	if (r->attempt.kind == ATTEMPT_SEND)
+		lane->doubt = (struct lane_doubt){0};
+	head->attempts++;
+	head->status = (uint8_t)status;
+	head->next_at = due;
+	run_free(r);
+	if (status >= DELIVERY_FINAL) {
+		t->backlog--;
+		lanes_settle(t->lanes, lane, d->now);
+	} else {
+		lanes_put_back(t->lanes, lane, due, failing);
+	}
+	engine_activate(t);
+}

@@ -1,0 +1,482 @@
+/*
+ * A thin layer over curl's multi interface, with curl_multi_poll: the loop has one more descriptor, the engine's
+ * eventfd. (The socket interface would save the walk over idle transfers; at some thousands of transfers that walk is
+ * not what costs.)
+ *
+ * Sent or not. The delivery engine must know whether a request may have arrived. Curl counts the header bytes it has
+ * written (CURLINFO_REQUEST_SIZE); the body is read through a callback, which notes it.
+ *
+ * Never twice. When a kept connection turns out to be dead, curl sends the request again on a new one. That is right
+ * only while the request was not complete: the body comes from a callback that cannot be rewound, so curl fails instead
+ * (CURLE_SEND_FAIL_REWIND) once a byte of it was sent, and a request without a body that is not a GET does not use a
+ * kept connection. Idle connections are dropped before the usual servers drop them, so that the case is rare.
+ *
+ * Names. A resolver thread may hang for many seconds. QUICK_EXIT makes curl leave it behind instead of waiting for it
+ * inside curl_multi_perform; here their number is bounded: a look-up holds a place until the first socket is made, and
+ * one that was left behind holds it for LOOKUP_LINGER_MS.
+ */
+#include "connect/transport/http.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define IDLE_REUSE_S     3
+#define LOOKUP_LINGER_MS 30000
+#define URL_MAX          8192
+#define METHOD_MAX       16
+#define POOL_MAX         64 /* easy handles kept for reuse */
+
+struct http_transfer {
+	struct http *http;
+	struct http_transfer *next, **back;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf body;
+	struct str request;
+	size_t read;
+	bool read_any, resolving, truncated, refused_address;
+	char retry_after[HTTP_HEADER_VALUE_MAX];
+	char error[CURL_ERROR_SIZE];
+	http_done_fn done;
+	void *ctx;
+};
+
+struct http {
+	CURLM *multi;
+	char user_agent[64];
+	struct http_transfer *transfers;
+	size_t count;
+	size_t lookups;
+	int64_t lingering[HTTP_LOOKUPS_MAX]; /* until when; 0: free */
+	CURL *pool[POOL_MAX];
+	size_t pooled;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void start_curl(void)
+{
+	CURLcode failed = curl_global_init(CURL_GLOBAL_DEFAULT);
+	assert(!failed);
+}
+
+static int64_t mono_ms(void)
+{
+	return clock_mono_ns(clock_system()) / 1000000;
+}
+
+struct http *http_new(const char *user_agent)
+{
+	pthread_once(&once, start_curl);
+	struct http *h = mem_zalloc(1, sizeof(*h));
+	h->multi = curl_multi_init();
+	assert(h->multi);
+	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CONNECTIONS_MAX);
+	struct buf b;
+	buf_init(&b, sizeof(h->user_agent) - 1);
+	buf_add_z(&b, user_agent);
+	if (buf_ok(&b) && b.n)
+		memcpy(h->user_agent, b.p, b.n);
+	buf_done(&b);
+	return h;
+}
+
+static size_t on_read(char *out, size_t size, size_t count, void *ctx)
+{
+	struct http_transfer *t = ctx;
+	size_t n = t->request.n - t->read;
+	if (n > size * count)
+		n = size * count;
+	if (n)
+		memcpy(out, t->request.p + t->read, n);
+	t->read += n;
+	t->read_any = true;
+	return n;
+}
+
+/* See "Never twice" above. */
+static int on_seek(void *ctx, curl_off_t offset, int origin)
+{
+	struct http_transfer *t = ctx;
+	return offset == 0 && origin == SEEK_SET && t->read == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+static size_t on_write(char *p, size_t size, size_t count, void *ctx)
+{
+	struct http_transfer *t = ctx;
+	size_t n = size * count, room = HTTP_ANSWER_BYTES_MAX - t->body.n;
+	if (n > room) {
+		buf_add(&t->body, p, room);
+		t->truncated = true;
+		return 0;
+	}
+	buf_add(&t->body, p, n);
+	return n;
+}
+
+static size_t on_header(char *p, size_t size, size_t count, void *ctx)
+{
+	static const char name[] = "retry-after:";
+	struct http_transfer *t = ctx;
+	size_t n = size * count, skip = sizeof(name) - 1;
+	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)
+		t->retry_after[0] = '\0'; /* a new status line: what came before was interim */
+	if (n <= skip || strncasecmp(p, name, skip) != 0)
+		return n;
+	while (skip < n && (p[skip] == ' ' || p[skip] == '\t'))
+		skip++;
+	size_t end = n;
+	while (end > skip && (p[end - 1] == '\r' || p[end - 1] == '\n' || p[end - 1] == ' '))
+		end--;
+	if (end - skip < sizeof(t->retry_after)) {
+		memcpy(t->retry_after, p + skip, end - skip);
+		t->retry_after[end - skip] = '\0';
+	}
+	return n;
+}
+
+static size_t lookups_open(struct http *h)
+{
+	size_t n = h->lookups;
+	int64_t now = mono_ms();
+	for (size_t i = 0; i < HTTP_LOOKUPS_MAX; i++) {
+		if (h->lingering[i] && h->lingering[i] <= now)
+			h->lingering[i] = 0;
+		n += h->lingering[i] != 0;
+	}
+	return n;
+}
+
+static int on_resolve(void *resolver, void *reserved, void *ctx)
+{
+	(void)resolver;
+	(void)reserved;
+	struct http_transfer *t = ctx;
+	if (t->resolving)
+		return 0;
+	if (lookups_open(t->http) >= HTTP_LOOKUPS_MAX)
+		return 1;
+	t->resolving = true;
+	t->http->lookups++;
+	return 0;
+}
+
+static void lookup_end(struct http_transfer *t, bool left_behind)
+{
+	struct http *h = t->http;
+	if (!t->resolving)
+		return;
+	t->resolving = false;
+	h->lookups--;
+	for (size_t i = 0; left_behind && i < HTTP_LOOKUPS_MAX; i++) {
+		if (!h->lingering[i]) {
+			h->lingering[i] = mono_ms() + LOOKUP_LINGER_MS;
+			break;
+		}
+	}
+}
+
+static bool v4_allowed(uint32_t address)
+{
+	return address != 0 && address >> 16 != 0xa9fe && address >> 28 < 0xe;
+}
+
+static bool address_allowed(const struct sockaddr *a)
+{
+	if (a->sa_family == AF_INET) {
+		struct sockaddr_in in;
+		memcpy(&in, a, sizeof(in));
+		return v4_allowed(ntohl(in.sin_addr.s_addr));
+	}
+	if (a->sa_family != AF_INET6)
+		return false;
+	struct sockaddr_in6 in6;
+	memcpy(&in6, a, sizeof(in6));
+	const struct in6_addr *v6 = &in6.sin6_addr;
+	if (IN6_IS_ADDR_V4MAPPED(v6)) {
+		uint32_t v4;
+		memcpy(&v4, v6->s6_addr + 12, 4);
+		return v4_allowed(ntohl(v4));
+	}
+	return !IN6_IS_ADDR_LINKLOCAL(v6) && !IN6_IS_ADDR_MULTICAST(v6) && !IN6_IS_ADDR_UNSPECIFIED(v6);
+}
+
+static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct http_transfer *t = ctx;
+	lookup_end(t, false);
+	if (purpose != CURLSOCKTYPE_IPCXN || !address_allowed(&a->addr)) {
+		t->refused_address = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static bool is_token(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] == 0x7f || strchr("\"(),/:;<=>?@[\\]{}", s.p[i]))
+			return false;
+	return s.n > 0;
+}
+
+static bool is_field_value(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (((unsigned char)s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_url(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
+			return false;
+	return s.n > 0 && s.n < URL_MAX;
+}
+
+static enum rc add_headers(struct http_transfer *t, const struct http_request *r, struct err *e)
+{
+	struct buf line;
+	enum rc rc = RC_OK;
+	buf_init(&line, 16u << 10);
+	for (size_t i = 0; i < r->header_count && rc == RC_OK; i++) {
+		const struct http_header *h = &r->headers[i];
+		buf_reset(&line);
+		buf_add_str(&line, h->name);
+		buf_add_z(&line, h->value.n ? ": " : ";"); /* curl's way to send an empty one */
+		buf_add_str(&line, h->value);
+		if (!is_token(h->name) || !is_field_value(h->value) || !buf_ok(&line))
+			rc = err_set_at(e, RC_INVALID, "invalid_request", "headers", "header %zu cannot be sent", i);
+		else
+			t->headers = curl_slist_append(t->headers, line.p);
+	}
+	/* Curl's own additions that we do not want. */
+	t->headers = curl_slist_append(t->headers, "Expect:");
+	buf_done(&line);
+	return rc;
+}
+
+static void set_request(struct http_transfer *t, const struct http_request *r)
+{
+	CURL *c = t->easy;
+	char method[METHOD_MAX + 1] = "";
+	memcpy(method, r->method.p, r->method.n);
+	if (r->body.n) {
+		curl_easy_setopt(c, CURLOPT_POST, 1L);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
+	} else if (strcmp(method, "GET") == 0) {
+		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+	} else {
+		curl_easy_setopt(c, CURLOPT_POST, 1L);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
+		curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+	}
+	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+	if (strcmp(method, "HEAD") == 0)
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+	char url[URL_MAX];
+	memcpy(url, r->url.p, r->url.n);
+	url[r->url.n] = '\0';
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)r->timeout_ms);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_timeout_ms);
+}
+
+static void set_behaviour(struct http_transfer *t)
+{
+	CURL *c = t->easy;
+	curl_easy_setopt(c, CURLOPT_PRIVATE, t);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->error);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(c, CURLOPT_PROXY, "");
+	curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_REUSE_S);
+	curl_easy_setopt(c, CURLOPT_USERAGENT, t->http->user_agent);
+	curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(c, CURLOPT_READDATA, t);
+	curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(c, CURLOPT_SEEKDATA, t);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_write);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(c, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+	curl_easy_setopt(c, CURLOPT_RESOLVER_START_DATA, t);
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t);
+}
+
+static CURL *easy_take(struct http *h)
+{
+	if (h->pooled)
+		return h->pool[--h->pooled];
+	CURL *c = curl_easy_init();
+	assert(c);
+	return c;
+}
+
+static void easy_give(struct http *h, CURL *c)
+{
+	curl_easy_reset(c);
+	if (h->pooled < POOL_MAX)
+		h->pool[h->pooled++] = c;
+	else
+		curl_easy_cleanup(c);
+}
+
+static void transfer_free(struct http_transfer *t)
+{
+	curl_slist_free_all(t->headers);
+	buf_done(&t->body);
+	free(t);
+}
+
+enum rc http_start(struct http *h, const struct http_request *r, http_done_fn done, void *ctx,
+		   struct http_transfer **out, struct err *e)
+{
+	if (!is_token(r->method) || r->method.n > METHOD_MAX)
+		return err_set_at(e, RC_INVALID, "invalid_request", "method", "not a method");
+	if (!is_url(r->url))
+		return err_set_at(e, RC_INVALID, "invalid_request", "url", "not a URL, or longer than %d", URL_MAX);
+	struct http_transfer *t = mem_zalloc(1, sizeof(*t));
+	t->http = h;
+	t->done = done;
+	t->ctx = ctx;
+	t->request = r->body;
+	buf_init(&t->body, HTTP_ANSWER_BYTES_MAX);
+	enum rc rc = add_headers(t, r, e);
+	if (rc != RC_OK) {
+		transfer_free(t);
+		return rc;
+	}
+	t->easy = easy_take(h);
+	set_behaviour(t);
+	set_request(t, r);
+	t->next = h->transfers;
+	t->back = &h->transfers;
+	if (t->next)
+		t->next->back = &t->next;
+	h->transfers = t;
+	h->count++;
+	CURLMcode failed = curl_multi_add_handle(h->multi, t->easy);
+	assert(!failed);
+	if (out)
+		*out = t;
+	return RC_OK;
+}
+
+/* Out of the list and out of curl; the memory stays. */
+static void detach(struct http_transfer *t, bool left_behind)
+{
+	struct http *h = t->http;
+	lookup_end(t, left_behind);
+	curl_multi_remove_handle(h->multi, t->easy);
+	easy_give(h, t->easy);
+	t->easy = NULL;
+	*t->back = t->next;
+	if (t->next)
+		t->next->back = t->back;
+	h->count--;
+}
+
+void http_cancel(struct http_transfer *t)
+{
+	detach(t, true);
+	transfer_free(t);
+}
+
+static void finish(struct http_transfer *t, CURLcode result)
+{
+	long status = 0, request_size = 0;
+	curl_off_t total_us = 0;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &request_size);
+	curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total_us);
+	bool whole = result == CURLE_OK || t->truncated;
+	struct http_answer a = {
+	    .status = whole ? (int)status : 0,
+	    .truncated = t->truncated,
+	    .sent = request_size > 0 || t->read_any,
+	    .duration_us = total_us,
+	};
+	detach(t, result == CURLE_OPERATION_TIMEDOUT);
+	if (whole) {
+		a.retry_after = str_from(t->retry_after);
+		a.body = buf_str(&t->body);
+	} else if (t->refused_address) {
+		a.error = STR("the address is not allowed (link-local, multicast or unspecified)");
+	} else {
+		a.error = str_from(t->error[0] ? t->error : curl_easy_strerror(result));
+	}
+	t->done(t->ctx, &a);
+	transfer_free(t);
+}
+
+static void finish_all(struct http *h)
+{
+	int left;
+	for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left));) {
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		struct http_transfer *t = NULL;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		finish(t, m->data.result);
+	}
+}
+
+void http_run(struct http *h, int timeout_ms, int wake_fd)
+{
+	int running, ready;
+	CURLMcode failed = curl_multi_perform(h->multi, &running);
+	assert(!failed);
+	size_t before = h->count;
+	finish_all(h);
+	if (h->count != before)
+		timeout_ms = 0; /* the caller has news to act on */
+	struct curl_waitfd wake = {.fd = wake_fd, .events = CURL_WAIT_POLLIN};
+	failed = curl_multi_poll(h->multi, wake_fd >= 0 ? &wake : NULL, wake_fd >= 0, timeout_ms, &ready);
+	assert(!failed);
+	if (wake_fd >= 0 && wake.revents) {
+		uint64_t n;
+		ssize_t got = read(wake_fd, &n, sizeof(n));
+		(void)got;
+	}
+	failed = curl_multi_perform(h->multi, &running);
+	assert(!failed);
+	finish_all(h);
+}
+
+size_t http_transfers(const struct http *h)
+{
+	return h->count;
+}
+
+void http_free(struct http *h)
+{
+	if (!h)
+		return;
+	while (h->transfers)
+		http_cancel(h->transfers);
+	while (h->pooled)
+		curl_easy_cleanup(h->pool[--h->pooled]);
+	curl_multi_cleanup(h->multi);
+	free(h);
+}

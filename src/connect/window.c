@@ -1,0 +1,132 @@
+/*
+ * The window: which of a destination's open deliveries are in memory.
+ *
+ * Invariant: every open delivery with seq <= loaded_through is in the lanes; those behind are in the store only, and
+ * `more` says that there may be some. While `more` is set, new heads with a greater seq are dropped (they are in the
+ * store) and `dropped` remembers it. A load reads rows with seq > loaded_through; if it comes back short, it has seen
+ * the end, and unless a head was dropped since it was asked for (its snapshot may be older) there is no more. A head
+ * that is dropped before the load is asked for was committed before, so the load sees it, unless it is final by then.
+ *
+ * A head at or below loaded_through (a replayed delivery) is always taken: no load would find it. So memory is bounded
+ * by queue_max plus what is replayed.
+ */
+#include "connect/engine.h"
+
+#include "base/mem.h"
+#include "observe/log.h"
+
+struct load {
+	struct note note;
+	struct work work;
+	struct engine_destination *destination;
+	int64_t after;
+	size_t limit, rows; /* rows: that were read, damaged ones included */
+	int64_t last;
+	bool failed;
+	size_t count;
+	struct delivery_head heads[];
+};
+
+void window_add(struct engine_destination *t, const struct delivery_head *heads, size_t count)
+{
+	int64_t now = t->hub->engine->now;
+	for (size_t i = 0; i < count; i++) {
+		const struct delivery_head *h = &heads[i];
+		bool known = h->seq <= t->loaded_through;
+		if (!known && !t->more && lanes_count(t->lanes) >= t->system->delivery.queue_max)
+			t->more = true;
+		if (!known && t->more) {
+			t->dropped = true;
+			t->backlog++;
+			continue;
+		}
+		if (lanes_add(t->lanes, h, now))
+			t->backlog++;
+		if (!known)
+			t->loaded_through = h->seq;
+	}
+	engine_activate(t);
+}
+
+static enum rc take_row(void *ctx, const struct store_value *columns, size_t count)
+{
+	struct load *l = ctx;
+	struct delivery d;
+	(void)count;
+	l->rows++;
+	l->last = columns[0].integer;
+	if (delivery_from_row(columns, &d) != RC_OK) {
+		log_error("delivery", "a delivery in the store makes no sense", LOG_INT("seq", columns[0].integer));
+		return RC_OK;
+	}
+	d.head.system = l->destination->system->index;
+	if (d.head.status == DELIVERY_SENDING)
+		d.head.next_at = 0; /* what became of it is asked at once */
+	l->heads[l->count++] = d.head;
+	return RC_OK;
+}
+
+static void load_run(struct work *work, struct worker *w)
+{
+	struct load *l = (struct load *)((char *)work - offsetof(struct load, work));
+	struct delivery_hub *h = l->destination->hub;
+	struct store_reader *reader;
+	struct err e = ERR_NONE;
+	const struct store_value args[] = {SV_TEXT(l->destination->system->name), SV_INT(l->after),
+					   SV_INT((int64_t)l->limit)};
+	enum rc rc = worker_reader(w, h->hub, h->index, &reader, &e);
+	if (rc == RC_OK)
+		rc = store_read(reader, R_DELIVERIES_OPEN, args, 3, take_row, l, &e);
+	if (rc != RC_OK) {
+		l->failed = true;
+		log_err(LOG_ERROR, "delivery", "open deliveries cannot be read", &e);
+	}
+	engine_post(h->engine, &l->note);
+}
+
+void window_fill(struct engine_destination *t)
+{
+	struct delivery_engine *d = t->hub->engine;
+	size_t max = t->system->delivery.queue_max, have = lanes_count(t->lanes);
+	if (!t->more || t->loading || have > max / 2 || d->now < t->load_at)
+		return;
+	size_t limit = max - have;
+	if (limit > WINDOW_ROWS)
+		limit = WINDOW_ROWS;
+	if (limit == 0)
+		limit = 1;
+	struct load *l = mem_zalloc(1, sizeof(*l) + limit * sizeof(struct delivery_head));
+	l->note.type = NOTE_LOADED;
+	l->work.run = load_run;
+	l->destination = t;
+	l->after = t->loaded_through;
+	l->limit = limit;
+	t->loading = true;
+	t->dropped = false;
+	d->with_workers++;
+	workers_run(d->workers, &l->work);
+}
+
+void window_loaded(struct note *n)
+{
+	struct load *l = (struct load *)n;
+	struct engine_destination *t = l->destination;
+	struct delivery_engine *d = t->hub->engine;
+	d->with_workers--;
+	t->loading = false;
+	if (l->failed) {
+		/* What was read is not used: the next load reads it again. */
+		t->load_at = d->now + ENGINE_AGAIN_MS;
+		t->dropped = true;
+		free(l);
+		return;
+	}
+	for (size_t i = 0; i < l->count; i++)
+		lanes_add(t->lanes, &l->heads[i], d->now);
+	if (l->last > t->loaded_through)
+		t->loaded_through = l->last;
+	if (l->rows < l->limit && !t->dropped)
+		t->more = false;
+	engine_activate(t);
+	free(l);
+}

@@ -1,0 +1,105 @@
+#include "connect/workers.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+#define WORKERS_QUEUE_MAX 1024 /* the callers are bounded by their slots: not enforced */
+
+struct worker {
+	struct workers *pool;
+	pthread_t thread;
+	struct mediator *mediator;
+	struct store_reader **readers; /* by hub */
+};
+
+struct workers {
+	struct queue *queue;
+	struct worker *list;
+	uint32_t count;
+	size_t hubs;
+	bool stopped;
+};
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	void *item;
+	while (queue_take(w->pool->queue, &item, 1, -1) == 1) {
+		struct work *work = item;
+		work->run(work, w);
+	}
+	return NULL;
+}
+
+struct workers *workers_new(uint32_t threads, size_t hubs)
+{
+	struct workers *w = mem_zalloc(1, sizeof(*w));
+	w->queue = queue_new(WORKERS_QUEUE_MAX, -1);
+	w->count = threads ? threads : 1;
+	w->hubs = hubs;
+	w->list = mem_zalloc(w->count, sizeof(struct worker));
+	for (uint32_t i = 0; i < w->count; i++) {
+		struct worker *one = &w->list[i];
+		one->pool = w;
+		one->mediator = mediator_new(&MEDIATOR_LIMITS_DEFAULT);
+		one->readers = mem_zalloc(hubs, sizeof(struct store_reader *));
+		int failed = pthread_create(&one->thread, NULL, worker_main, one);
+		assert(!failed);
+	}
+	return w;
+}
+
+void workers_stop(struct workers *w)
+{
+	if (w->stopped)
+		return;
+	w->stopped = true;
+	queue_close(w->queue);
+	for (uint32_t i = 0; i < w->count; i++)
+		pthread_join(w->list[i].thread, NULL);
+}
+
+void workers_free(struct workers *w)
+{
+	if (!w)
+		return;
+	assert(w->stopped);
+	for (uint32_t i = 0; i < w->count; i++) {
+		for (size_t j = 0; j < w->hubs; j++)
+			if (w->list[i].readers[j])
+				store_reader_close(w->list[i].readers[j]);
+		free(w->list[i].readers);
+		mediator_free(w->list[i].mediator);
+	}
+	queue_free(w->queue);
+	free(w->list);
+	free(w);
+}
+
+void workers_run(struct workers *w, struct work *work)
+{
+	enum rc rc = queue_push_always(w->queue, work);
+	assert(rc == RC_OK);
+}
+
+struct mediator *worker_mediator(struct worker *w)
+{
+	return w->mediator;
+}
+
+enum rc worker_reader(struct worker *w, struct hub *h, size_t hub_index, struct store_reader **out, struct err *e)
+{
+	assert(hub_index < w->pool->hubs);
+	struct store_reader **r = &w->readers[hub_index];
+	if (!*r) {
+		enum rc rc = store_reader_open(hub_store(h), r, e);
+		if (rc != RC_OK) {
+			*r = NULL;
+			return rc;
+		}
+	}
+	*out = *r;
+	return RC_OK;
+}

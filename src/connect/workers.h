@@ -1,0 +1,30 @@
+/*
+ * A small pool of threads for what takes the processor or reads the store: mappings, loading. Each has a mediator, and
+ * readers of the hubs' stores that it opens when it first needs them.
+ */
+#ifndef CONNECT_WORKERS_H
+#define CONNECT_WORKERS_H
+
+#include "base/queue.h"
+#include "hub/hub.h"
+
+struct workers;
+struct worker;
+
+/* hubs: how many there are; a reader's index is below that. */
+struct workers *workers_new(uint32_t threads, size_t hubs);
+/* Runs what is queued, then ends the threads. */
+void workers_stop(struct workers *w);
+void workers_free(struct workers *w); /* stopped */
+
+struct work {
+	void (*run)(struct work *self, struct worker *worker); /* on a worker's thread */
+};
+void workers_run(struct workers *w, struct work *work); /* any thread; not after workers_stop */
+
+struct mediator *worker_mediator(struct worker *w);
+/* The worker's own reader of this hub's store. */
+enum rc worker_reader(struct worker *w, struct hub *h, size_t hub_index, struct store_reader **out,
+		      struct err *e) MUST_CHECK;
+
+#endif
