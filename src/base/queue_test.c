@@ -17,6 +17,10 @@ static void test_order_and_limits(void **state)
 	struct queue *q = queue_new(100, -1);
 	assert_int_equal(queue_take(q, got, 10, 0), 0);
 	assert_int_equal(queue_take(q, got, 10, 1), 0);
+	/* The ring starts off its beginning, so that it wraps before it is widened. */
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(queue_push(q, &items[i]), RC_OK);
+	assert_int_equal(queue_take(q, got, 10, 0), 10);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(queue_push(q, &items[i]), RC_OK);
 	assert_int_equal(queue_room(q), 0);

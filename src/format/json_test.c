@@ -121,6 +121,7 @@ static void test_refused(void **state)
 	    {STR("tru"), "invalid_json", ""},
 	    {STR("True"), "invalid_json", ""},
 	    {STR("nul"), "invalid_json", ""},
+	    {STR("nulx"), "invalid_json", ""},
 	    {STR("null\0"), "invalid_json", ""},
 	    {STR("true\"x\""), "invalid_json", ""},
 	    {STR("falsefalse"), "invalid_json", ""},
