@@ -27,7 +27,8 @@ void arena_done(struct arena *a);
 
 /* Zeroed, aligned for any type; NULL past the limit. size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size);
-/* Grows the last allocation in place if it can, else copies. NULL past the limit, the old one stays valid. */
+/* Grows the last allocation in place if it can, else copies. NULL past the limit, the old one stays valid. A smaller
+ * size gives memory back if it is the last allocation. */
 void *arena_grow(struct arena *a, void *old, size_t old_size, size_t new_size);
 
 /* Copies; always NUL-terminated behind the slice. {NULL,0} past the limit. */

@@ -8,7 +8,7 @@
 #ifndef BASE_RC_H
 #define BASE_RC_H
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK              __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text, args) __attribute__((format(printf, text, args)))
 
 enum rc {
@@ -37,7 +37,7 @@ struct err {
 /* Both return rc, so that a failing function can end with `return err_set(...)`. e may be NULL. */
 enum rc err_set(struct err *e, enum rc rc, const char *code, const char *format, ...) PRINTF_LIKE(4, 5);
 enum rc err_set_at(struct err *e, enum rc rc, const char *code, const char *where, const char *format, ...)
-	PRINTF_LIKE(5, 6);
+    PRINTF_LIKE(5, 6);
 
 /* "reject", "io" ...: a static string. */
 const char *rc_name(enum rc rc);

@@ -1,9 +1,9 @@
 /*
  * JSON (RFC 8259) to an immutable tree in an arena, and back.
  *
- * Strict: UTF-8 checked, number grammar checked, no duplicate member names, nothing behind the value. Numbers keep their
- * text: no number passes through a double here. Strings are unescaped, may contain NUL (\u0000), are not NUL-terminated.
- * Decoding is simdjson's (on demand), behind json_simdjson.cc.
+ * Strict: UTF-8 checked, number grammar checked, no duplicate member names, nothing behind the value. Numbers keep
+ * their text: no number passes through a double here. Strings are unescaped, may contain NUL (\u0000), are not
+ * NUL-terminated. Decoding is simdjson's (on demand), behind json_simdjson.cc.
  */
 #ifndef FORMAT_JSON_H
 #define FORMAT_JSON_H
@@ -47,9 +47,11 @@ struct json_limits {
 #define JSON_LIMITS_DEFAULT ((struct json_limits){.bytes = 1u << 20, .depth = 64, .nodes = 200000})
 
 /*
- * RC_INVALID with code invalid_json, invalid_utf8, invalid_number, duplicate_member (where: a JSON Pointer, detail names
- * the byte offset where known); RC_LIMIT with json_too_large, json_too_deep, json_too_many_values.
- * text need not be padded or NUL-terminated and may go away after the call. limits: NULL for JSON_LIMITS_DEFAULT.
+ * RC_INVALID with code invalid_json, invalid_utf8, invalid_number, duplicate_member (where: a JSON Pointer, detail
+ * names the byte offset where known); RC_LIMIT with json_too_large, json_too_deep, json_too_many_values.
+ *
+ * text need not be padded or NUL-terminated and may go away after the call. limits: NULL for JSON_LIMITS_DEFAULT;
+ * nesting stops at 1,000 whatever they say.
  */
 enum rc json_parse(struct arena *a, struct str text, const struct json_limits *limits, struct json **out,
 		   struct err *e) MUST_CHECK;
@@ -62,7 +64,7 @@ const struct json *json_get(const struct json *j, const char *name);
 const struct json *json_get_str(const struct json *j, struct str name);
 /* The text of a string member; STR_NONE if it is absent or not a string. */
 struct str json_get_text(const struct json *j, const char *name);
-struct str json_text(const struct json *j); /* of a string or number; STR_NONE else */
+struct str json_text(const struct json *j);              /* of a string or number; STR_NONE else */
 bool json_is(const struct json *j, enum json_type type); /* false for NULL */
 /* An integral number that fits; false else. */
 bool json_int(const struct json *j, int64_t *out);

@@ -1,6 +1,6 @@
 /*
- * Structured logs: one JSON object a line on stderr, {"at","level","module","message", fields...}. Thread-safe; a line is
- * written with one write(2). Never pass a secret or a payload: fields are names, ids, counts and causes.
+ * Structured logs: one JSON object a line on stderr, {"at","level","module","message", fields...}. Thread-safe; a line
+ * is written with one write(2). Never pass a secret or a payload: fields are names, ids, counts and causes.
  */
 #ifndef OBSERVE_LOG_H
 #define OBSERVE_LOG_H

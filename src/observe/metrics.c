@@ -185,7 +185,6 @@ void metric_observe_us(struct metric *m, int64_t us)
 	atomic_fetch_add_explicit(&m->value, us, memory_order_relaxed);
 }
 
-/* Of a histogram: how many were observed. */
 int64_t metric_value(const struct metric *m)
 {
 	if (!m->histogram)
