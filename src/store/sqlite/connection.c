@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#define BUSY_WRITER_MS 5000
+#define BUSY_WRITER_MS 2000
 #define BUSY_READER_MS 5000
 /* Truncates the WAL file when it restarts after a burst. */
 #define WAL_KEEP_BYTES "67108864"
