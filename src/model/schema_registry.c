@@ -209,9 +209,11 @@ static enum rc load_file(struct schema_registry *r, const char *dir, const char 
 	struct err cause = ERR_NONE;
 	if (rc == RC_OK) {
 		rc = add_document(r, str_from(path), str_from(path), buf_str(&text), &cause);
-		if (rc != RC_OK)
-			err_set_at(e, rc, cause.code, cause.where[0] == '/' && cause.where[1] ? cause.where : path,
-				   "%s: %s", path, cause.detail);
+		if (rc != RC_OK) {
+			char where[sizeof(path) + sizeof(cause.where) + 1];
+			snprintf(where, sizeof(where), "%s%s%s", path, cause.where[0] ? "#" : "", cause.where);
+			err_set_at(e, rc, cause.code, where, "%s", cause.detail);
+		}
 	}
 	if (rc == RC_OK) {
 		struct schema_document *d = r->documents;

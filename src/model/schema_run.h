@@ -22,7 +22,7 @@ struct run {
 	struct findings *findings, *drift;
 	const char *prefix; /* of every pointer */
 	uint32_t depth, steps;
-	bool exhausted; /* a limit was reached; said once */
+	bool exhausted; /* a limit was reached: the document is not valid */
 	pcre2_match_data *match;
 	pcre2_match_context *match_limits;
 };

@@ -182,8 +182,11 @@ bool run_matches(struct run *r, const pcre2_code *pattern, struct str text)
 		pcre2_set_depth_limit(r->match_limits, PATTERN_DEPTH_LIMIT);
 		pcre2_set_heap_limit(r->match_limits, PATTERN_HEAP_KIB);
 	}
-	return pcre2_match(pattern, (PCRE2_SPTR)(text.n ? text.p : ""), text.n, 0, PCRE2_NO_UTF_CHECK, r->match,
-			   r->match_limits) >= 0;
+	int rc = pcre2_match(pattern, (PCRE2_SPTR)(text.n ? text.p : ""), text.n, 0, PCRE2_NO_UTF_CHECK, r->match,
+			     r->match_limits);
+	if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+		r->exhausted = true;
+	return rc >= 0;
 }
 
 static bool check_string(struct run *r, const struct string_rules *s, const struct json *j, const struct place *at,
@@ -459,21 +462,14 @@ static bool check_type_rules(struct run *r, const struct schema *s, const struct
 	return true;
 }
 
-/* Past a limit the document is not valid, whatever a `not` around it says: schema_validate looks at `exhausted`. */
-static bool out_of_limits(struct run *r, const struct json *j, const struct place *at)
-{
-	if (!r->exhausted)
-		note(r, r->findings, j, at, "too_complex", "The schema takes too many steps for this document.");
-	r->exhausted = true;
-	return false;
-}
-
 bool run_check(struct run *r, const struct schema *s, const struct json *j, const struct place *at, bool loud)
 {
 	bool ok = true;
 
-	if (r->exhausted || r->depth >= VALIDATE_DEPTH_MAX || ++r->steps > VALIDATE_STEPS_MAX)
-		return out_of_limits(r, j, at);
+	if (r->exhausted || r->depth >= VALIDATE_DEPTH_MAX || ++r->steps > VALIDATE_STEPS_MAX) {
+		r->exhausted = true;
+		return false;
+	}
 	if (s->never)
 		return fail(r, j, at, loud, "forbidden", "Nothing is allowed here.");
 	if (s->types && !type_ok(s->types, j))
@@ -497,7 +493,12 @@ enum rc schema_validate_at(const struct schema *s, const struct json *doc, const
 	struct run r = {.mode = mode, .findings = f, .drift = drift, .prefix = at};
 	struct place root = {0};
 
-	bool ok = run_check(&r, s, doc, &root, true) && !r.exhausted;
+	bool ok = run_check(&r, s, doc, &root, true);
+	/* Whatever a `not` made of it. */
+	if (r.exhausted) {
+		note(&r, f, doc, &root, "too_complex", "Judging this takes more steps than are allowed.");
+		ok = false;
+	}
 	pcre2_match_data_free(r.match);
 	pcre2_match_context_free(r.match_limits);
 	return ok ? RC_OK : RC_INVALID;
