@@ -13,11 +13,9 @@
 
 #include <assert.h>
 
-static void raise_doubt(struct sqlite_store *s, int result)
+bool sqlite_is_write_error(int result)
 {
-	bool write = (result & 0xff) == SQLITE_FULL || result == SQLITE_IOERR_WRITE;
-
-	s->doubt = write ? DOUBT_WRITE : DOUBT_FILES;
+	return (result & 0xff) == SQLITE_FULL || result == SQLITE_IOERR_WRITE;
 }
 
 int sqlite_rollback(struct connection *c)
@@ -67,7 +65,7 @@ static enum rc run_batch(struct sqlite_store *s, const struct store_batch *b, st
 	result = connection_run(&s->writer, OWN_COMMIT, NULL, 0);
 	if (result != SQLITE_OK) {
 		connection_error(&s->writer, RC_UNKNOWN, result, "commit", e);
-		raise_doubt(s, result);
+		s->doubt = sqlite_is_write_error(result) ? DOUBT_WRITE : DOUBT_FILES;
 		if (sqlite_rollback(&s->writer) != SQLITE_OK)
 			s->doubt = DOUBT_FILES;
 		return RC_UNKNOWN;

@@ -23,6 +23,7 @@ static const char *const own_statements[] = {
     [OWN_ROLLBACK - STORE_STATEMENTS] = "ROLLBACK",
     [OWN_FENCE - STORE_STATEMENTS] = "UPDATE meta SET value = $1 WHERE name = 'batch' AND value = $1 - 1",
     [OWN_LAST_BATCH - STORE_STATEMENTS] = "SELECT value FROM meta WHERE name = 'batch'",
+    [OWN_TOUCH - STORE_STATEMENTS] = "UPDATE meta SET value = value WHERE name = 'batch'",
 };
 
 static const char *const role_pragmas[] = {

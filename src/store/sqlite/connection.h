@@ -16,6 +16,7 @@ enum own_statement {
 	OWN_ROLLBACK,
 	OWN_FENCE, /* $1: the batch's number; one row changes if the one before it is there */
 	OWN_LAST_BATCH,
+	OWN_TOUCH, /* writes a page and changes nothing */
 	OWN_STATEMENTS_END
 };
 

@@ -175,19 +175,39 @@ static enum rc replace_files(struct sqlite_store *s, struct err *e)
 	return rc == RC_OK ? sqlite_open_connections(s, e) : rc;
 }
 
+/* See the head of the file. */
+static enum rc overwrite_torn(struct sqlite_store *s, struct err *e)
+{
+	int64_t batch = -1;
+	int result = connection_run(&s->writer, OWN_BEGIN, NULL, 0);
+
+	if (result == SQLITE_OK)
+		result = connection_run(&s->writer, OWN_TOUCH, NULL, 0);
+	if (result == SQLITE_OK)
+		result = connection_run(&s->writer, OWN_COMMIT, NULL, 0);
+	if (result == SQLITE_OK)
+		result = connection_integer(&s->writer, OWN_LAST_BATCH, &batch);
+	if (result == SQLITE_OK && batch == s->last_batch) {
+		s->doubt = DOUBT_NONE;
+		return RC_OK;
+	}
+	connection_error(&s->writer, RC_IO, result, "recover", e);
+	if (sqlite_rollback(&s->writer) != SQLITE_OK || !sqlite_is_write_error(result))
+		s->doubt = DOUBT_FILES;
+	return RC_IO;
+}
+
 static enum rc recover_locked(struct sqlite_store *s, struct err *e)
 {
-	int64_t batch;
 	enum rc rc;
 
 	if (s->doubt == DOUBT_NONE)
 		return RC_OK;
 	if (s->doubt == DOUBT_WRITE) {
-		if (connection_integer(&s->writer, OWN_LAST_BATCH, &batch) == SQLITE_OK && batch == s->last_batch) {
-			s->doubt = DOUBT_NONE;
-			return RC_OK;
-		}
-		s->doubt = DOUBT_FILES;
+		struct err first = ERR_NONE;
+		rc = overwrite_torn(s, &first);
+		if (s->doubt != DOUBT_FILES)
+			return rc == RC_OK ? RC_OK : err_set(e, rc, first.code, "%s", first.detail);
 	}
 	rc = replace_files(s, e);
 	if (rc == RC_OK)

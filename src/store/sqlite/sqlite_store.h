@@ -22,7 +22,7 @@
 
 enum doubt {
 	DOUBT_NONE,
-	DOUBT_WRITE, /* COMMIT could not write: its last frame is not in the WAL */
+	DOUBT_WRITE, /* COMMIT could not write: the batch is torn at best */
 	DOUBT_FILES  /* anything else: what the files hold has to be copied before it is believed */
 };
 
@@ -61,6 +61,8 @@ struct sqlite_reader {
 enum rc sqlite_commit(struct store *s, const struct store_batch *b, struct err *e);
 /* Ends the transaction that is open on c, if one is; what it returns is SQLite's. */
 int sqlite_rollback(struct connection *c);
+/* The disk did not take a write: nothing is synced wrongly, and the write is not there as a whole. */
+bool sqlite_is_write_error(int result);
 
 /* upkeep.c */
 enum rc sqlite_maintain(struct store *s, struct store_stats *stats, struct err *e);
