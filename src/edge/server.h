@@ -44,6 +44,8 @@ struct server_request {
 	void *user;          /* the handler's own */
 };
 
+#define SERVER_REFUSE_FIELDS 8
+
 enum server_next {
 	SERVER_ANSWERED, /* one of the answering functions was called */
 	SERVER_PENDING,  /* somebody will call server_answer, or has already */
@@ -70,11 +72,11 @@ struct server_options {
 	enum server_next (*handler)(void *ctx, struct server_request *r);
 	/* May be NULL: the head is there, the body is not. It may answer (then the body is drained and forgotten). */
 	void (*head)(void *ctx, struct server_request *r);
-	/* May be NULL: fills the body of an answer that the server gives itself (into r->arena), its media type is
-	 * returned. code: "body_too_large", "headers_too_large", "bad_target", "bad_request", "stopping",
-	 * "answer_too_late". */
-	const char *(*refuse)(void *ctx, struct server_request *r, int status, const char *code, const char *detail,
-			      struct str *body);
+	/* May be NULL: body and fields (up to SERVER_REFUSE_FIELDS, Content-Type among them) of an answer that the
+	 * server gives itself, from r->arena; returns how many fields. code: body_too_large, headers_too_large,
+	 * bad_target, bad_request, stopping, answer_too_late. */
+	size_t (*refuse)(void *ctx, struct server_request *r, int status, const char *code, const char *detail,
+			 struct server_field *fields, struct str *body);
 	/* May be NULL: the answer is handed to the connection; on a server thread. For metrics. */
 	void (*answered)(void *ctx, struct server_request *r, int status);
 };

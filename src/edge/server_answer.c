@@ -86,16 +86,17 @@ enum MHD_Result answer_refusal(struct connection *c)
 	copy.arena = &arena;
 	copy.user = NULL;
 	struct str body = str_from(c->refusal.detail);
-	const char *type = "text/plain";
+	struct server_field fields[SERVER_REFUSE_FIELDS] = {{MHD_HTTP_HEADER_CONTENT_TYPE, STR("text/plain")}};
+	size_t count = 1;
 	if (s->options.refuse)
-		type = s->options.refuse(s->options.ctx, &copy, c->refusal.status, c->refusal.code, c->refusal.detail,
-					 &body);
+		count = s->options.refuse(s->options.ctx, &copy, c->refusal.status, c->refusal.code, c->refusal.detail,
+					  fields, &body);
 	enum MHD_Result done = MHD_NO;
 	struct MHD_Response *response =
 	    MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
 	if (response) {
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+		for (size_t i = 0; i < count; i++)
+			MHD_add_response_header(response, fields[i].name, arena_copy(&arena, fields[i].value).p);
 		if (c->refusal.status == 503)
 			MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
 		done = answer_send(c, response, c->refusal.status);

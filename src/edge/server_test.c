@@ -69,12 +69,13 @@ static void answered(void *ctx, struct server_request *r, int status)
 	pthread_mutex_unlock(&b->lock);
 }
 
-static const char *refuse(void *ctx, struct server_request *r, int status, const char *code, const char *detail,
-			  struct str *body)
+static size_t refuse(void *ctx, struct server_request *r, int status, const char *code, const char *detail,
+		     struct server_field *fields, struct str *body)
 {
 	(void)ctx, (void)status, (void)detail;
+	fields[0] = (struct server_field){"X-Code", str_from(code)};
 	*body = str_from(arena_printf(r->arena, "code=%s", code));
-	return "text/plain";
+	return 1;
 }
 
 static void start(struct bench *b, unsigned threads, struct server_limits limits)
