@@ -3,36 +3,23 @@
  * misspelt "requierd" that is silently ignored is a check that is silently missing; names that begin with "x-" are
  * annotations.
  */
-#include "model/schema_node.h"
+#include "model/schema_compile.h"
 
 #include <stdio.h>
 
-struct compile {
-	struct schema_registry *r;
-	struct schema *s;
-	struct err *e;
-	struct number_rules *number;
-	struct string_rules *string;
-	struct array_rules *array;
-	struct object_rules *object;
-	struct logic_rules *logic;
-};
-
-typedef enum rc compile_keyword(struct compile *c, struct str keyword, const struct json *value);
-
-static enum rc wrong(struct compile *c, struct str keyword, const char *code, const char *detail)
+enum rc compile_wrong(struct compile *c, struct str keyword, const char *code, const char *detail)
 {
 	char name[64];
 	snprintf(name, sizeof(name), STR_FMT, STR_ARG(keyword));
 	return schema_error(c->s, name, c->e, code, detail);
 }
 
-static enum rc bad_value(struct compile *c, struct str keyword)
+enum rc compile_bad_value(struct compile *c, struct str keyword)
 {
-	return wrong(c, keyword, "schema_invalid", "The value of this keyword is not what it must be.");
+	return compile_wrong(c, keyword, "schema_invalid", "The value of this keyword is not what it must be.");
 }
 
-static enum rc no_room(struct compile *c)
+enum rc compile_no_room(struct compile *c)
 {
 	return err_set(c->e, RC_LIMIT, "schemas_too_large", "The schemas are too large.");
 }
@@ -40,7 +27,7 @@ static enum rc no_room(struct compile *c)
 static enum rc compile_refused(struct compile *c, struct str keyword, const struct json *value)
 {
 	(void)value;
-	return wrong(c, keyword, "schema_not_supported", "This keyword is not supported.");
+	return compile_wrong(c, keyword, "schema_not_supported", "This keyword is not supported.");
 }
 
 static enum rc compile_ignored(struct compile *c, struct str keyword, const struct json *value)
@@ -55,28 +42,28 @@ static enum rc compile_dialect(struct compile *c, struct str keyword, const stru
 	if (str_is(uri, "https://json-schema.org/draft/2020-12/schema") ||
 	    str_is(uri, "https://json-schema.org/draft/2020-12/schema#"))
 		return RC_OK;
-	return wrong(c, keyword, "schema_not_supported", "Only the dialect of 2020-12 is supported.");
+	return compile_wrong(c, keyword, "schema_not_supported", "Only the dialect of 2020-12 is supported.");
 }
 
 static enum rc compile_text(struct compile *c, struct str keyword, const struct json *value)
 {
-	return value->type == JSON_STRING ? RC_OK : bad_value(c, keyword);
+	return value->type == JSON_STRING ? RC_OK : compile_bad_value(c, keyword);
 }
 
-static enum rc child(struct compile *c, struct str keyword, const struct json *value, struct str pointer,
-		     const struct schema **out)
+enum rc compile_child(struct compile *c, struct str keyword, const struct json *value, struct str pointer,
+		      const struct schema **out)
 {
 	if (value->type != JSON_OBJECT && value->type != JSON_BOOL)
-		return bad_value(c, keyword);
+		return compile_bad_value(c, keyword);
 	struct str id = json_get_text(value, "$id");
 	struct str base = id.n ? uri_resolve(&c->r->arena, c->s->base, id) : c->s->base;
 	*out = schema_node(c->r, value, c->s->document, base, pointer);
-	return *out ? RC_OK : no_room(c);
+	return *out ? RC_OK : compile_no_room(c);
 }
 
-static enum rc single(struct compile *c, struct str keyword, const struct json *value, const struct schema **out)
+enum rc compile_single(struct compile *c, struct str keyword, const struct json *value, const struct schema **out)
 {
-	return child(c, keyword, value, schema_pointer_add(&c->r->arena, c->s->pointer, keyword), out);
+	return compile_child(c, keyword, value, schema_pointer_add(&c->r->arena, c->s->pointer, keyword), out);
 }
 
 static enum rc list(struct compile *c, struct str keyword, const struct json *value, struct schema_list *out)
@@ -85,21 +72,17 @@ static enum rc list(struct compile *c, struct str keyword, const struct json *va
 	enum rc rc = RC_OK;
 
 	if (value->type != JSON_ARRAY || value->count == 0)
-		return bad_value(c, keyword);
+		return compile_bad_value(c, keyword);
 	out->list = arena_array(&c->r->arena, const struct schema *, value->count);
 	if (!out->list)
-		return no_room(c);
+		return compile_no_room(c);
 	out->count = value->count;
 	for (uint32_t i = 0; rc == RC_OK && i < value->count; i++)
-		rc = child(c, keyword, &value->items[i],
-			   str_from(arena_printf(&c->r->arena, STR_FMT "/%u", STR_ARG(pointer), i)), &out->list[i]);
+		rc = compile_child(c, keyword, &value->items[i],
+				   str_from(arena_printf(&c->r->arena, STR_FMT "/%u", STR_ARG(pointer), i)),
+				   &out->list[i]);
 	return rc;
 }
-
-/* The group of rules that a keyword belongs to, made when its first keyword comes. */
-#define RULES(c, group) ((c)->group ? (c)->group : ((c)->group = arena_new(&(c)->r->arena, struct group##_rules)))
-
-/* ---- any type ---- */
 
 static uint8_t type_bit(struct str name)
 {
@@ -125,16 +108,16 @@ static enum rc compile_type(struct compile *c, struct str keyword, const struct 
 	for (uint32_t i = 0; i < count; i++) {
 		uint8_t bit = names[i].type == JSON_STRING ? type_bit(json_text(&names[i])) : 0;
 		if (!bit)
-			return bad_value(c, keyword);
+			return compile_bad_value(c, keyword);
 		c->s->types |= bit;
 	}
-	return count ? RC_OK : bad_value(c, keyword);
+	return count ? RC_OK : compile_bad_value(c, keyword);
 }
 
 static enum rc compile_enum(struct compile *c, struct str keyword, const struct json *value)
 {
 	c->s->choices = value;
-	return value->type == JSON_ARRAY ? RC_OK : bad_value(c, keyword);
+	return value->type == JSON_ARRAY ? RC_OK : compile_bad_value(c, keyword);
 }
 
 static enum rc compile_const(struct compile *c, struct str keyword, const struct json *value)
@@ -144,15 +127,13 @@ static enum rc compile_const(struct compile *c, struct str keyword, const struct
 	return RC_OK;
 }
 
-/* ---- numbers ---- */
-
 static enum rc compile_number(struct compile *c, struct str keyword, const struct json *value)
 {
 	struct number_rules *n = RULES(c, number);
 	if (!n)
-		return no_room(c);
+		return compile_no_room(c);
 	if (value->type != JSON_NUMBER)
-		return bad_value(c, keyword);
+		return compile_bad_value(c, keyword);
 	struct number number = number_read(json_text(value));
 	if (str_is(keyword, "minimum")) {
 		n->minimum = value;
@@ -168,17 +149,17 @@ static enum rc compile_number(struct compile *c, struct str keyword, const struc
 		n->xmax = number;
 	} else {
 		if (number.sign <= 0)
-			return bad_value(c, keyword);
+			return compile_bad_value(c, keyword);
 		if (number.digits > NUMBER_DIVISOR_DIGITS)
-			return wrong(c, keyword, "schema_not_supported", "The divisor has more than 18 digits.");
+			return compile_wrong(c, keyword, "schema_not_supported",
+					     "The divisor has more than 18 digits.");
 		n->multiple_of = value;
 		n->multiple = number;
 	}
 	return RC_OK;
 }
 
-/* A whole number that is not negative ("2.0" is one); what does not fit is as good as no limit. */
-static bool read_size(const struct json *value, uint64_t *out)
+bool compile_read_size(const struct json *value, uint64_t *out)
 {
 	if (value->type != JSON_NUMBER)
 		return false;
@@ -200,8 +181,6 @@ static bool read_size(const struct json *value, uint64_t *out)
 	return true;
 }
 
-/* ---- strings ---- */
-
 static struct string_rules *strings(struct compile *c)
 {
 	bool is_new = !c->string;
@@ -215,12 +194,13 @@ static enum rc compile_length(struct compile *c, struct str keyword, const struc
 {
 	struct string_rules *s = strings(c);
 	if (!s)
-		return no_room(c);
-	return read_size(value, str_is(keyword, "minLength") ? &s->min_length : &s->max_length) ? RC_OK
-												: bad_value(c, keyword);
+		return compile_no_room(c);
+	return compile_read_size(value, str_is(keyword, "minLength") ? &s->min_length : &s->max_length)
+		   ? RC_OK
+		   : compile_bad_value(c, keyword);
 }
 
-static enum rc pattern_code(struct compile *c, struct str keyword, struct str pattern, const pcre2_code **out)
+enum rc compile_pattern_code(struct compile *c, struct str keyword, struct str pattern, const pcre2_code **out)
 {
 	const uint32_t options = PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX | PCRE2_MATCH_UNSET_BACKREF |
 				 PCRE2_NEVER_BACKSLASH_C | PCRE2_ALLOW_EMPTY_CLASS;
@@ -230,12 +210,12 @@ static enum rc pattern_code(struct compile *c, struct str keyword, struct str pa
 
 	struct schema_pattern *p = arena_new(&c->r->arena, struct schema_pattern);
 	if (!p)
-		return no_room(c);
+		return compile_no_room(c);
 	p->code = pcre2_compile((PCRE2_SPTR)(pattern.n ? pattern.p : ""), pattern.n, options, &error, &at, NULL);
 	if (!p->code) {
 		pcre2_get_error_message(error, (PCRE2_UCHAR *)message, sizeof(message));
 		snprintf(detail, sizeof(detail), "The pattern is not supported at %zu: %s.", (size_t)at, message);
-		return wrong(c, keyword, "schema_not_supported", detail);
+		return compile_wrong(c, keyword, "schema_not_supported", detail);
 	}
 	p->next = c->r->patterns;
 	c->r->patterns = p;
@@ -247,28 +227,26 @@ static enum rc compile_pattern(struct compile *c, struct str keyword, const stru
 {
 	struct string_rules *s = strings(c);
 	if (!s)
-		return no_room(c);
+		return compile_no_room(c);
 	if (value->type != JSON_STRING)
-		return bad_value(c, keyword);
+		return compile_bad_value(c, keyword);
 	s->pattern_text = json_text(value);
-	return pattern_code(c, keyword, s->pattern_text, &s->pattern);
+	return compile_pattern_code(c, keyword, s->pattern_text, &s->pattern);
 }
 
 static enum rc compile_format(struct compile *c, struct str keyword, const struct json *value)
 {
 	enum schema_format format;
 	if (value->type != JSON_STRING)
-		return bad_value(c, keyword);
+		return compile_bad_value(c, keyword);
 	if (!schema_format_parse(json_text(value), &format))
 		return RC_OK; /* an annotation */
 	struct string_rules *s = strings(c);
 	if (!s)
-		return no_room(c);
+		return compile_no_room(c);
 	s->format = format;
 	return RC_OK;
 }
-
-/* ---- arrays ---- */
 
 static struct array_rules *arrays(struct compile *c)
 {
@@ -286,199 +264,37 @@ static enum rc compile_items(struct compile *c, struct str keyword, const struct
 {
 	struct array_rules *a = arrays(c);
 	if (!a)
-		return no_room(c);
+		return compile_no_room(c);
 	if (str_is(keyword, "prefixItems"))
 		return list(c, keyword, value, &a->prefix);
 	if (str_is(keyword, "contains"))
-		return single(c, keyword, value, &a->contains);
+		return compile_single(c, keyword, value, &a->contains);
 	if (str_is(keyword, "unevaluatedItems"))
-		return single(c, keyword, value, &a->unevaluated);
-	return single(c, keyword, value, &a->items);
+		return compile_single(c, keyword, value, &a->unevaluated);
+	return compile_single(c, keyword, value, &a->items);
 }
 
 static enum rc compile_item_count(struct compile *c, struct str keyword, const struct json *value)
 {
 	struct array_rules *a = arrays(c);
 	if (!a)
-		return no_room(c);
+		return compile_no_room(c);
 	if (str_is(keyword, "uniqueItems")) {
 		a->unique = value->boolean;
-		return value->type == JSON_BOOL ? RC_OK : bad_value(c, keyword);
+		return value->type == JSON_BOOL ? RC_OK : compile_bad_value(c, keyword);
 	}
 	uint64_t *size = str_is(keyword, "minItems")      ? &a->min_items
 			 : str_is(keyword, "maxItems")    ? &a->max_items
 			 : str_is(keyword, "minContains") ? &a->min_contains
 							  : &a->max_contains;
-	return read_size(value, size) ? RC_OK : bad_value(c, keyword);
+	return compile_read_size(value, size) ? RC_OK : compile_bad_value(c, keyword);
 }
-
-/* ---- objects ---- */
-
-static struct object_rules *objects(struct compile *c)
-{
-	bool is_new = !c->object;
-	struct object_rules *o = RULES(c, object);
-	if (o && is_new)
-		o->max_properties = UINT64_MAX;
-	return o;
-}
-
-/* The entry for a name; made when it is new. The table grows by doubling. */
-static struct property *property_named(struct compile *c, struct str name)
-{
-	struct object_rules *o = objects(c);
-	if (!o)
-		return NULL;
-	for (uint32_t i = 0; i < o->property_count; i++)
-		if (str_eq(o->properties[i].name, name))
-			return &o->properties[i];
-	if ((o->property_count & (o->property_count - 1)) == 0) {
-		uint32_t room = o->property_count ? o->property_count * 2 : 1;
-		struct property *grown = arena_array(&c->r->arena, struct property, room);
-		if (!grown)
-			return NULL;
-		if (o->property_count)
-			memcpy(grown, o->properties, o->property_count * sizeof(*grown));
-		o->properties = grown;
-	}
-	o->properties[o->property_count].name = name;
-	return &o->properties[o->property_count++];
-}
-
-#define PROPERTIES_MAX 4096
-
-static enum rc compile_properties(struct compile *c, struct str keyword, const struct json *value)
-{
-	struct arena *a = &c->r->arena;
-	struct str pointer = schema_pointer_add(a, c->s->pointer, keyword);
-	bool dependent = str_is(keyword, "dependentSchemas");
-	enum rc rc = RC_OK;
-
-	if (value->type != JSON_OBJECT || value->count > PROPERTIES_MAX)
-		return bad_value(c, keyword);
-	for (uint32_t i = 0; rc == RC_OK && i < value->count; i++) {
-		const struct json_member *m = &value->members[i];
-		struct property *p = property_named(c, m->name);
-		if (!p)
-			return no_room(c);
-		rc = child(c, keyword, &m->value, schema_pointer_add(a, pointer, m->name),
-			   dependent ? &p->dependent : &p->schema);
-		c->object->has_dependents |= dependent;
-	}
-	return rc;
-}
-
-static bool is_name_list(const struct json *value)
-{
-	bool ok = value->type == JSON_ARRAY && value->count <= PROPERTIES_MAX;
-	for (uint32_t i = 0; ok && i < value->count; i++)
-		ok = value->items[i].type == JSON_STRING;
-	return ok;
-}
-
-static enum rc compile_required(struct compile *c, struct str keyword, const struct json *value)
-{
-	if (!is_name_list(value))
-		return bad_value(c, keyword);
-	for (uint32_t i = 0; i < value->count; i++) {
-		struct property *p = property_named(c, json_text(&value->items[i]));
-		if (!p)
-			return no_room(c);
-		c->object->required_count += !p->required;
-		p->required = true;
-	}
-	return RC_OK;
-}
-
-static enum rc compile_dependent_required(struct compile *c, struct str keyword, const struct json *value)
-{
-	if (value->type != JSON_OBJECT || value->count > PROPERTIES_MAX)
-		return bad_value(c, keyword);
-	for (uint32_t i = 0; i < value->count; i++) {
-		struct property *p = property_named(c, value->members[i].name);
-		if (!p)
-			return no_room(c);
-		if (!is_name_list(&value->members[i].value))
-			return bad_value(c, keyword);
-		p->needs = &value->members[i].value;
-		c->object->has_dependents = true;
-	}
-	return RC_OK;
-}
-
-static enum rc compile_pattern_properties(struct compile *c, struct str keyword, const struct json *value)
-{
-	struct arena *a = &c->r->arena;
-	struct object_rules *o = objects(c);
-	enum rc rc = RC_OK;
-
-	if (!o)
-		return no_room(c);
-	if (value->type != JSON_OBJECT)
-		return bad_value(c, keyword);
-	struct str pointer = schema_pointer_add(a, c->s->pointer, keyword);
-	o->patterns = arena_array(a, struct pattern_property, value->count);
-	if (!o->patterns)
-		return no_room(c);
-	o->pattern_count = value->count;
-	for (uint32_t i = 0; rc == RC_OK && i < value->count; i++) {
-		const struct json_member *m = &value->members[i];
-		rc = pattern_code(c, keyword, m->name, &o->patterns[i].pattern);
-		if (rc == RC_OK)
-			rc = child(c, keyword, &m->value, schema_pointer_add(a, pointer, m->name),
-				   &o->patterns[i].schema);
-	}
-	return rc;
-}
-
-static enum rc compile_members(struct compile *c, struct str keyword, const struct json *value)
-{
-	struct object_rules *o = objects(c);
-	if (!o)
-		return no_room(c);
-	if (str_is(keyword, "minProperties") || str_is(keyword, "maxProperties"))
-		return read_size(value, str_is(keyword, "minProperties") ? &o->min_properties : &o->max_properties)
-			   ? RC_OK
-			   : bad_value(c, keyword);
-	if (str_is(keyword, "propertyNames"))
-		return single(c, keyword, value, &o->names);
-	if (str_is(keyword, "unevaluatedProperties"))
-		return single(c, keyword, value, &o->unevaluated);
-	return single(c, keyword, value, &o->additional);
-}
-
-/* The hash table over the properties, when all are known. */
-static enum rc hash_properties(struct compile *c)
-{
-	struct object_rules *o = c->object;
-	uint32_t room = 4;
-
-	if (o->property_count == 0)
-		return RC_OK;
-	if (o->property_count > PROPERTIES_MAX)
-		return wrong(c, STR("properties"), "schema_not_supported", "There are too many properties.");
-	while (room < o->property_count * 2)
-		room *= 2;
-	o->slots = arena_array(&c->r->arena, uint16_t, room);
-	if (!o->slots)
-		return no_room(c);
-	o->slot_mask = room - 1;
-	for (uint32_t i = 0; i < o->property_count; i++) {
-		uint32_t at = property_hash(o->properties[i].name) & o->slot_mask;
-		while (o->slots[at])
-			at = (at + 1) & o->slot_mask;
-		o->slots[at] = (uint16_t)(i + 1);
-	}
-	return RC_OK;
-}
-
-/* ---- logic ---- */
 
 static enum rc compile_logic(struct compile *c, struct str keyword, const struct json *value)
 {
 	struct logic_rules *l = RULES(c, logic);
 	if (!l)
-		return no_room(c);
+		return compile_no_room(c);
 	if (str_is(keyword, "allOf"))
 		return list(c, keyword, value, &l->all);
 	if (str_is(keyword, "anyOf"))
@@ -486,24 +302,25 @@ static enum rc compile_logic(struct compile *c, struct str keyword, const struct
 	if (str_is(keyword, "oneOf"))
 		return list(c, keyword, value, &l->one);
 	if (str_is(keyword, "not"))
-		return single(c, keyword, value, &l->not );
+		return compile_single(c, keyword, value, &l->not );
 	if (str_is(keyword, "if"))
-		return single(c, keyword, value, &l->condition);
+		return compile_single(c, keyword, value, &l->condition);
 	if (str_is(keyword, "then"))
-		return single(c, keyword, value, &l->then);
-	return single(c, keyword, value, &l->otherwise);
+		return compile_single(c, keyword, value, &l->then);
+	return compile_single(c, keyword, value, &l->otherwise);
 }
 
 static enum rc compile_reference(struct compile *c, struct str keyword, const struct json *value)
 {
 	struct logic_rules *l = RULES(c, logic);
 	if (!l)
-		return no_room(c);
+		return compile_no_room(c);
 	if (value->type != JSON_STRING)
-		return bad_value(c, keyword);
+		return compile_bad_value(c, keyword);
 	enum rc rc = schema_resolve(c->r, c->s, json_text(value), &l->reference, c->e);
 	if (rc == RC_OK && l->reference->source->type != JSON_OBJECT && l->reference->source->type != JSON_BOOL)
-		return wrong(c, keyword, "schema_reference_unknown", "The reference does not lead to a schema.");
+		return compile_wrong(c, keyword, "schema_reference_unknown",
+				     "The reference does not lead to a schema.");
 	return rc;
 }
 
@@ -514,11 +331,11 @@ static enum rc compile_definitions(struct compile *c, struct str keyword, const 
 	enum rc rc = RC_OK;
 
 	if (value->type != JSON_OBJECT)
-		return bad_value(c, keyword);
+		return compile_bad_value(c, keyword);
 	struct str pointer = schema_pointer_add(a, c->s->pointer, keyword);
 	for (uint32_t i = 0; rc == RC_OK && i < value->count; i++)
-		rc = child(c, keyword, &value->members[i].value, schema_pointer_add(a, pointer, value->members[i].name),
-			   &ignored);
+		rc = compile_child(c, keyword, &value->members[i].value,
+				   schema_pointer_add(a, pointer, value->members[i].name), &ignored);
 	return rc;
 }
 
@@ -619,7 +436,7 @@ enum rc schema_compile_node(struct schema_registry *r, struct schema *s, struct 
 			rc = k ? k->compile(&c, m->name, &m->value) : compile_refused(&c, m->name, &m->value);
 	}
 	if (rc == RC_OK && c.object)
-		rc = hash_properties(&c);
+		rc = compile_hash_properties(&c);
 	if (c.logic && !c.logic->condition)
 		c.logic->then = c.logic->otherwise = NULL;
 	s->number = c.number;

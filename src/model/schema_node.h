@@ -101,9 +101,9 @@ struct schema {
 	/* Of the compiler. */
 	const struct json *source;
 	struct schema_document *document;
-	struct str base;    /* the URI of the resource it is in */
-	struct str pointer; /* within the document */
-	struct schema *next_to_compile;
+	struct str base;         /* the URI of the resource it is in */
+	struct str pointer;      /* within the document */
+	struct schema *next;     /* in the order they were made */
 	struct schema *visit_up; /* of the search for loops */
 	uint32_t visit_at;
 	uint8_t visited; /* 0 not yet, 1 on the way, 2 done */
@@ -136,7 +136,7 @@ struct schema_registry {
 	struct map nodes;   /* struct schema by its source (the pointer's bytes) */
 	struct map types;   /* struct schema by "type/major" */
 	struct schema_document *documents;
-	struct schema *to_compile;
+	struct schema *first, *last; /* the nodes in the order they were made, which is the order of compiling */
 	struct schema_pattern *patterns;
 	bool compiled;
 };

@@ -2,9 +2,9 @@
  * The registry: documents in, compiled nodes out.
  *
  * Each document is parsed into the registry's arena and indexed: every $id and anchor becomes a target under its
- * absolute URI. Compiling starts with the roots and works through a queue; a reference asks for the node of its target,
- * which is made and queued when it is new. So the compiler never recurses, references may go in circles, and what no
- * reference reaches below an unknown place is not compiled.
+ * absolute URI. Compiling starts with the roots and works through the list of nodes; a reference asks for the node of
+ * its target, which is made and put at the end of the list when it is new. So the compiler never recurses, references
+ * may go in circles, and what no reference reaches below an unknown place is not compiled.
  *
  * A circle of keywords that apply to the same place in the document ($ref, allOf, if ...) would never end, and is
  * refused when all is compiled.
@@ -89,8 +89,11 @@ struct schema *schema_node(struct schema_registry *r, const struct json *source,
 	s->pointer = pointer;
 	if (map_put(&r->nodes, (struct str){(const char *)&s->source, sizeof(s->source)}, s) != RC_OK)
 		return NULL;
-	s->next_to_compile = r->to_compile;
-	r->to_compile = s;
+	if (r->last)
+		r->last->next = s;
+	else
+		r->first = s;
+	r->last = s;
 	return s;
 }
 
@@ -154,13 +157,9 @@ enum rc schema_registry_compile(struct schema_registry *r, struct err *e)
 			return err_set(e, RC_LIMIT, "schemas_too_large", "The schemas need more than %zu bytes.",
 				       REGISTRY_BYTES_MAX);
 	}
-	while (rc == RC_OK && r->to_compile) {
-		struct schema *s = r->to_compile;
-		r->to_compile = s->next_to_compile;
+	for (struct schema *s = r->first; rc == RC_OK && s; s = s->next)
 		rc = schema_compile_node(r, s, e);
-	}
-	struct schema *s;
-	for (size_t at = 0; rc == RC_OK && (s = map_next(&r->nodes, &at, NULL));)
+	for (struct schema *s = r->first; rc == RC_OK && s; s = s->next)
 		rc = refuse_loops(s, e);
 	r->compiled = rc == RC_OK;
 	return rc;

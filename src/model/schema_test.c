@@ -90,7 +90,7 @@ static const struct refused {
     {"{'$ref':'#/enum','enum':[1]}", "schema_reference_unknown", "s#/$ref"},
     {"{'$ref':'#'}", "schema_reference_loop", "s#"},
     {"{'items':{'if':true,'then':{'$ref':'#/items'}}}", "schema_reference_loop", "s#/items"},
-    {"{'dependentSchemas':{'a':{'anyOf':[{'$ref':'#'}]}}}", "schema_reference_loop", ""},
+    {"{'dependentSchemas':{'a':{'anyOf':[{'$ref':'#'}]}}}", "schema_reference_loop", "s#"},
     {"{'$defs':{'a':{'$id':'x'},'b':{'$id':'x'}}}", "schema_exists", ""},
 };
 
