@@ -2,9 +2,9 @@
  * Commands: everything that can change a tenant, and the answer to it.
  *
  * A command owns an arena; everything it points to lives there. Whoever makes it fills it on its own thread (parsed,
- * validated, document compressed), gives it to hub_submit, and gets it back in `done`, on the writer's thread, after the
- * commit that holds its effects (or after the failure of that commit): done must be short and must not block. Then it is
- * the maker's again, to answer from and to free.
+ * validated, document compressed), gives it to hub_submit, and gets it back in `done`, on the writer's thread, after
+ * the commit that holds its effects (or after the failure of that commit): done must be short and must not block. Then
+ * it is the maker's again, to answer from and to free.
  */
 #ifndef HUB_COMMAND_H
 #define HUB_COMMAND_H
@@ -20,19 +20,19 @@
 #include <stdint.h>
 
 enum command_type {
-	COMMAND_ORDER_CAPTURE,     /* order */
-	COMMAND_ORDER_CANCEL,      /* target: order id; reason */
-	COMMAND_STOCK_MOVE,        /* movements */
-	COMMAND_SHIPMENT,          /* shipment */
-	COMMAND_HOLD,              /* hold */
-	COMMAND_HOLD_COMMIT,       /* target: reservation id; order_id */
-	COMMAND_HOLD_VOID,         /* target: reservation id */
-	COMMAND_RECORD,            /* record: item, customer, price-list, invoice ... kept as an event with its document */
-	COMMAND_MESSAGE_ACCEPT,    /* message: raw bytes of a system, acknowledged and mediated later */
-	COMMAND_MESSAGE_DEAD,      /* message_seq, reason: mediation failed for good */
-	COMMAND_DELIVERY_START,    /* starts */
-	COMMAND_DELIVERY_RESULT,   /* result */
-	COMMAND_SYSTEM_PAUSE,      /* target: system */
+	COMMAND_ORDER_CAPTURE,  /* order */
+	COMMAND_ORDER_CANCEL,   /* target: order id; reason */
+	COMMAND_STOCK_MOVE,     /* movements */
+	COMMAND_SHIPMENT,       /* shipment */
+	COMMAND_HOLD,           /* hold */
+	COMMAND_HOLD_COMMIT,    /* target: reservation id; order_id */
+	COMMAND_HOLD_VOID,      /* target: reservation id */
+	COMMAND_RECORD,         /* record: item, customer, price-list, invoice ... kept as an event with its document */
+	COMMAND_MESSAGE_ACCEPT, /* message: raw bytes of a system, acknowledged and mediated later */
+	COMMAND_MESSAGE_DEAD,   /* message_seq, reason: mediation failed for good */
+	COMMAND_DELIVERY_START, /* starts */
+	COMMAND_DELIVERY_RESULT, /* result */
+	COMMAND_SYSTEM_PAUSE,    /* target: system */
 	COMMAND_SYSTEM_RESUME,
 	COMMAND_TYPES
 };
@@ -41,8 +41,8 @@ const char *command_type_name(enum command_type t);
 /* One movement of an array, answered by itself. */
 struct command_movement {
 	struct movement movement;
-	uint64_t fingerprint;  /* of its canonical JSON */
-	struct str problem;    /* not empty: it was not valid; this JSON is its answer and it is not applied */
+	uint64_t fingerprint; /* of its canonical JSON */
+	struct str problem;   /* not empty: it was not valid; this JSON is its answer and it is not applied */
 	int problem_status;
 };
 
@@ -63,8 +63,8 @@ struct delivery_result {
 	int64_t created_at;
 	struct str delivery_id, order_id, correlation_id; /* of the delivery */
 	enum outcome outcome;
-	bool confirmed;    /* the outcome comes from a look-up */
-	int64_t next_at;   /* technical, throttled, unknown, unauthorized: when again; 0: give up, dead letter */
+	bool confirmed;  /* the outcome comes from a look-up */
+	int64_t next_at; /* technical, throttled, unknown, unauthorized: when again; 0: give up, dead letter */
 	int64_t at, duration_us;
 	int http_status;
 	struct str external_id, detail;
@@ -76,7 +76,7 @@ struct delivery_result {
 struct answer {
 	int status;       /* HTTP; 2xx, or a problem */
 	const char *code; /* of a problem, else NULL: static, stable, lower snake */
-	struct str body;  /* JSON of a good answer, or of a problem without type and instance (edge completes it) */
+	struct str body;  /* JSON of a good answer, or of a problem: code, detail, errors, more; edge adds the rest */
 	bool replayed;    /* the first answer again */
 };
 
@@ -85,17 +85,17 @@ struct command {
 	struct arena arena;
 	struct command *next; /* for whoever holds it */
 
-	struct str correlation_id; /* made if the caller gave none */
-	struct str traceparent;    /* may be empty */
-	struct str source;         /* the system that speaks, or the key's id; may be empty */
-	struct str idempotency_key; /* may be empty */
+	struct str correlation_id;    /* made if the caller gave none */
+	struct str traceparent;       /* may be empty */
+	struct str source;            /* the system that speaks, or the key's id; may be empty */
+	struct str idempotency_key;   /* may be empty */
 	uint64_t request_fingerprint; /* of method, route, caller and raw body; only with an idempotency key */
-	uint64_t fingerprint;      /* of the canonical content (json_fingerprint) */
-	int64_t message_seq;       /* inbox row it was mediated from; 0: none (a /v1 request) */
-	int message_item;          /* position in that message, and how many there are: the last one sets its fate */
+	uint64_t fingerprint;         /* of the canonical content (json_fingerprint) */
+	int64_t message_seq;          /* inbox row it was mediated from; 0: none (a /v1 request) */
+	int message_item;             /* position in that message, and how many there are: the last one sets its fate */
 	int message_items;
-	struct str document;       /* compress()ed canonical JSON; may be empty */
-	bool wait_decision;        /* Prefer: wait */
+	struct str document; /* compress()ed canonical JSON; may be empty */
+	bool wait_decision;  /* Prefer: wait */
 
 	union {
 		struct order order;

@@ -2,8 +2,8 @@
  * A tenant's hub: the single writer.
  *
  * hub_submit takes a command from any thread; the writer drains the queue, applies each command to the state in memory,
- * writes all effects as one transaction, and then calls done for each. A full queue refuses. Nothing uncommitted is ever
- * visible: answers, availability and what goes to the sinks come after the commit.
+ * writes all effects as one transaction, and then calls done for each. A full queue refuses. Nothing uncommitted is
+ * ever visible: answers, availability and what goes to the sinks come after the commit.
  */
 #ifndef HUB_HUB_H
 #define HUB_HUB_H
@@ -48,16 +48,16 @@ void hub_set_sinks(struct hub *h, const struct hub_sinks *sinks); /* before the 
 enum rc hub_submit(struct hub *h, struct command *c) MUST_CHECK;
 
 /* One round of the writer, for whoever owns the hub's thread: applies up to the batch limit of what is queued, commits,
- * answers. wait_ms: how long to wait for the first command. Returns how many commands were applied; *next_ms: when it wants to be
- * called again at the latest (expiries). A simulation calls this from its own loop. */
+ * answers. wait_ms: how long to wait for the first command. Returns how many commands were applied; *next_ms: when it
+ * wants to be called again at the latest (expiries). A simulation calls this from its own loop. */
 size_t hub_run(struct hub *h, int wait_ms, int64_t *next_ms);
 
 /* The writer thread: runs until hub_stop; what is queued by then is still applied. */
 enum rc hub_start(struct hub *h, struct err *e) MUST_CHECK;
 void hub_stop(struct hub *h);
 
-/* Hands all messages that were acknowledged but not mediated to the sink, and to the deliveries sink nothing: the delivery
- * engine loads open deliveries itself. After hub_set_sinks, before hub_start. */
+/* Hands all messages that were acknowledged but not mediated to the sink, and to the deliveries sink nothing: the
+ * delivery engine loads open deliveries itself. After hub_set_sinks, before hub_start. */
 enum rc hub_resume(struct hub *h, struct err *e) MUST_CHECK;
 
 /* Can it commit? For /readyz. */

@@ -275,7 +275,7 @@ bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t a
 		return false;
 	if (attempts == 0 || !next_change(c))
 		return true;
-	publish_end(p, system, seq, false, NULL, c->changed_at);
+	publish_end(p, system, seq, PUBLISH_OVERTAKEN, NULL, c->changed_at);
 	return false;
 }
 
@@ -295,8 +295,8 @@ static void note_stale(struct publisher *p, struct channel *c, const struct json
 	}
 }
 
-void publish_end(struct publisher *p, uint16_t system, int64_t seq, bool delivered, const struct json *stale,
-		 int64_t now)
+void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish_result result,
+		 const struct json *stale, int64_t now)
 {
 	struct channel *c = channel_of(p, system);
 
@@ -306,14 +306,15 @@ void publish_end(struct publisher *p, uint16_t system, int64_t seq, bool deliver
 	for (size_t i = 0; i < c->item_count; i++) {
 		struct publication *pub = c->items[i].publication;
 
-		if (delivered) {
+		if (result == PUBLISH_DELIVERED) {
 			pub->expected = c->items[i].told;
 			continue;
 		}
 		pub->expected = UNKNOWN;
 		if (pub->told == c->items[i].told)
 			pub->told = UNKNOWN;
-		compare(c, pub, pub->current, now);
+		if (result == PUBLISH_OVERTAKEN)
+			compare(c, pub, pub->current, now);
 	}
 	c->item_count = 0;
 	note_stale(p, c, stale, now);

@@ -30,9 +30,14 @@ void publish_step(struct publisher *p, struct order_book *orders, struct txn *t)
 
 /* The delivery is about to be tried (again): false if it is overtaken; it is then superseded by the next cut. */
 bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t attempts);
-/* It has ended: delivered (stale: items that the channel compared and refused, or NULL), or not. */
-void publish_end(struct publisher *p, uint16_t system, int64_t seq, bool delivered, const struct json *stale,
-		 int64_t now);
+enum publish_result {
+	PUBLISH_DELIVERED,
+	PUBLISH_OVERTAKEN, /* its items go back to the list */
+	PUBLISH_FAILED,    /* for good: its items wait for their next change, a person has to look */
+};
+/* It has ended. stale: items that the channel compared and refused, or NULL. */
+void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish_result result,
+		 const struct json *stale, int64_t now);
 /* When the oldest change that the delivery carries was made; 0 if it is not the one under way. */
 int64_t publish_changed_at(const struct publisher *p, uint16_t system, int64_t seq);
 

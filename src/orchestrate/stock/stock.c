@@ -8,14 +8,14 @@
 
 #define ENTRIES_MAX (4u << 20)
 
-struct stock *stock_new(const struct config_tenant *tenant, size_t items_max)
+struct stock *stock_new(const struct config_tenant *tenant, size_t items_max, struct stock_view *view)
 {
 	struct stock *s = mem_zalloc(1, sizeof(*s));
 
 	s->tenant = tenant;
 	map_init(&s->items, items_max);
 	s->dirty_last = &s->dirty;
-	s->view = stock_view_new();
+	s->view = view;
 	s->safety = mem_zalloc(tenant->location_count + 1, sizeof(*s->safety));
 	for (size_t i = 0; i < tenant->location_count; i++)
 		s->safety[i] = tenant->locations[i].safety_stock;
@@ -46,7 +46,6 @@ void stock_free(struct stock *s)
 		free(i);
 	}
 	map_done(&s->items);
-	stock_view_free(s->view);
 	free(s->safety);
 	free(s);
 }

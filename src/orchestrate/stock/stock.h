@@ -35,6 +35,7 @@ struct stock_place {
 	int64_t loaded;      /* the movement that its row was as of when it was loaded */
 	int64_t dirty_since; /* the first movement that is not in its row; 0: its row is right */
 	struct stock_place *next_dirty;
+	qty_t planned;                /* scratch of a hold that is being admitted */
 	qty_t order_picked;           /* of position.states[STOCK_PICKED]: for orders */
 	struct stock_recent *recents; /* ring of STOCK_RECENTS, or NULL */
 	uint32_t recent_count;
@@ -71,7 +72,8 @@ struct stock {
 	qty_t *safety; /* by location */
 };
 
-struct stock *stock_new(const struct config_tenant *tenant, size_t items_max);
+/* view: outlives the stock, so that readers keep it while the state is loaded again. */
+struct stock *stock_new(const struct config_tenant *tenant, size_t items_max, struct stock_view *view);
 void stock_free(struct stock *s);
 
 struct stock_item *stock_find(const struct stock *s, struct str sku);

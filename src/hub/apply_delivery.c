@@ -1,0 +1,200 @@
+/*
+ * What the delivery engine asks and tells: may this be sent now, and what came of it.
+ *
+ * A refusal by the business is an exception for a person; what cannot work without a change of configuration, or has
+ * failed for too long, is a dead letter. The two are never mixed.
+ */
+#include "hub/state.h"
+
+/* ---- start ---- */
+
+static bool erp_has_order(struct hub *h, struct str order_id, struct arena *a)
+{
+	struct store_value row[12];
+	struct json *progress;
+	struct err e = ERR_NONE;
+
+	if (store_read_one(h->reader, R_ORDER, &SV_TEXT(order_id), 1, a, row, &e) != RC_OK)
+		return true;
+	if (json_parse(a, row[11].bytes, &(struct json_limits){16u << 20, 16, 1u << 20}, &progress, &e) != RC_OK)
+		return true;
+	return json_get(progress, "external_ids") != NULL;
+}
+
+/* A delivery that was never tried may have lost its reason meanwhile. */
+static enum delivery_status decide_start(struct hub *h, struct command *c, const struct delivery_start *s)
+{
+	switch ((enum operation)s->operation) {
+	case OP_AVAILABILITY:
+		return publish_start(h->state.publisher, s->system, s->seq, s->attempts) ? DELIVERY_SENDING
+											 : DELIVERY_SUPERSEDED;
+	case OP_ORDER_POST:
+		return s->attempts > 0 || order_find(h->state.orders, s->order_id) ? DELIVERY_SENDING
+										   : DELIVERY_CANCELLED;
+	case OP_ORDER_CANCEL:
+		return s->attempts > 0 || erp_has_order(h, s->order_id, &c->arena) ? DELIVERY_SENDING
+										   : DELIVERY_CANCELLED;
+	case OP_SHIPMENT_REQUEST:
+	case OP_STOCK_TRANSACTIONS:
+	case OP_ORDER_STATUS:
+	case OP_SHIPMENT:
+	case OP_INVOICE:
+	case OP_PRICE:
+	case OP_ITEM:
+	case OP_CUSTOMER:
+	case OPERATIONS:
+		break;
+	}
+	return DELIVERY_SENDING;
+}
+
+void apply_delivery_start(struct hub *h, struct command *c)
+{
+	struct txn *t = &h->batch.txn;
+
+	for (size_t i = 0; i < c->starts.count; i++) {
+		struct delivery_start *s = &c->starts.items[i];
+		enum delivery_status status = decide_start(h, c, s);
+
+		s->go = status == DELIVERY_SENDING;
+		txn_put(t, W_DELIVERY_STATE, SV_INT(s->seq), SV_INT(status), SV_INT(s->attempts + (s->go ? 1 : 0)),
+			SV_INT(0), SV_INT(t->now), SV_NULL, SV_NULL);
+	}
+	c->answer = answer_json(200, STR("{}"));
+}
+
+/* ---- result ---- */
+
+static void on_delivered(struct hub *h, const struct delivery_result *r)
+{
+	struct txn *t = &h->batch.txn;
+	struct order_open *o = r->order_id.n ? order_find(h->state.orders, r->order_id) : NULL;
+
+	switch ((enum operation)r->operation) {
+	case OP_ORDER_POST:
+		if (o && o->status < ORDER_CLOSED)
+			order_step_accepted(h->state.orders, t, o, r->system, r->external_id);
+		return;
+	case OP_SHIPMENT_REQUEST:
+		if (o)
+			order_step_released(h->state.orders, t, o);
+		return;
+	case OP_AVAILABILITY:
+		publish_end(h->state.publisher, r->system, r->seq, PUBLISH_DELIVERED, r->stale, t->now);
+		return;
+	case OP_ORDER_CANCEL:
+	case OP_STOCK_TRANSACTIONS:
+	case OP_ORDER_STATUS:
+	case OP_SHIPMENT:
+	case OP_INVOICE:
+	case OP_PRICE:
+	case OP_ITEM:
+	case OP_CUSTOMER:
+	case OPERATIONS:
+		return;
+	}
+}
+
+static struct str reason_of(struct hub *h, const struct delivery_result *r)
+{
+	if (r->detail.n)
+		return r->detail;
+	return str_from(arena_printf(h->batch.txn.arena, STR_FMT " answered %s to %s (HTTP %d)",
+				     STR_ARG(h->tenant->systems[r->system].name), outcome_name(r->outcome),
+				     operation_name((enum operation)r->operation), r->http_status));
+}
+
+static void on_refused(struct hub *h, const struct delivery_result *r)
+{
+	struct txn *t = &h->batch.txn;
+	struct order_open *o = r->order_id.n ? order_find(h->state.orders, r->order_id) : NULL;
+	const char *kind = r->operation == OP_ORDER_POST         ? "order_refused"
+			   : r->operation == OP_SHIPMENT_REQUEST ? "shipment_request_refused"
+			   : r->operation == OP_ORDER_CANCEL     ? "cancel_refused"
+								 : "delivery_refused";
+
+	if (o && r->operation == OP_ORDER_POST)
+		order_step_refused(h->state.orders, t, o, kind, reason_of(h, r));
+	else
+		txn_exception(t, kind, r->order_id.n ? r->order_id : r->delivery_id, r->order_id, reason_of(h, r));
+}
+
+static void on_dead(struct hub *h, const struct delivery_result *r)
+{
+	const char *class_ = r->outcome == OUTCOME_CONFIGURATION ? "configuration"
+			     : r->outcome == OUTCOME_UNKNOWN     ? "unknown"
+								 : "technical";
+
+	txn_dead_letter(&h->batch.txn, class_, h->tenant->systems[r->system].name, 0, r->seq, reason_of(h, r),
+			STR_NONE);
+}
+
+static enum delivery_status status_after(const struct delivery_result *r)
+{
+	switch (r->outcome) {
+	case OUTCOME_DELIVERED:
+		return DELIVERY_DELIVERED;
+	case OUTCOME_REFUSED:
+	case OUTCOME_CONFIGURATION:
+		return DELIVERY_DEAD;
+	case OUTCOME_UNKNOWN:
+		return r->next_at ? DELIVERY_UNKNOWN : DELIVERY_DEAD;
+	case OUTCOME_THROTTLED:
+	case OUTCOME_TECHNICAL:
+	case OUTCOME_UNAUTHORIZED:
+	case OUTCOMES:
+		break;
+	}
+	return r->next_at ? DELIVERY_WAITING : DELIVERY_DEAD;
+}
+
+void apply_delivery_result(struct hub *h, struct command *c)
+{
+	struct txn *t = &h->batch.txn;
+	struct delivery_result *r = &c->result;
+
+	r->status = status_after(r);
+	t->cause.correlation_id = r->correlation_id;
+	t->cause.source = h->tenant->systems[r->system].name;
+	txn_put(t, W_ATTEMPT, SV_INT(++t->heads->attempt), SV_INT(r->seq), SV_INT(r->attempts), SV_INT(r->at),
+		SV_INT(r->duration_us), SV_INT(r->outcome), SV_INT(r->http_status), SV_TEXT_OPT(r->detail),
+		SV_TEXT_OPT(r->request), SV_TEXT_OPT(r->response));
+	txn_put(t, W_DELIVERY_STATE, SV_INT(r->seq), SV_INT(r->status), SV_INT(r->attempts), SV_INT(r->next_at),
+		SV_INT(t->now), SV_TEXT_OPT(r->external_id),
+		r->status == DELIVERY_DELIVERED ? SV_NULL : SV_TEXT(reason_of(h, r)));
+	if (r->status == DELIVERY_DELIVERED)
+		on_delivered(h, r);
+	else if (r->outcome == OUTCOME_REFUSED)
+		on_refused(h, r);
+	else if (r->status == DELIVERY_DEAD)
+		on_dead(h, r);
+	if (r->status == DELIVERY_DEAD && r->operation == OP_AVAILABILITY)
+		publish_end(h->state.publisher, r->system, r->seq, PUBLISH_FAILED, NULL, t->now);
+	c->answer = answer_json(200, STR("{}"));
+}
+
+/* ---- systems ---- */
+
+void apply_system_pause(struct hub *h, struct command *c, bool pause)
+{
+	struct txn *t = &h->batch.txn;
+
+	for (size_t i = 0; i < h->tenant->system_count; i++) {
+		struct str name = h->tenant->systems[i].name;
+
+		if (!str_eq(name, c->target))
+			continue;
+		c->answer = answer_fields(&c->arena, 200, "system", c->target, "state",
+					  pause ? STR("paused") : STR("running"), NULL);
+		if (h->paused_now[i] == pause)
+			return;
+		h->paused_now[i] = pause;
+		h->batch.pauses_changed = true;
+		txn_put(t, W_META, SV_TEXT(str_from(arena_printf(t->arena, "paused:" STR_FMT, STR_ARG(name)))),
+			SV_INT(pause));
+		txn_event(t, pause ? "system.paused" : "system.resumed", name, 0,
+			  str_from(arena_printf(t->arena, "{\"system\":\"" STR_FMT "\"}", STR_ARG(name))));
+		return;
+	}
+	c->answer = answer_error(&c->arena, 404, "system_not_found", "there is no such system");
+}

@@ -1,0 +1,441 @@
+/* Movements, shipments, reservations and records. */
+#include "hub/state.h"
+
+#include "orchestrate/stock/verbs.h"
+
+bool owns_record(const struct hub *h, int16_t record, struct str source)
+{
+	return record < 0 || str_eq(h->tenant->systems[record].name, source);
+}
+
+/* ---- movements ---- */
+
+struct known_movement {
+	struct str movement_id, correlation_id, source, source_event_id;
+};
+
+static enum rc find_known(struct hub *h, struct command *c, int64_t seq, struct known_movement *out)
+{
+	struct store_value row[11];
+	struct err e = ERR_NONE;
+	enum rc rc;
+
+	for (struct batch_answer *b = h->batch.movements; b; b = b->next) {
+		if (b->seq != seq)
+			continue;
+		*out = (struct known_movement){b->movement_id, b->command->correlation_id, STR_NONE, STR_NONE};
+		return RC_OK;
+	}
+	rc = store_read_one(h->reader, R_MOVEMENT, &SV_INT(seq), 1, &c->arena, row, &e);
+	if (rc == RC_OK)
+		*out = (struct known_movement){row[1].bytes, row[9].bytes, row[5].bytes, row[6].bytes};
+	return rc;
+}
+
+static struct answer moved(struct command *c, struct str movement_id, struct str correlation_id, bool duplicate)
+{
+	struct json_writer w;
+	struct answer a;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	jw_init(&w, &b);
+	jw_object(&w);
+	jw_key_text(&w, "movement_id", movement_id);
+	jw_key_text(&w, "correlation_id", correlation_id);
+	jw_key_bool(&w, "duplicate", duplicate);
+	jw_object_end(&w);
+	a = answer_json(200, arena_copy(&c->arena, buf_str(&b)));
+	a.replayed = duplicate;
+	buf_done(&b);
+	return a;
+}
+
+static void remember_movement(struct hub *h, struct command *c, const struct movement_result *r)
+{
+	struct batch_answer *made = arena_new(&h->batch.arena, struct batch_answer);
+
+	if (!made) {
+		h->batch.txn.failed = true;
+		return;
+	}
+	*made = (struct batch_answer){
+	    .seq = r->seq, .command = c, .movement_id = r->movement_id, .next = h->batch.movements};
+	h->batch.movements = made;
+}
+
+/* A repeat of a movement: its first result again, or a contradiction. */
+static struct answer repeated(struct hub *h, struct command *c, const struct command_movement *m,
+			      const struct dedup_entry *seen, enum fate *fate)
+{
+	struct known_movement known;
+
+	if (find_known(h, c, seen->ref, &known) != RC_OK)
+		return answer_error(&c->arena, 503, "store_unavailable", "the first answer cannot be read now");
+	if (seen->fingerprint != m->fingerprint) {
+		*fate = FATE_REJECTED;
+		return answer_error(&c->arena, 409, "movement_exists",
+				    "movement " STR_FMT " of " STR_FMT " exists already, with other content",
+				    STR_ARG(m->movement.source_event_id), STR_ARG(m->movement.source));
+	}
+	*fate = FATE_DUPLICATE;
+	return moved(c, known.movement_id, known.correlation_id, true);
+}
+
+/* What a ship movement with an order reference means for the order. */
+static void ship_order(struct hub *h, const struct movement *m, struct str shipment_id, int64_t document)
+{
+	struct txn *t = &h->batch.txn;
+	struct order_open *o = order_find(h->state.orders, m->order_id);
+	struct json_writer w;
+	struct buf lines;
+
+	if (m->type != MOVE_SHIP || !m->order_id.n)
+		return;
+	if (!o) {
+		txn_exception(t, "shipment_without_order", m->order_id, m->order_id,
+			      STR("A shipment names an order that is not open."));
+		return;
+	}
+	buf_init(&lines, 4u << 20);
+	jw_init(&w, &lines);
+	jw_array(&w);
+	for (size_t i = 0; i < m->line_count; i++) {
+		jw_object(&w);
+		jw_opt_text(&w, "line_id", m->lines[i].order_line_id);
+		jw_key_text(&w, "sku", m->lines[i].sku);
+		jw_key_text(&w, "location", m->lines[i].location);
+		jw_opt_text(&w, "lot", m->lines[i].lot);
+		jw_key_qty(&w, "quantity", m->lines[i].quantity);
+		jw_object_end(&w);
+	}
+	jw_array_end(&w);
+	order_step_shipped(h->state.orders, t, o, shipment_id, document, txn_text(t, &lines));
+	buf_done(&lines);
+}
+
+/* What follows from a movement of an order belongs to the order's transaction. */
+static void follow_order(struct hub *h, struct str order_id)
+{
+	struct order_open *o = order_id.n ? order_find(h->state.orders, order_id) : NULL;
+
+	if (o)
+		h->batch.txn.cause.correlation_id = txn_copy(&h->batch.txn, o->correlation_id);
+}
+
+static struct answer move_one(struct hub *h, struct command *c, const struct command_movement *m, enum fate *fate)
+{
+	struct txn *t = &h->batch.txn;
+	struct hash128 key = dedup_hash(DEDUP_MOVEMENT, m->movement.source, m->movement.source_event_id);
+	const struct dedup_entry *seen = dedup_find(h->state.dedup, key);
+	struct movement_result result;
+	struct err e = ERR_NONE;
+	struct txn_cause cause = t->cause;
+	enum rc rc;
+
+	if (seen)
+		return repeated(h, c, m, seen, fate);
+	if (!owns_record(h, h->tenant->record_stock, m->movement.source)) {
+		*fate = FATE_NOT_OWNED;
+		return answer_fields(&c->arena, 202, "status", STR("not_owned"), "correlation_id", c->correlation_id,
+				     NULL);
+	}
+	follow_order(h, m->movement.order_id);
+	rc = stock_step_movement(h->state.stock, h->state.orders, t, &m->movement, &result, &e);
+	if (rc != RC_OK) {
+		t->cause = cause;
+		*fate = FATE_REJECTED;
+		return answer_problem(&c->arena, answer_status_of(rc), &e);
+	}
+	ship_order(h, &m->movement, result.movement_id, 0);
+	t->cause = cause;
+	txn_dedup(t, DEDUP_MOVEMENT, key, m->fingerprint, result.seq);
+	remember_movement(h, c, &result);
+	*fate = FATE_APPLIED;
+	return moved(c, result.movement_id, c->correlation_id, false);
+}
+
+/* The item of an array: a good answer as it is, a refusal with its status. */
+static void write_item(struct json_writer *w, const struct answer *a)
+{
+	if (!a->code) {
+		jw_raw(w, a->body);
+		return;
+	}
+	jw_object(w);
+	jw_key_int(w, "status", a->status);
+	jw_key(w, "problem");
+	jw_raw(w, a->body);
+	jw_object_end(w);
+}
+
+void apply_stock_move(struct hub *h, struct command *c)
+{
+	enum fate worst = FATE_DUPLICATE;
+	struct json_writer w;
+	struct buf body;
+
+	buf_init(&body, 8u << 20);
+	jw_init(&w, &body);
+	jw_object(&w);
+	jw_key(&w, "items");
+	jw_array(&w);
+	for (size_t i = 0; i < c->movements.count; i++) {
+		struct command_movement *m = &c->movements.items[i];
+		enum fate fate = FATE_REJECTED;
+
+		if (m->problem.n)
+			c->answer = (struct answer){.status = m->problem_status, .code = "invalid", .body = m->problem};
+		else
+			c->answer = move_one(h, c, m, &fate);
+		if (fate != FATE_DUPLICATE && (worst == FATE_DUPLICATE || fate != FATE_APPLIED))
+			worst = fate;
+		write_item(&w, &c->answer);
+	}
+	jw_array_end(&w);
+	jw_object_end(&w);
+	if (c->movements.array)
+		c->answer = answer_json(200, arena_copy(&c->arena, buf_str(&body)));
+	buf_done(&body);
+	if (worst != FATE_DUPLICATE || c->message_seq)
+		inbox_settle(h, c, worst, STR_NONE, c->answer.code ? c->answer.body : STR_NONE, STR_NONE);
+}
+
+void apply_shipment(struct hub *h, struct command *c)
+{
+	struct txn *t = &h->batch.txn;
+	struct movement *m = &c->shipment.movement;
+	struct hash128 key = dedup_hash(DEDUP_MOVEMENT, m->source, m->source_event_id);
+	const struct dedup_entry *seen = dedup_find(h->state.dedup, key);
+	struct movement_result result;
+	struct err e = ERR_NONE;
+	int64_t document;
+	enum rc rc;
+
+	if (seen) {
+		enum fate fate = FATE_REJECTED;
+		struct command_movement same = {.movement = *m, .fingerprint = c->fingerprint};
+
+		c->answer = repeated(h, c, &same, seen, &fate);
+		inbox_settle(h, c, fate, m->source_event_id, STR_NONE, m->order_id);
+		return;
+	}
+	if (!owns_record(h, h->tenant->record_stock, m->source)) {
+		c->answer = answer_fields(&c->arena, 202, "status", STR("not_owned"), NULL);
+		inbox_settle(h, c, FATE_NOT_OWNED, m->source_event_id, STR_NONE, m->order_id);
+		return;
+	}
+	follow_order(h, m->order_id);
+	rc = stock_step_movement(h->state.stock, h->state.orders, t, m, &result, &e);
+	if (rc != RC_OK) {
+		c->answer = answer_problem(&c->arena, answer_status_of(rc), &e);
+		txn_exception(t, "shipment_refused", m->source_event_id, m->order_id, txn_copy(t, str_from(e.detail)));
+		inbox_settle(h, c, FATE_REJECTED, m->source_event_id, txn_copy(t, str_from(e.detail)), m->order_id);
+		return;
+	}
+	document = txn_document(t, STR("shipment"), c->document);
+	ship_order(h, m, c->shipment.shipment_id, document);
+	txn_dedup(t, DEDUP_MOVEMENT, key, c->fingerprint, result.seq);
+	remember_movement(h, c, &result);
+	c->answer = moved(c, result.movement_id, c->correlation_id, false);
+	inbox_settle(h, c, FATE_APPLIED, m->source_event_id, STR_NONE, result.movement_id);
+}
+
+/* ---- reservations ---- */
+
+static struct answer held(struct hub *h, struct command *c, const struct hold *hold)
+{
+	struct answer a;
+	struct buf b;
+
+	buf_init(&b, 1u << 20);
+	hold_write(&b, h->state.holds, hold, HOLD_HELD);
+	a = answer_json(201, arena_copy(&c->arena, buf_str(&b)));
+	buf_done(&b);
+	return a;
+}
+
+static struct answer hold_ended(struct command *c, enum hold_status status, struct str order_id)
+{
+	return answer_fields(&c->arena, 200, "reservation_id", c->target, "status", str_from(hold_status_name(status)),
+			     "order_id", order_id, NULL);
+}
+
+/* A reservation id that was used before: the first answer, or a contradiction. */
+static struct answer hold_repeated(struct hub *h, struct command *c, const struct dedup_entry *seen)
+{
+	struct hold *live = hold_find(h->state.holds, c->hold.reservation_id);
+	struct answer a;
+
+	if (seen->fingerprint != c->fingerprint)
+		return answer_error(&c->arena, 409, "reservation_exists",
+				    "this reservation exists already, with other content");
+	if (!live)
+		return answer_error(&c->arena, 409, "reservation_ended", "this reservation has ended");
+	a = held(h, c, live);
+	a.replayed = true;
+	return a;
+}
+
+static struct answer insufficient(struct command *c, const struct err *e, struct str shortage)
+{
+	struct json_writer w;
+	struct answer a;
+	struct buf b;
+
+	buf_init(&b, 1u << 20);
+	jw_init(&w, &b);
+	jw_object(&w);
+	jw_key_text(&w, "code", STR("insufficient_stock"));
+	jw_key_text(&w, "detail", str_from(e->detail));
+	jw_key(&w, "short");
+	jw_raw(&w, shortage);
+	jw_object_end(&w);
+	a = (struct answer){.status = 409, .code = "insufficient_stock", .body = arena_copy(&c->arena, buf_str(&b))};
+	buf_done(&b);
+	return a;
+}
+
+void apply_hold(struct hub *h, struct command *c)
+{
+	struct str id = c->hold.reservation_id, shortage = STR_NONE;
+	struct hash128 key = dedup_hash(DEDUP_RESERVATION, id, STR_NONE);
+	const struct dedup_entry *seen = id.n ? dedup_find(h->state.dedup, key) : NULL;
+	struct hold *hold = NULL;
+	struct err e = ERR_NONE;
+	enum rc rc;
+
+	if (seen) {
+		c->answer = hold_repeated(h, c, seen);
+		return;
+	}
+	rc = hold_step_place(h->state.holds, &h->batch.txn, &c->hold, c->fingerprint, &hold, &shortage, &e);
+	if (rc == RC_CONFLICT)
+		c->answer = insufficient(c, &e, shortage);
+	else if (rc != RC_OK)
+		c->answer = answer_problem(&c->arena, answer_status_of(rc), &e);
+	else
+		c->answer = held(h, c, hold);
+	if (rc == RC_OK && id.n)
+		txn_dedup(&h->batch.txn, DEDUP_RESERVATION, key, c->fingerprint, 0);
+	if (rc == RC_OK || (rc != RC_LIMIT && c->idempotency_key.n))
+		inbox_settle(h, c, rc == RC_OK ? FATE_APPLIED : FATE_REJECTED, id, str_from(e.code),
+			     hold ? txn_copy(&h->batch.txn, hold->reservation_id) : STR_NONE);
+}
+
+/* A reservation that is not live: how it ended, or 404. */
+static bool find_ended(struct hub *h, struct command *c, enum hold_status *status, struct str *order_id)
+{
+	struct store_value row[9];
+	struct err e = ERR_NONE;
+	enum rc rc = store_read_one(h->reader, R_RESERVATION, &SV_TEXT(c->target), 1, &c->arena, row, &e);
+
+	if (rc == RC_NOT_FOUND) {
+		c->answer = answer_error(&c->arena, 404, "reservation_not_found", "there is no such reservation");
+		return false;
+	}
+	if (rc != RC_OK) {
+		c->answer = answer_error(&c->arena, 503, "store_unavailable", "the reservation cannot be read now");
+		return false;
+	}
+	*status = (enum hold_status)row[1].integer;
+	*order_id = row[5].bytes;
+	return true;
+}
+
+void apply_hold_commit(struct hub *h, struct command *c)
+{
+	struct hold *hold = hold_find(h->state.holds, c->target);
+	struct order_open *o = order_find(h->state.orders, c->order_id);
+	enum hold_status status;
+	struct str order_id;
+
+	if (!hold) {
+		if (!find_ended(h, c, &status, &order_id))
+			return;
+		if (status == HOLD_COMMITTED && str_eq(order_id, c->order_id))
+			c->answer = hold_ended(c, status, order_id);
+		else
+			c->answer = answer_error(&c->arena, 409, "reservation_ended", "this reservation is %s",
+						 hold_status_name(status));
+		return;
+	}
+	if (!o || o->status >= ORDER_CLOSED) {
+		c->answer = answer_error(&c->arena, 404, "order_not_found", "there is no such open order");
+		return;
+	}
+	hold_step_commit(h->state.holds, &h->batch.txn, hold, o);
+	order_step_given(h->state.orders, &h->batch.txn, o);
+	c->answer = hold_ended(c, HOLD_COMMITTED, c->order_id);
+	inbox_settle(h, c, FATE_APPLIED, c->target, STR_NONE, c->order_id);
+}
+
+void apply_hold_void(struct hub *h, struct command *c)
+{
+	struct hold *hold = hold_find(h->state.holds, c->target);
+	enum hold_status status;
+	struct str order_id;
+
+	if (!hold) {
+		if (!find_ended(h, c, &status, &order_id))
+			return;
+		if (status == HOLD_COMMITTED)
+			c->answer = answer_error(&c->arena, 409, "reservation_ended", "this reservation is committed");
+		else
+			c->answer = hold_ended(c, status, STR_NONE);
+		return;
+	}
+	hold_step_end(h->state.holds, &h->batch.txn, hold, HOLD_VOIDED);
+	c->answer = hold_ended(c, HOLD_VOIDED, STR_NONE);
+	inbox_settle(h, c, FATE_APPLIED, c->target, STR_NONE, STR_NONE);
+}
+
+/* ---- records ---- */
+
+static int16_t record_of(const struct hub *h, struct str type)
+{
+	if (str_is(type, "item"))
+		return h->tenant->record_item;
+	if (str_is(type, "customer"))
+		return h->tenant->record_customer;
+	if (str_is(type, "price-list"))
+		return h->tenant->record_price;
+	return -1;
+}
+
+void apply_record(struct hub *h, struct command *c)
+{
+	struct txn *t = &h->batch.txn;
+	struct hash128 key = dedup_hash(DEDUP_RECORD, c->record.type, c->record.id);
+	const struct dedup_entry *seen = dedup_find(h->state.dedup, key);
+	char *type = arena_printf(t->arena, STR_FMT ".recorded", STR_ARG(c->record.type));
+	struct json_writer w;
+	struct buf data;
+	int64_t document;
+
+	c->answer = answer_fields(&c->arena, 200, "correlation_id", c->correlation_id, NULL);
+	if (seen && seen->fingerprint == c->fingerprint) {
+		c->answer.replayed = true;
+		inbox_settle(h, c, FATE_DUPLICATE, c->record.id, STR_NONE, STR_NONE);
+		return;
+	}
+	if (!owns_record(h, record_of(h, c->record.type), c->source)) {
+		c->answer = answer_fields(&c->arena, 202, "status", STR("not_owned"), NULL);
+		inbox_settle(h, c, FATE_NOT_OWNED, c->record.id, STR_NONE, STR_NONE);
+		return;
+	}
+	document = txn_document(t, c->record.type, c->document);
+	if (str_is(c->record.type, "item")) {
+		stock_item_make(h->state.stock, NULL, c->record.id, c->record.uom);
+		txn_put(t, W_ITEM, SV_TEXT(c->record.id), SV_INT(t->now), SV_TEXT_OPT(c->record.uom), SV_INT(document));
+	}
+	buf_init(&data, 64 << 10);
+	jw_init(&w, &data);
+	jw_object(&w);
+	jw_key_text(&w, "id", c->record.id);
+	jw_object_end(&w);
+	txn_event(t, type ? type : "record", c->record.id, document, txn_text(t, &data));
+	buf_done(&data);
+	txn_dedup(t, DEDUP_RECORD, key, c->fingerprint, document);
+	inbox_settle(h, c, FATE_APPLIED, c->record.id, STR_NONE, STR_NONE);
+}

@@ -1,0 +1,42 @@
+#include "hub/command.h"
+
+#include "base/mem.h"
+
+const char *command_type_name(enum command_type t)
+{
+	static const char *const names[COMMAND_TYPES] = {
+	    [COMMAND_ORDER_CAPTURE] = "order",
+	    [COMMAND_ORDER_CANCEL] = "order-cancel",
+	    [COMMAND_STOCK_MOVE] = "stock-movement",
+	    [COMMAND_SHIPMENT] = "shipment",
+	    [COMMAND_HOLD] = "reservation",
+	    [COMMAND_HOLD_COMMIT] = "reservation-commit",
+	    [COMMAND_HOLD_VOID] = "reservation-void",
+	    [COMMAND_RECORD] = "record",
+	    [COMMAND_MESSAGE_ACCEPT] = "message",
+	    [COMMAND_MESSAGE_DEAD] = "message-dead",
+	    [COMMAND_DELIVERY_START] = "delivery-start",
+	    [COMMAND_DELIVERY_RESULT] = "delivery-result",
+	    [COMMAND_SYSTEM_PAUSE] = "system-pause",
+	    [COMMAND_SYSTEM_RESUME] = "system-resume",
+	};
+
+	return names[t];
+}
+
+struct command *command_new(enum command_type type)
+{
+	struct command *c = mem_zalloc(1, sizeof(*c));
+
+	c->type = type;
+	arena_init(&c->arena, COMMAND_ARENA_MAX);
+	return c;
+}
+
+void command_free(struct command *c)
+{
+	if (!c)
+		return;
+	arena_done(&c->arena);
+	free(c);
+}

@@ -1,0 +1,477 @@
+/*
+ * The writer's loop with group commit.
+ *
+ * A round takes what is queued, applies it to the state in memory through the step functions, and commits all effects
+ * as one transaction. While the disk is busy the next batch grows by itself. Only after the commit is anything shown:
+ * answers, the stock view, the sinks, the event position.
+ *
+ * How it fails. A commit that certainly did not happen: every command of the batch is answered 503, the state is loaded
+ * again. A commit in doubt: the store is recovered and says whether the batch is there; if it is, the answers stand.
+ * Until that has worked the hub is not ready, takes nothing, and tries again each second. Time never goes back: a
+ * batch's time is the larger of the last one's and the clock's.
+ */
+#include "hub/state.h"
+
+#include "base/mem.h"
+#include "observe/log.h"
+
+#include <assert.h>
+
+#define BATCH_ARENA_MAX ((size_t)1 << 30)
+#define EXPIRE_SLICE    200
+#define FLUSH_MIN       256
+#define RETRY_MS        1000
+#define IDLE_MS         500
+#define TAKE_MAX        4096
+
+const struct config *hub_config(const struct hub *h)
+{
+	return h->config;
+}
+
+const struct config_tenant *hub_tenant(const struct hub *h)
+{
+	return h->tenant;
+}
+
+struct store *hub_store(const struct hub *h)
+{
+	return h->store;
+}
+
+const struct stock_view *hub_stock(const struct hub *h)
+{
+	return h->view;
+}
+
+int64_t hub_position(const struct hub *h)
+{
+	return atomic_load(&h->position);
+}
+
+bool hub_ready(const struct hub *h)
+{
+	return atomic_load(&h->ready);
+}
+
+bool hub_system_paused(const struct hub *h, uint16_t system)
+{
+	return atomic_load(&h->paused[system]);
+}
+
+static void find_metrics(struct hub *h)
+{
+	const char *labels[2] = {arena_copy(&h->batch.arena, h->tenant->name).p, NULL};
+
+	h->metric_batches = metric_find(M_HUB_BATCHES, labels);
+	h->metric_commit = metric_find(M_HUB_COMMIT_SECONDS, labels);
+	h->metric_queue = metric_find(M_HUB_QUEUE, labels);
+	for (size_t i = 0; i < COMMAND_TYPES; i++) {
+		labels[1] = command_type_name((enum command_type)i);
+		h->metric_commands[i] = metric_find(M_HUB_COMMANDS, labels);
+	}
+}
+
+enum rc hub_open(const struct config *config, const struct config_tenant *tenant, const struct store_options *store,
+		 const struct clock *clock, struct hub **out, struct err *e)
+{
+	struct hub *h = mem_zalloc(1, sizeof(*h));
+	enum rc rc;
+
+	h->config = config_ref((struct config *)config);
+	h->tenant = tenant;
+	h->clock = clock;
+	h->view = stock_view_new();
+	h->queue = queue_new(config->limits.queue, -1);
+	h->paused = mem_zalloc(tenant->system_count, sizeof(*h->paused));
+	h->paused_now = mem_zalloc(tenant->system_count, sizeof(*h->paused_now));
+	uuid_source_init(&h->ids);
+	arena_init(&h->batch.arena, BATCH_ARENA_MAX);
+	find_metrics(h);
+	rc = store_open(store, &h->store, &h->batch_number, e);
+	if (rc == RC_OK)
+		rc = store_reader_open(h->store, &h->reader, e);
+	if (rc == RC_OK)
+		rc = state_load(h, e);
+	if (rc != RC_OK) {
+		hub_close(h);
+		return rc;
+	}
+	atomic_store(&h->ready, true);
+	*out = h;
+	return RC_OK;
+}
+
+void hub_close(struct hub *h)
+{
+	if (!h)
+		return;
+	assert(!h->threaded);
+	state_done(&h->state);
+	while (h->messages) {
+		struct message_progress *p = h->messages;
+
+		h->messages = p->next;
+		free(p);
+	}
+	store_reader_close(h->reader);
+	store_close(h->store);
+	stock_view_free(h->view);
+	queue_free(h->queue);
+	arena_done(&h->batch.arena);
+	free(h->paused);
+	free(h->paused_now);
+	config_unref(h->config);
+	free(h);
+}
+
+void hub_set_sinks(struct hub *h, const struct hub_sinks *sinks)
+{
+	h->sinks = *sinks;
+}
+
+/* Commands of our own threads, which bound themselves: not refused for the queue's length. */
+static bool is_internal(enum command_type t)
+{
+	return t == COMMAND_DELIVERY_START || t == COMMAND_DELIVERY_RESULT || t == COMMAND_MESSAGE_DEAD;
+}
+
+enum rc hub_submit(struct hub *h, struct command *c)
+{
+	enum rc rc;
+
+	if (!atomic_load(&h->ready) || atomic_load(&h->stopping))
+		return RC_RETRY;
+	rc = is_internal(c->type) ? queue_push_always(h->queue, c) : queue_push(h->queue, c);
+	return rc == RC_DENIED ? RC_RETRY : rc;
+}
+
+void apply_command(struct hub *h, struct command *c)
+{
+	h->batch.txn.cause = (struct txn_cause){c->correlation_id, c->source};
+	if (inbox_replayed(h, c))
+		return;
+	switch (c->type) {
+	case COMMAND_ORDER_CAPTURE:
+		apply_order_capture(h, c);
+		break;
+	case COMMAND_ORDER_CANCEL:
+		apply_order_cancel(h, c);
+		break;
+	case COMMAND_STOCK_MOVE:
+		apply_stock_move(h, c);
+		break;
+	case COMMAND_SHIPMENT:
+		apply_shipment(h, c);
+		break;
+	case COMMAND_HOLD:
+		apply_hold(h, c);
+		break;
+	case COMMAND_HOLD_COMMIT:
+		apply_hold_commit(h, c);
+		break;
+	case COMMAND_HOLD_VOID:
+		apply_hold_void(h, c);
+		break;
+	case COMMAND_RECORD:
+		apply_record(h, c);
+		break;
+	case COMMAND_MESSAGE_ACCEPT:
+		apply_message_accept(h, c);
+		break;
+	case COMMAND_MESSAGE_DEAD:
+		apply_message_dead(h, c);
+		break;
+	case COMMAND_DELIVERY_START:
+		apply_delivery_start(h, c);
+		break;
+	case COMMAND_DELIVERY_RESULT:
+		apply_delivery_result(h, c);
+		break;
+	case COMMAND_SYSTEM_PAUSE:
+		apply_system_pause(h, c, true);
+		break;
+	case COMMAND_SYSTEM_RESUME:
+		apply_system_pause(h, c, false);
+		break;
+	case COMMAND_TYPES:
+		break;
+	}
+	order_step_restock(h->state.orders, &h->batch.txn);
+}
+
+/* ---- one batch ---- */
+
+static void begin_batch(struct hub *h)
+{
+	int64_t wall = clock_wall_ms(h->clock);
+
+	if (wall > h->now)
+		h->now = wall;
+	arena_reset(&h->batch.arena);
+	h->batch.committed = h->state.heads;
+	h->batch.inbox = NULL;
+	h->batch.movements = NULL;
+	h->batch.messages = NULL;
+	h->batch.messages_last = &h->batch.messages;
+	h->batch.pauses_changed = false;
+	txn_init(&h->batch.txn, &h->batch.arena, &h->state.heads, h->state.dedup, &h->ids, h->batch_number + 1, h->now);
+}
+
+/* What a batch adds at its end: publications, order rows, and position rows that are oldest. */
+static void finish_batch(struct hub *h, size_t commands)
+{
+	struct txn *t = &h->batch.txn;
+
+	publish_step(h->state.publisher, h->state.orders, t);
+	order_flush(h->state.orders, t);
+	if (t->batch.count > 0 || commands == 0)
+		stock_flush(h->state.stock, t, FLUSH_MIN + 2 * commands);
+}
+
+static void drop_messages(struct hub *h)
+{
+	while (h->batch.messages) {
+		struct message *m = h->batch.messages;
+
+		h->batch.messages = m->next;
+		message_free(m);
+	}
+}
+
+static void show_state(struct hub *h)
+{
+	h->batch_number = h->batch.txn.batch.number;
+	order_committed(h->state.orders);
+	stock_publish(h->state.stock, h->now);
+	for (size_t i = 0; h->batch.pauses_changed && i < h->tenant->system_count; i++)
+		atomic_store(&h->paused[i], h->paused_now[i]);
+}
+
+static void tell_sinks(struct hub *h)
+{
+	struct txn *t = &h->batch.txn;
+	int64_t position = h->state.heads.event;
+
+	if (h->sinks.deliveries && t->delivery_count > 0)
+		h->sinks.deliveries(h->sinks.ctx, h, t->deliveries, t->delivery_count);
+	while (h->batch.messages) {
+		struct message *m = h->batch.messages;
+
+		h->batch.messages = m->next;
+		m->next = NULL;
+		h->sinks.message(h->sinks.ctx, h, m);
+	}
+	if (position == h->told_position)
+		return;
+	h->told_position = position;
+	atomic_store(&h->position, position);
+	if (h->sinks.events)
+		h->sinks.events(h->sinks.ctx, h, position);
+}
+
+/* Makes state and store agree again; RC_OK when the hub can go on. *committed: the batch in doubt is there after all.
+ */
+static enum rc repair(struct hub *h, bool *committed, struct err *e)
+{
+	int64_t attempted = h->batch_number + 1;
+	enum rc rc = RC_OK;
+
+	if (h->in_doubt) {
+		rc = store_recover(h->store, &h->batch_number, e);
+		if (rc != RC_OK)
+			return rc;
+		*committed = h->batch_number == attempted;
+		h->in_doubt = false;
+	}
+	rc = state_load(h, e);
+	if (rc == RC_OK)
+		h->stale = false;
+	return rc;
+}
+
+/* True: the batch is on the disk. After a failure the state has been loaded again, or h->stale is still set. */
+static bool commit_batch(struct hub *h)
+{
+	struct err e = ERR_NONE;
+	int64_t started = clock_mono_ns(h->clock);
+	bool committed = false;
+	enum rc rc;
+
+	if (h->batch.txn.failed)
+		rc = err_set(&e, RC_LIMIT, "batch_too_large", "the batch does not fit in memory");
+	else if (h->batch.txn.batch.count == 0)
+		return true;
+	else
+		rc = store_commit(h->store, &h->batch.txn.batch, &e);
+	metric_observe_us(h->metric_commit, (clock_mono_ns(h->clock) - started) / 1000);
+	if (rc == RC_OK) {
+		metric_add(h->metric_batches, 1);
+		show_state(h);
+		return true;
+	}
+	log_err(LOG_ERROR, "hub", "commit failed", &e);
+	h->stale = true;
+	h->in_doubt = rc == RC_UNKNOWN;
+	atomic_store(&h->ready, false);
+	e = ERR_NONE;
+	if (rc == RC_DENIED)
+		return false;
+	if (repair(h, &committed, &e) == RC_OK)
+		atomic_store(&h->ready, true);
+	else
+		log_err(LOG_ERROR, "hub", "the store does not recover", &e);
+	return committed;
+}
+
+static void refuse(struct command *c)
+{
+	c->answer = answer_error(&c->arena, 503, "not_durable",
+				 "this could not be written; repeat it with the same key: it has one effect");
+}
+
+static void answer_all(struct hub *h, void **commands, size_t count, bool committed)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct command *c = commands[i];
+
+		metric_add(h->metric_commands[c->type], 1);
+		if (!committed)
+			refuse(c);
+		c->done(c, c->ctx);
+	}
+}
+
+static int64_t next_call(const struct hub *h, size_t applied)
+{
+	int64_t expiry = hold_next_expiry(h->state.holds);
+
+	if (applied > 0 || h->state.stock->dirty)
+		return 0;
+	return expiry == INT64_MAX || expiry - h->now > IDLE_MS ? IDLE_MS : expiry > h->now ? expiry - h->now : 0;
+}
+
+static void run_batch(struct hub *h, void **commands, size_t count)
+{
+	bool committed;
+
+	begin_batch(h);
+	hold_step_expire(h->state.holds, &h->batch.txn, EXPIRE_SLICE);
+	order_step_restock(h->state.orders, &h->batch.txn);
+	for (size_t i = 0; i < count; i++)
+		apply_command(h, commands[i]);
+	finish_batch(h, count);
+	committed = commit_batch(h);
+	if (committed)
+		tell_sinks(h);
+	else
+		drop_messages(h);
+	answer_all(h, commands, count, committed);
+}
+
+/* The store did not recover: what is waiting is refused, and it is tried again after a while. */
+static bool still_stale(struct hub *h)
+{
+	struct err e = ERR_NONE;
+	bool committed = false;
+	void *commands[64];
+	size_t count;
+
+	if (!h->stale)
+		return false;
+	if (repair(h, &committed, &e) == RC_OK) {
+		atomic_store(&h->ready, true);
+		return false;
+	}
+	log_err(LOG_ERROR, "hub", "the store does not recover", &e);
+	count = queue_take(h->queue, commands, 64, RETRY_MS);
+	answer_all(h, commands, count, false);
+	return true;
+}
+
+size_t hub_run(struct hub *h, int wait_ms, int64_t *next_ms)
+{
+	void *commands[TAKE_MAX];
+	size_t limit = h->config->limits.batch < TAKE_MAX ? h->config->limits.batch : TAKE_MAX, count;
+
+	*next_ms = 0;
+	if (still_stale(h))
+		return 0;
+	count = queue_take(h->queue, commands, limit, wait_ms);
+	metric_set(h->metric_queue, (int64_t)queue_length(h->queue));
+	run_batch(h, commands, count);
+	*next_ms = next_call(h, count);
+	return count;
+}
+
+/* ---- the thread ---- */
+
+static void *writer(void *ctx)
+{
+	struct hub *h = ctx;
+	int64_t wait = 0;
+	size_t count;
+
+	do {
+		count = hub_run(h, atomic_load(&h->stopping) ? 0 : (int)wait, &wait);
+	} while (!atomic_load(&h->stopping) || count > 0 || (!h->stale && h->state.stock->dirty));
+	return NULL;
+}
+
+enum rc hub_start(struct hub *h, struct err *e)
+{
+	if (pthread_create(&h->thread, NULL, writer, h) != 0)
+		return err_set(e, RC_IO, "no_thread", "the writer's thread cannot be started");
+	h->threaded = true;
+	return RC_OK;
+}
+
+void hub_stop(struct hub *h)
+{
+	if (!h->threaded)
+		return;
+	atomic_store(&h->stopping, true);
+	queue_close(h->queue);
+	pthread_join(h->thread, NULL);
+	h->threaded = false;
+}
+
+/* ---- what was acknowledged before the last stop ---- */
+
+struct resume {
+	struct hub *h;
+	int64_t last;
+	size_t rows;
+};
+
+static enum rc resume_message(void *ctx, const struct store_value *c, size_t count)
+{
+	struct resume *r = ctx;
+	struct message *m =
+	    message_new(c[0].integer, c[1].integer, c[2].bytes, c[3].bytes, c[4].bytes, c[5].bytes, c[6].bytes);
+
+	(void)count;
+	r->last = c[0].integer;
+	r->rows++;
+	if (m)
+		r->h->sinks.message(r->h->sinks.ctx, r->h, m);
+	else
+		log_error("hub", "a message cannot be unpacked", LOG_INT("inbox", c[0].integer));
+	return RC_OK;
+}
+
+enum rc hub_resume(struct hub *h, struct err *e)
+{
+	struct resume r = {.h = h};
+	enum rc rc;
+
+	if (!h->sinks.message)
+		return RC_OK;
+	do {
+		struct store_value args[] = {SV_INT(r.last), SV_INT(1000)};
+
+		r.rows = 0;
+		rc = store_read(h->reader, R_INBOX_PENDING, args, 2, resume_message, &r, e);
+	} while (rc == RC_OK && r.rows == 1000);
+	return rc;
+}

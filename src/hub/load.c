@@ -1,0 +1,283 @@
+/*
+ * Loading a tenant's state: at the start, and after a commit that failed (the state in memory is then ahead of the
+ * disk).
+ *
+ * One snapshot. The order matters: items, positions, the movements that the positions do not hold yet, reservations and
+ * orders (which refer to positions), then what the channels were told.
+ */
+#include "hub/state.h"
+
+#include "observe/log.h"
+
+#include <stdio.h>
+
+#define DEDUP_MAX 100000000
+#define PAGE      5000
+/* Movements before the floor that are read again so that late counts find the recent changes. */
+#define RECENT_MOVEMENTS 5000
+
+struct loading {
+	struct hub *h;
+	struct state *s;
+	struct err *e;
+	int64_t last, floor;
+	uint64_t rows;
+	uint16_t system;
+};
+
+static enum rc load_dedup(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+	struct hash128 hash;
+
+	(void)count;
+	if (c[2].bytes.n != sizeof(hash))
+		return err_set(l->e, RC_IO, "store_damaged", "dedup key %lld is damaged", (long long)c[0].integer);
+	memcpy(&hash, c[2].bytes.p, sizeof(hash));
+	l->s->heads.dedup = c[0].integer;
+	if (dedup_insert(l->s->dedup, hash, (struct dedup_entry){(uint64_t)c[3].integer, c[4].integer}) != RC_OK)
+		return err_set(l->e, RC_LIMIT, "too_many_keys", "more dedup keys than fit in memory");
+	return RC_OK;
+}
+
+static enum rc load_item(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+
+	(void)count;
+	if (!stock_item_make(l->s->stock, NULL, c[0].bytes, c[1].bytes))
+		return err_set(l->e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
+	return RC_OK;
+}
+
+static enum rc load_position(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+
+	(void)count;
+	return stock_load_position(l->s->stock, c[0].bytes, c[1].bytes, c[2].bytes, c[3].bytes, c[4].integer,
+				   c[5].bytes, l->e);
+}
+
+static enum rc load_movement(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+
+	(void)count;
+	l->last = c[0].integer;
+	l->rows++;
+	return stock_replay(l->s->stock, c[0].integer, c[2].integer, c[3].bytes, l->e);
+}
+
+static enum rc load_order(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+
+	(void)count;
+	l->last = c[0].integer;
+	l->rows++;
+	return order_load(l->s->orders, c, l->e);
+}
+
+static enum rc load_hold(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+
+	(void)count;
+	return hold_load(l->s->holds, c, l->e);
+}
+
+static enum rc load_publication(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+	qty_t told;
+
+	(void)count;
+	if (qty_parse(c[2].bytes, &told, NULL) == RC_OK)
+		publish_load(l->s->publisher, c[0].bytes, c[1].bytes, told, c[3].integer);
+	return RC_OK;
+}
+
+static enum rc load_delivery(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+	struct delivery d;
+	struct arena a;
+	struct json *params;
+
+	(void)count;
+	l->last = c[0].integer;
+	l->rows++;
+	if (delivery_from_row(c, &d) != RC_OK || d.head.operation != OP_AVAILABILITY)
+		return RC_OK;
+	arena_init(&a, 64u << 20);
+	if (json_parse(&a, d.params, &(struct json_limits){16u << 20, 16, 1u << 20}, &params, NULL) == RC_OK)
+		publish_load_delivery(l->s->publisher, l->system, d.head.seq, params);
+	arena_done(&a);
+	return RC_OK;
+}
+
+/* Reads page after page of rows that are ordered by their first column. */
+static enum rc load_pages(struct loading *l, enum store_statement s, int64_t after, store_row_fn row)
+{
+	enum rc rc;
+
+	l->last = after;
+	do {
+		struct store_value args[] = {SV_INT(l->last), SV_INT(PAGE)};
+
+		l->rows = 0;
+		rc = store_read(l->h->reader, s, args, 2, row, l, l->e);
+	} while (rc == RC_OK && l->rows == PAGE);
+	return rc;
+}
+
+static enum rc load_deliveries(struct loading *l)
+{
+	for (uint16_t i = 0; i < l->h->tenant->system_count; i++) {
+		enum rc rc = RC_OK;
+
+		if (!(l->h->tenant->systems[i].roles & ROLE_CHANNEL))
+			continue;
+		l->system = i;
+		l->last = 0;
+		do {
+			struct store_value args[] = {SV_TEXT(l->h->tenant->systems[i].name), SV_INT(l->last),
+						     SV_INT(PAGE)};
+
+			l->rows = 0;
+			rc = store_read(l->h->reader, R_DELIVERIES_OPEN, args, 3, load_delivery, l, l->e);
+		} while (rc == RC_OK && l->rows == PAGE);
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
+}
+
+static enum rc one_int(void *ctx, const struct store_value *c, size_t count)
+{
+	(void)count;
+	*(int64_t *)ctx = c[0].integer;
+	return RC_OK;
+}
+
+static enum rc load_heads(struct loading *l)
+{
+	struct log_heads *heads = &l->s->heads;
+	const struct {
+		enum store_statement statement;
+		int64_t *head;
+	} logs[] = {
+	    {R_INBOX_LAST, &heads->inbox},         {R_DOCUMENT_LAST, &heads->document},
+	    {R_EVENT_LAST, &heads->event},         {R_ORDERS_LAST, &heads->orders},
+	    {R_MOVEMENT_LAST, &heads->movement},   {R_DELIVERY_LAST, &heads->delivery},
+	    {R_ATTEMPT_LAST, &heads->attempt},     {R_DEAD_LETTER_LAST, &heads->dead_letter},
+	    {R_EXCEPTION_LAST, &heads->exception},
+	};
+
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+		enum rc rc = store_read(l->h->reader, logs[i].statement, NULL, 0, one_int, logs[i].head, l->e);
+
+		if (rc != RC_OK)
+			return rc;
+	}
+	return store_read(l->h->reader, R_META, &SV_TEXT(STR("position_floor")), 1, one_int, &l->floor, l->e);
+}
+
+static enum rc load_pauses(struct loading *l)
+{
+	for (size_t i = 0; i < l->h->tenant->system_count; i++) {
+		char name[128];
+		int64_t paused = 0;
+		struct str key = {name, 0};
+		enum rc rc;
+
+		key.n = (size_t)snprintf(name, sizeof(name), "paused:" STR_FMT, STR_ARG(l->h->tenant->systems[i].name));
+		if (key.n >= sizeof(name))
+			continue;
+		rc = store_read(l->h->reader, R_META, &SV_TEXT(key), 1, one_int, &paused, l->e);
+		if (rc != RC_OK)
+			return rc;
+		l->h->paused_now[i] = paused != 0;
+		atomic_store(&l->h->paused[i], paused != 0);
+	}
+	return RC_OK;
+}
+
+static enum rc load_all(struct loading *l)
+{
+	struct store_reader *r = l->h->reader;
+	enum rc rc = load_heads(l);
+
+	if (rc == RC_OK)
+		rc = store_read(r, R_DEDUP_ALL, NULL, 0, load_dedup, l, l->e);
+	if (rc == RC_OK)
+		rc = store_read(r, R_ITEMS, NULL, 0, load_item, l, l->e);
+	if (rc == RC_OK)
+		rc = store_read(r, R_POSITIONS, NULL, 0, load_position, l, l->e);
+	if (rc == RC_OK)
+		rc = load_pages(l, R_MOVEMENTS_AFTER, l->floor > RECENT_MOVEMENTS ? l->floor - RECENT_MOVEMENTS : 0,
+				load_movement);
+	if (rc == RC_OK)
+		rc = store_read(r, R_RESERVATIONS_HELD, NULL, 0, load_hold, l, l->e);
+	if (rc == RC_OK)
+		rc = load_pages(l, R_ORDERS_OPEN, 0, load_order);
+	if (rc == RC_OK)
+		rc = store_read(r, R_PUBLICATIONS, NULL, 0, load_publication, l, l->e);
+	if (rc == RC_OK)
+		rc = load_deliveries(l);
+	if (rc == RC_OK)
+		rc = load_pauses(l);
+	return rc;
+}
+
+static void state_init(struct hub *h, struct state *s)
+{
+	const struct config_limits *limits = &h->config->limits;
+
+	*s = (struct state){0};
+	s->dedup = dedup_new(DEDUP_MAX);
+	s->stock = stock_new(h->tenant, limits->items, h->view);
+	s->orders = order_book_new(h->tenant, s->stock, limits->open_orders);
+	s->holds = hold_book_new(h->tenant, s->stock, limits->holds);
+	s->publisher = publisher_new(h->tenant, s->stock);
+}
+
+void state_done(struct state *s)
+{
+	publisher_free(s->publisher);
+	hold_book_free(s->holds);
+	order_book_free(s->orders);
+	stock_free(s->stock);
+	dedup_free(s->dedup);
+	*s = (struct state){0};
+}
+
+enum rc state_load(struct hub *h, struct err *e)
+{
+	struct loading l = {.h = h, .s = &h->state, .e = e};
+	int64_t started = clock_mono_ns(h->clock);
+	enum rc rc;
+
+	state_done(&h->state);
+	state_init(h, &h->state);
+	rc = store_reader_begin(h->reader, e);
+	if (rc != RC_OK)
+		return rc;
+	rc = load_all(&l);
+	store_reader_end(h->reader);
+	if (rc != RC_OK)
+		return rc;
+	h->now = clock_wall_ms(h->clock);
+	publish_load_done(h->state.publisher, h->now);
+	h->state.orders->items_seen = 0;
+	stock_publish_all(h->state.stock, h->now);
+	atomic_store(&h->position, h->state.heads.event);
+	log_info("hub", "state loaded", LOG_STR("tenant", h->tenant->name),
+		 LOG_INT("items", (int64_t)h->state.stock->items.count),
+		 LOG_INT("open_orders", (int64_t)h->state.orders->orders.count),
+		 LOG_INT("reservations", (int64_t)h->state.holds->heap_count),
+		 LOG_INT("position", h->state.heads.event),
+		 LOG_INT("ms", (clock_mono_ns(h->clock) - started) / 1000000));
+	return RC_OK;
+}

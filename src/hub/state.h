@@ -1,0 +1,124 @@
+/* Inside the hub: what the writer owns, and what apply, load and hub share. */
+#ifndef HUB_STATE_H
+#define HUB_STATE_H
+
+#include "base/queue.h"
+#include "hub/hub.h"
+#include "observe/metrics.h"
+#include "orchestrate/order/order.h"
+#include "orchestrate/stock/hold.h"
+#include "orchestrate/stock/publish.h"
+#include "orchestrate/stock/view_writer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Everything that is loaded at the start and after a failed commit. */
+struct state {
+	struct dedup *dedup;
+	struct stock *stock;
+	struct order_book *orders;
+	struct hold_book *holds;
+	struct publisher *publisher;
+	struct log_heads heads; /* committed, and what the open batch adds */
+};
+
+/* The fate of a message of several items, until the last one. */
+struct message_progress {
+	int64_t seq;
+	enum fate fate;
+	struct message_progress *next;
+};
+
+/* What the open batch has made that a later command of the same batch may ask for. */
+struct batch_answer {
+	int64_t seq;
+	struct command *command;
+	struct str movement_id;
+	struct batch_answer *next;
+};
+
+struct batch {
+	struct txn txn;
+	struct arena arena;
+	struct log_heads committed;     /* heads before this batch */
+	struct batch_answer *inbox;     /* with an idempotency key, newest first */
+	struct batch_answer *movements; /* newest first */
+	struct message *messages, **messages_last;
+	bool pauses_changed;
+};
+
+struct hub {
+	struct config *config;
+	const struct config_tenant *tenant;
+	const struct clock *clock;
+	struct store *store;
+	struct store_reader *reader; /* the writer's */
+	struct stock_view *view;
+	struct hub_sinks sinks;
+	struct queue *queue;
+	struct uuid_source ids;
+	struct state state;
+	struct batch batch;
+	struct message_progress *messages;
+	int64_t batch_number;  /* of the last committed batch */
+	int64_t now;           /* time of the last batch; never goes back */
+	int64_t told_position; /* the last one that the sinks heard of */
+	bool stale;            /* the state is ahead of the disk: load it again */
+	bool in_doubt;         /* the last commit's outcome is not known */
+	pthread_t thread;
+	bool threaded;
+	_Atomic bool ready, stopping;
+	_Atomic int64_t position;
+	_Atomic bool *paused; /* by system */
+	bool *paused_now;     /* the writer's, ahead of the commit */
+	struct metric *metric_batches, *metric_commit, *metric_queue, *metric_commands[COMMAND_TYPES];
+};
+
+/* A message as it goes to the sink; payload is packed. NULL if it cannot be unpacked. */
+struct message *message_new(int64_t seq, int64_t at, struct str source, struct str endpoint, struct str correlation_id,
+			    struct str headers, struct str payload);
+
+/* load.c */
+enum rc state_load(struct hub *h, struct err *e) MUST_CHECK;
+void state_done(struct state *s);
+
+/* apply.c: one command in the open batch; sets c->answer. */
+void apply_command(struct hub *h, struct command *c);
+
+/* answer.c */
+struct answer answer_json(int status, struct str body);
+/* An object of texts: name, struct str, ... NULL; empty ones are left out. */
+struct answer answer_fields(struct arena *a, int status, ...) __attribute__((sentinel));
+/* A problem with a detail, and a pointer into the request if e has one. */
+struct answer answer_problem(struct arena *a, int status, const struct err *e);
+struct answer answer_error(struct arena *a, int status, const char *code, const char *format, ...) PRINTF_LIKE(4, 5);
+int answer_status_of(enum rc rc);
+
+/* apply_inbox.c: the inbox row and its fate, for commands from /v1 and from messages. */
+/* The first answer, if this command's Idempotency-Key was seen: true, and the command is answered. */
+bool inbox_replayed(struct hub *h, struct command *c);
+/* A business result: writes the row of a /v1 command (with its answer if it has a key), or the item's share of its
+ * message's fate. ref: what was made; may be empty. */
+void inbox_settle(struct hub *h, struct command *c, enum fate fate, struct str natural_key, struct str detail,
+		  struct str ref);
+void apply_message_accept(struct hub *h, struct command *c);
+void apply_message_dead(struct hub *h, struct command *c);
+
+/* apply_order.c, apply_stock.c, apply_delivery.c */
+void apply_order_capture(struct hub *h, struct command *c);
+void apply_order_cancel(struct hub *h, struct command *c);
+void apply_stock_move(struct hub *h, struct command *c);
+void apply_shipment(struct hub *h, struct command *c);
+void apply_hold(struct hub *h, struct command *c);
+void apply_hold_commit(struct hub *h, struct command *c);
+void apply_hold_void(struct hub *h, struct command *c);
+void apply_record(struct hub *h, struct command *c);
+void apply_delivery_start(struct hub *h, struct command *c);
+void apply_delivery_result(struct hub *h, struct command *c);
+void apply_system_pause(struct hub *h, struct command *c, bool pause);
+
+/* May this source change what is of this record? -1: anybody may. */
+bool owns_record(const struct hub *h, int16_t record, struct str source);
+
+#endif
