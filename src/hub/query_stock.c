@@ -1,0 +1,240 @@
+/* Stock: positions and availability from memory, movements and reservations from the store. */
+#include "hub/query_parts.h"
+#include "orchestrate/stock/ats.h"
+#include "orchestrate/stock/entry.h"
+#include "orchestrate/stock/hold.h"
+
+#include <assert.h>
+
+struct stock_writer {
+	struct query *q;
+	struct json_writer *w;
+};
+
+static void write_states(struct json_writer *w, const qty_t *states)
+{
+	for (int s = 0; s < STOCK_STATES; s++)
+		jw_key_qty(w, stock_state_name((enum stock_state)s), states[s]);
+}
+
+static qty_t on_hand(const qty_t *states)
+{
+	qty_t sum = 0;
+	for (int s = 0; s < STOCK_STATES; s++)
+		if (stock_state_on_hand((enum stock_state)s))
+			sum += states[s];
+	return sum;
+}
+
+static void write_positions(void *ctx, const struct stock_position *positions, size_t count)
+{
+	struct stock_writer *sw = ctx;
+	const struct config_tenant *t = hub_tenant(sw->q->hub);
+	qty_t totals[STOCK_STATES] = {0};
+
+	jw_key(sw->w, "positions");
+	jw_array(sw->w);
+	for (size_t i = 0; i < count; i++) {
+		const struct stock_position *p = &positions[i];
+		for (int s = 0; s < STOCK_STATES; s++)
+			totals[s] += p->states[s];
+		jw_object(sw->w);
+		jw_key_text(sw->w, "location", t->locations[p->location].name);
+		jw_opt_text(sw->w, "lot", p->lot);
+		jw_opt_text(sw->w, "owner", p->owner);
+		jw_key_qty(sw->w, "on_hand", on_hand(p->states));
+		jw_key(sw->w, "states");
+		jw_object(sw->w);
+		write_states(sw->w, p->states);
+		jw_object_end(sw->w);
+		jw_object_end(sw->w);
+	}
+	jw_array_end(sw->w);
+	jw_key_qty(sw->w, "on_hand", on_hand(totals));
+	jw_key(sw->w, "totals");
+	jw_object(sw->w);
+	write_states(sw->w, totals);
+	jw_object_end(sw->w);
+}
+
+enum rc query_stock(struct query *q, struct str sku, struct buf *out, struct err *e)
+{
+	const struct stock_view *view = hub_stock(q->hub);
+	struct store_value row[4], arg = SV_TEXT(sku);
+	struct json_writer w;
+	struct stock_writer sw = {q, &w};
+
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key_text(&w, "sku", sku);
+	if (store_read_one(q->reader, R_ITEM, &arg, 1, q->arena, row, NULL) == RC_OK)
+		jw_opt_text(&w, "uom", row[2].bytes);
+	jw_key_time(&w, "as_of", stock_view_as_of(view));
+	if (stock_view_read(view, sku, write_positions, &sw) != RC_OK) {
+		buf_reset(out);
+		return err_set(e, RC_NOT_FOUND, "item_not_found", "There is no item '" STR_FMT "'.", STR_ARG(sku));
+	}
+	jw_object_end(&w);
+	return query_done(out, e);
+}
+
+struct availability_writer {
+	const struct config_tenant *tenant;
+	const struct config_channel *channel;
+	const qty_t *safety;
+	struct json_writer *w;
+};
+
+static void write_available(void *ctx, const struct stock_position *positions, size_t count)
+{
+	struct availability_writer *aw = ctx;
+	const struct config_channel *c = aw->channel;
+	qty_t by_location[CONFIG_LOCATIONS_MAX];
+	struct ats_channel ats = {.locations = c->locations,
+				  .location_count = c->location_count,
+				  .share_ppm = c->share_ppm,
+				  .buffer = c->buffer,
+				  .cap = c->cap,
+				  .minimum = c->minimum,
+				  .backorder = c->backorder};
+
+	assert(c->location_count <= CONFIG_LOCATIONS_MAX);
+	jw_key_qty(aw->w, "available", ats_compute(&ats, aw->safety, positions, count, by_location));
+	jw_key(aw->w, "locations");
+	jw_object(aw->w);
+	for (size_t i = 0; i < c->location_count; i++) {
+		jw_key_str(aw->w, aw->tenant->locations[c->locations[i]].name);
+		char text[DECIMAL_TEXT_MAX];
+		size_t n = qty_format(by_location[i], text);
+		jw_text(aw->w, (struct str){text, n});
+	}
+	jw_object_end(aw->w);
+}
+
+enum rc query_availability(struct query *q, struct str channel, const struct str *skus, size_t count, struct buf *out,
+			   struct err *e)
+{
+	const struct config_tenant *t = hub_tenant(q->hub);
+	const struct stock_view *view = hub_stock(q->hub);
+	qty_t safety[CONFIG_LOCATIONS_MAX];
+	struct json_writer w;
+	struct availability_writer aw = {t, config_find_channel(t, channel), safety, &w};
+
+	if (!aw.channel)
+		return err_set(e, RC_NOT_FOUND, "unknown_channel", "There is no channel '" STR_FMT "'.",
+			       STR_ARG(channel));
+	for (size_t i = 0; i < t->location_count; i++)
+		safety[i] = t->locations[i].safety_stock;
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key_text(&w, "channel", channel);
+	jw_key_time(&w, "as_of", stock_view_as_of(view));
+	jw_key(&w, "items");
+	jw_array(&w);
+	for (size_t i = 0; i < count; i++) {
+		jw_object(&w);
+		jw_key_text(&w, "sku", skus[i]);
+		/* An item that is not known has no stock; what the channel may backorder of it is nothing either. */
+		if (stock_view_read(view, skus[i], write_available, &aw) != RC_OK) {
+			jw_key_text(&w, "available", STR("0"));
+			query_write_json(&w, "locations", STR("{}"));
+		}
+		jw_object_end(&w);
+	}
+	jw_array_end(&w);
+	jw_object_end(&w);
+	return query_done(out, e);
+}
+
+enum rc query_reservation(struct query *q, struct str id, struct buf *out, struct err *e)
+{
+	struct store_value row[9];
+	struct json_writer w;
+
+	enum rc rc = query_one(q, R_RESERVATION, SV_TEXT(id), "reservation_not_found", "reservation", row, e);
+	if (rc != RC_OK)
+		return rc;
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key_text(&w, "reservation_id", row[0].bytes);
+	jw_key_text(&w, "status", str_from(hold_status_name((enum hold_status)row[1].integer)));
+	jw_key_text(&w, "channel", row[2].bytes);
+	jw_key_time(&w, "created_at", row[3].integer);
+	jw_key_time(&w, "expires_at", row[4].integer);
+	jw_opt_text(&w, "order_id", row[5].bytes);
+	jw_key_text(&w, "correlation_id", row[6].bytes);
+	query_write_json(&w, "lines", row[8].bytes);
+	jw_object_end(&w);
+	return query_done(out, e);
+}
+
+/* ---- movements of one item ---- */
+
+struct movement_filter {
+	struct str sku;
+	bool found;
+	struct json_writer *w;
+};
+
+static enum rc note_sku(void *ctx, const struct entry *entry)
+{
+	struct movement_filter *f = ctx;
+	f->found |= str_eq(entry->sku, f->sku);
+	return RC_OK;
+}
+
+static bool movement_matches(void *ctx, const struct store_value *row)
+{
+	struct movement_filter *f = ctx;
+	f->found = false;
+	/* Damage is reported by the one who writes. */
+	return entries_each(row[10].bytes, note_sku, f) != RC_OK || f->found;
+}
+
+static enum rc write_entry(void *ctx, const struct entry *entry)
+{
+	struct movement_filter *f = ctx;
+
+	if (!str_eq(entry->sku, f->sku))
+		return RC_OK;
+	jw_object(f->w);
+	jw_key_text(f->w, "location", entry->location);
+	jw_opt_text(f->w, "lot", entry->lot);
+	jw_opt_text(f->w, "owner", entry->owner);
+	jw_opt_text(f->w, "to_location", entry->to_location);
+	jw_key_text(f->w, "from", str_from(stock_state_name(entry->from)));
+	jw_key_text(f->w, "to", str_from(stock_state_name(entry->to)));
+	jw_key_qty(f->w, "quantity", entry->quantity);
+	jw_object_end(f->w);
+	return RC_OK;
+}
+
+static enum rc write_movement(void *ctx, struct json_writer *w, const struct store_value *row, struct err *e)
+{
+	struct movement_filter *f = ctx;
+
+	jw_object(w);
+	jw_key_text(w, "movement_id", row[1].bytes);
+	jw_key_text(w, "type", row[4].bytes);
+	jw_key_time(w, "at", row[2].integer);
+	jw_key_time(w, "occurred_at", row[3].integer);
+	jw_opt_text(w, "source", row[5].bytes);
+	jw_opt_text(w, "source_event_id", row[6].bytes);
+	jw_opt_text(w, "order_id", row[7].bytes);
+	jw_opt_text(w, "reason", row[8].bytes);
+	jw_key_text(w, "correlation_id", row[9].bytes);
+	jw_key(w, "entries");
+	jw_array(w);
+	f->w = w;
+	enum rc rc = entries_each(row[10].bytes, write_entry, f);
+	jw_array_end(w);
+	jw_object_end(w);
+	return rc == RC_OK ? RC_OK : query_damaged(e, "movement");
+}
+
+enum rc query_movements(struct query *q, struct str sku, const struct query_page *p, struct buf *out, struct err *e)
+{
+	struct movement_filter f = {.sku = sku};
+	struct query_list list = {R_MOVEMENTS_BEFORE, movement_matches, write_movement, &f};
+	return query_list(q, &list, p, out, e);
+}
