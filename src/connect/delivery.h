@@ -22,8 +22,11 @@ struct delivery_hub;
  * background. */
 enum rc delivery_start(struct node *n, struct delivery_engine **out, struct err *e) MUST_CHECK;
 /* Takes nothing new, lets transfers finish for up to DELIVERY_STOP_MS, drops the rest (the next start treats them as
- * unknown). The hubs' writers must still run. Frees the engine. */
+ * unknown). The hubs' writers must still run. Closes what it has open
+ * of the stores. */
 void delivery_stop(struct delivery_engine *d);
+/* Stopped, and the writers have ended: nobody calls the sinks any more. NULL is fine. */
+void delivery_free(struct delivery_engine *d);
 
 /* For the deliveries sink; any thread, does not block. */
 struct delivery_hub *delivery_hub_of(struct delivery_engine *d, size_t tenant);

@@ -1,7 +1,7 @@
 /*
  * From waiting to under way: which deliveries of a destination are started now, and how.
  *
- * A delivery that was never sent, or whose unknown outcome is settled as "not there", is started with
+ * A delivery that was never sent, or whose unknown outcome is settled as "not there", is rendered and then started with
  * COMMAND_DELIVERY_START: the request leaves only when the hub has committed that it is being sent. One with an unknown
  * outcome is looked up; where that is not possible it is sent again if the operation is idempotent, else given to a
  * person.
@@ -86,24 +86,6 @@ static enum way way_of(const struct engine_destination *t, const struct lane *la
 	return op->idempotent ? WAY_START : WAY_ABANDON;
 }
 
-static struct submission *start_new(struct delivery_hub *h, struct attempt_run *runs, size_t count)
-{
-	struct submission *s = mem_zalloc(1, sizeof(*s));
-	s->note.type = NOTE_STARTED;
-	s->hub = h;
-	s->runs = runs;
-	struct command *c = command_new(COMMAND_DELIVERY_START);
-	c->starts.items = arena_array(&c->arena, struct delivery_start, count);
-	assert(c->starts.items);
-	for (struct attempt_run *r = runs; r; r = r->next) {
-		const struct delivery_head *head = &r->attempt.head;
-		c->starts.items[c->starts.count++] = (struct delivery_start){
-		    .seq = head->seq, .system = head->system, .operation = head->operation, .attempts = head->attempts};
-	}
-	s->command = c;
-	return s;
-}
-
 static uint32_t room(const struct engine_destination *t)
 {
 	const struct delivery_engine *d = t->hub->engine;
@@ -115,8 +97,6 @@ static uint32_t room(const struct engine_destination *t)
 void dispatch(struct engine_destination *t)
 {
 	struct delivery_engine *d = t->hub->engine;
-	struct attempt_run *starts = NULL, **last = &starts;
-	size_t count = 0;
 	lanes_wake(t->lanes, d->now);
 	for (uint32_t n = room(t); n; n--) {
 		struct lane *lane = lanes_take(t->lanes);
@@ -124,9 +104,7 @@ void dispatch(struct engine_destination *t)
 			break;
 		switch (way_of(t, lane, d->now)) {
 		case WAY_START:
-			*last = run_new(t, lane, ATTEMPT_SEND);
-			last = &(*last)->next;
-			count++;
+			run_render(run_new(t, lane, ATTEMPT_SEND));
 			break;
 		case WAY_LOOKUP:
 			run_render(run_new(t, lane, ATTEMPT_LOOKUP));
@@ -136,8 +114,6 @@ void dispatch(struct engine_destination *t)
 			break;
 		}
 	}
-	if (starts)
-		submit(start_new(t->hub, starts, count));
 }
 
 int64_t dispatch_next(const struct engine_destination *t, bool paused)
@@ -154,6 +130,40 @@ int64_t dispatch_next(const struct engine_destination *t, bool paused)
 	if (due <= now)
 		return next;
 	return due < next ? due : next;
+}
+
+void dispatch_rendered(struct attempt_run *r)
+{
+	struct delivery_hub *h = r->destination->hub;
+	r->next = NULL;
+	*(h->rendered ? &h->rendered_last->next : &h->rendered) = r;
+	h->rendered_last = r;
+	h->rendered_count++;
+}
+
+void dispatch_start(struct delivery_hub *h)
+{
+	if (!h->rendered)
+		return;
+	struct submission *s = mem_zalloc(1, sizeof(*s));
+	struct command *c = command_new(COMMAND_DELIVERY_START);
+	s->note.type = NOTE_STARTED;
+	s->hub = h;
+	s->runs = h->rendered;
+	s->command = c;
+	c->starts.items = arena_array(&c->arena, struct delivery_start, h->rendered_count);
+	assert(c->starts.items);
+	for (struct attempt_run *r = h->rendered; r; r = r->next) {
+		const struct delivery_head *head = &r->attempt.head;
+		c->starts.items[c->starts.count++] = (struct delivery_start){.seq = head->seq,
+									     .system = head->system,
+									     .operation = head->operation,
+									     .attempts = head->attempts,
+									     .order_id = r->attempt.delivery.order_id};
+	}
+	h->rendered = h->rendered_last = NULL;
+	h->rendered_count = 0;
+	submit(s);
 }
 
 void dispatch_started(struct submission *s)
@@ -176,7 +186,7 @@ void dispatch_started(struct submission *s)
 			lanes_settle(t->lanes, lane, d->now);
 			engine_activate(t);
 		} else if (!d->ended) {
-			run_render(r);
+			run_transfer(r);
 		}
 	}
 	command_free(s->command);

@@ -8,7 +8,7 @@
  *
  * One delivery's way (who does it):
  *
- *     head (writer) -> lane (loop) -> START committed (writer) -> rendered (worker) -> transferred (loop)
+ *     head (writer) -> lane (loop) -> rendered (worker) -> START committed (writer) -> transferred (loop)
  *       -> classified (worker) -> RESULT committed (writer) -> settled, or back into its lane (loop)
  *
  * Invariants:
@@ -219,6 +219,7 @@ static int64_t step_all(struct delivery_engine *d, bool stopping)
 	d->active_count = kept;
 	for (size_t i = 0; i < d->hub_count; i++) {
 		submit_again(&d->hubs[i]);
+		dispatch_start(&d->hubs[i]);
 		if (d->hubs[i].first && d->hubs[i].submit_at < next)
 			next = d->hubs[i].submit_at;
 	}

@@ -61,6 +61,8 @@ struct delivery_hub {
 	size_t index;
 	struct engine_destination *destinations; /* by system index */
 	size_t count;
+	struct attempt_run *rendered, *rendered_last; /* to be started, in one command */
+	size_t rendered_count;
 	struct submission *first, *last; /* refused by the hub so far */
 	int64_t submit_at;
 };
@@ -116,6 +118,8 @@ void window_loaded(struct note *n);
 /* dispatch.c */
 void dispatch(struct engine_destination *t);                            /* starts what may be started */
 int64_t dispatch_next(const struct engine_destination *t, bool paused); /* when it wants to be looked at again */
+void dispatch_rendered(struct attempt_run *r);                          /* it may be started now */
+void dispatch_start(struct delivery_hub *h);                            /* starts what is rendered */
 void dispatch_started(struct submission *s);
 void submit(struct submission *s);
 void submit_again(struct delivery_hub *h);
@@ -123,7 +127,8 @@ void submit_again(struct delivery_hub *h);
 /* progress.c */
 struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, enum attempt_kind kind);
 void run_free(struct attempt_run *r);
-void run_render(struct attempt_run *r);            /* gives it to a worker */
+void run_render(struct attempt_run *r); /* gives it to a worker */
+void run_transfer(struct attempt_run *r);
 void run_drop(struct attempt_run *r, int64_t due); /* as if it had not been tried */
 void progress_rendered(struct attempt_run *r);
 void progress_classified(struct attempt_run *r);

@@ -1,6 +1,6 @@
 /*
- * From under way to an end: rendered, transferred, classified, committed, and then what the hub says the delivery is
- * now.
+ * From under way to an end: rendered, started, transferred, classified, committed, and then what the hub says the
+ * delivery is now.
  *
  * A run holds its lane until its result is committed, so that nothing overtakes within a key; its transfer slot only
  * until the answer is there. A result whose commit failed is submitted again, until it is committed: the run keeps what
@@ -129,18 +129,11 @@ static void transferred(void *ctx, const struct http_answer *answer)
 
 static void concluded(struct attempt_run *r);
 
-void progress_rendered(struct attempt_run *r)
+void run_transfer(struct attempt_run *r)
 {
 	struct delivery_engine *d = r->destination->hub->engine;
 	struct attempt *a = &r->attempt;
 	struct err e = ERR_NONE;
-	d->with_workers--;
-	if (r->unreadable) {
-		run_drop(r, d->now + ENGINE_AGAIN_MS);
-		return;
-	}
-	if (d->ended)
-		return;
 	a->started_at = d->now;
 	if (!a->ended && http_start(d->http, &a->request, transferred, r, &r->transfer, &e) != RC_OK) {
 		a->ended = true;
@@ -151,6 +144,20 @@ void progress_rendered(struct attempt_run *r)
 		leave_slot(r);
 		concluded(r);
 	}
+}
+
+void progress_rendered(struct attempt_run *r)
+{
+	struct delivery_engine *d = r->destination->hub->engine;
+	d->with_workers--;
+	if (r->unreadable)
+		run_drop(r, d->now + ENGINE_AGAIN_MS);
+	else if (atomic_load(&d->stopping))
+		run_drop(r, r->attempt.head.next_at);
+	else if (r->attempt.kind == ATTEMPT_SEND)
+		dispatch_rendered(r);
+	else
+		run_transfer(r);
 }
 
 /* ---- the outcome ---- */

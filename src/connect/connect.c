@@ -1,0 +1,79 @@
+#include "connect/connect.h"
+
+#include "base/mem.h"
+#include "connect/inbound.h"
+
+struct connect_hub {
+	struct connect *connect;
+	struct delivery_hub *delivery;
+	struct inbound_hub *inbound;
+};
+
+struct connect {
+	struct connect_options options;
+	struct delivery_engine *delivery;
+	struct inbound_engine *inbound;
+	struct connect_hub *hubs;
+};
+
+static void on_deliveries(void *ctx, struct hub *h, const struct delivery_head *heads, size_t count)
+{
+	struct connect_hub *c = ctx;
+	(void)h;
+	delivery_heads(c->delivery, heads, count);
+}
+
+static void on_message(void *ctx, struct hub *h, struct message *m)
+{
+	struct connect_hub *c = ctx;
+	(void)h;
+	inbound_message(c->inbound, m);
+}
+
+static void on_events(void *ctx, struct hub *h, int64_t position)
+{
+	const struct connect *c = ((struct connect_hub *)ctx)->connect;
+	if (c->options.events)
+		c->options.events(c->options.ctx, h, position);
+}
+
+enum rc connect_start(struct node *n, const struct connect_options *o, struct connect **out, struct err *e)
+{
+	struct connect *c = mem_zalloc(1, sizeof(*c));
+	c->options = *o;
+	c->hubs = mem_zalloc(node_tenants(n), sizeof(struct connect_hub));
+	enum rc rc = delivery_start(n, &c->delivery, e);
+	if (rc == RC_OK)
+		rc = inbound_start(n, &c->inbound, e);
+	for (size_t i = 0; i < node_tenants(n) && rc == RC_OK; i++) {
+		struct connect_hub *h = &c->hubs[i];
+		*h = (struct connect_hub){c, delivery_hub_of(c->delivery, i), inbound_hub_of(c->inbound, i)};
+		hub_set_sinks(node_hub(n, i), &(struct hub_sinks){h, on_deliveries, on_message, on_events});
+		rc = hub_resume(node_hub(n, i), e);
+	}
+	*out = rc == RC_OK ? c : NULL;
+	return rc;
+}
+
+void connect_stop(struct connect *c)
+{
+	if (!c)
+		return;
+	inbound_stop(c->inbound);
+	delivery_stop(c->delivery);
+}
+
+void connect_free(struct connect *c)
+{
+	if (!c)
+		return;
+	inbound_free(c->inbound);
+	delivery_free(c->delivery);
+	free(c->hubs);
+	free(c);
+}
+
+bool connect_delivery(struct connect *c, const struct hub *h, uint16_t system, struct delivery_view *out)
+{
+	return delivery_snapshot(c->delivery, h, system, out);
+}
