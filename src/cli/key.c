@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/secretbox.h"
 #include "cli/cli.h"
+#include "edge/auth.h"
 #include "format/json.h"
 #include "hub/node.h"
 
@@ -30,24 +31,35 @@ static void random_text(char *out, size_t n)
 	out[n] = '\0';
 }
 
+static bool scope_known(struct str name)
+{
+	for (int i = 0; i < SCOPES; i++)
+		if (str_is(name, scope_name((enum scope)i)))
+			return true;
+	fprintf(stderr, "crossdock: there is no scope '" STR_FMT "'; there are", STR_ARG(name));
+	for (int i = 0; i < SCOPES; i++)
+		fprintf(stderr, " %s", scope_name((enum scope)i));
+	fprintf(stderr, "\n");
+	return false;
+}
+
 /* "a,b c" to "a b c"; false: a name is not one, or there is none. */
 static bool scopes_read(const char *text, char out[SCOPES_MAX])
 {
 	size_t n = 0;
-	bool gap = true;
 
-	for (const char *p = text; *p; p++) {
-		bool letter = (*p >= 'a' && *p <= 'z') || *p == ':' || *p == '-' || *p == '_' || *p == '*';
-		if (!letter && *p != ',' && *p != ' ')
+	while (*text) {
+		size_t length = strcspn(text, ", ");
+		struct str name = {text, length};
+		text += length + (text[length] != 0);
+		if (!length)
+			continue;
+		if (!scope_known(name) || n + length + 2 > SCOPES_MAX)
 			return false;
-		if (n + 2 >= SCOPES_MAX)
-			return false;
-		if (letter) {
-			if (gap && n)
-				out[n++] = ' ';
-			out[n++] = *p;
-		}
-		gap = !letter;
+		if (n)
+			out[n++] = ' ';
+		memcpy(out + n, name.p, length);
+		n += length;
 	}
 	out[n] = '\0';
 	return n > 0;

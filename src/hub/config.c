@@ -184,7 +184,7 @@ static void read_store(struct config_loader *l, const struct json *root)
 	const struct json *value = config_resolve(l, json_get(root, "store"), "/store", REFERENCES_SECRET, NULL);
 	if (!json_is(value, JSON_STRING))
 		return;
-	struct str text = json_text(value);
+	struct str text = arena_copy(l->arena, json_text(value));
 	bool postgres = (text.n > 13 && memcmp(text.p, "postgresql://", 13) == 0) ||
 			(text.n > 11 && memcmp(text.p, "postgres://", 11) == 0);
 	if (!postgres && !str_is(text, "sqlite") && !config_has_reference(text))
@@ -198,7 +198,7 @@ static void read_root(struct config_loader *l, const struct json *root)
 	const struct json *listen = json_get(root, "listen"), *tenants = json_get(root, "tenants");
 
 	if (json_is(listen, JSON_STRING)) {
-		c->listen = json_text(listen);
+		c->listen = arena_copy(l->arena, json_text(listen));
 		if (!config_listen_ok(c->listen) && !config_has_reference(c->listen))
 			config_finding(l, listen, "/listen", "bad_address",
 				       "An address is HOST:PORT, such as 127.0.0.1:8080.");

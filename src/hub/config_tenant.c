@@ -122,9 +122,10 @@ static void read_url(struct tenant_loader *tl, const struct json *system, const 
 
 	if (!json_is(value, JSON_STRING))
 		return;
-	s->url = json_text(value);
-	while (s->url.n && s->url.p[s->url.n - 1] == '/')
-		s->url.n--;
+	struct str url = json_text(value);
+	while (url.n && url.p[url.n - 1] == '/')
+		url.n--;
+	s->url = arena_copy(tl->l->arena, url);
 	if (!url_ok(s->url) && !config_has_reference(s->url))
 		config_finding(
 		    tl->l, value, at, "bad_url",
@@ -168,7 +169,7 @@ static void read_bearer(struct tenant_loader *tl, const struct json *system, con
 				       "A bearer token has printable characters without spaces.");
 			return;
 		}
-	s->bearer = text;
+	s->bearer = arena_copy(tl->l->arena, text);
 }
 
 static void read_settings(struct tenant_loader *tl, const struct json *system, const char *pointer,

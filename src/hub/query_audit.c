@@ -1,5 +1,5 @@
 /*
- * The audit: what is stored must add up. Everything is read in one snapshot.
+ * The audit: what is stored must add up. It is read in one snapshot.
  *
  *   ledger        the balances (a row as of movement `through`, and the movements after it) are the sum of all
  * movements states        no state but free is negative memory        the published stock is the same; only when
@@ -321,25 +321,31 @@ static void view_item(void *ctx, struct str sku, const struct stock_position *po
 	}
 }
 
-/* true: it was compared. */
-static bool check_memory(struct audit *a, int64_t position_before, int64_t stored)
+/*
+ * Outside the snapshot, whose last event is `stored`. The hub publishes after it has committed and counts the position
+ * after it has published: so if all was published before and nothing is committed afterwards, the published stock is
+ * that of the snapshot. Else what was seen means nothing. *compared says which.
+ */
+static enum rc check_memory(struct audit *a, int64_t position_before, int64_t stored, bool *compared)
 {
 	static const qty_t nothing[STOCK_STATES];
 	struct audit_position *p;
-	struct audit_check untouched = a->checks[MEMORY];
+	struct store_value last;
 
-	if (position_before != stored)
-		return false;
+	*compared = position_before == stored;
+	if (!*compared)
+		return RC_OK;
 	stock_view_each(hub_stock(a->q->hub), view_item, a);
 	for (size_t at = 0; (p = map_next(&a->positions, &at, NULL));)
 		if (!p->in_view && memcmp(p->sum, nothing, sizeof(nothing)) != 0)
 			differ(a, MEMORY, "%s: is not published", readable(a, p));
-	if (hub_position(a->q->hub) == position_before)
-		return true;
-	/* Something was committed meanwhile: what was seen means nothing. */
+	enum rc rc = store_read_one(a->q->reader, R_EVENT_LAST, NULL, 0, a->q->arena, &last, a->e);
+	if (rc != RC_OK || last.integer == stored)
+		return rc;
+	*compared = false;
 	buf_reset(&a->checks[MEMORY].detail);
-	a->checks[MEMORY].bad = untouched.bad;
-	return false;
+	a->checks[MEMORY].bad = 0;
+	return RC_OK;
 }
 
 static enum rc check_inbox(struct audit *a, int64_t *messages)
@@ -427,10 +433,10 @@ static void write_answer(struct audit *a, const struct audit_counts *n, struct b
 	jw_object_end(&w);
 }
 
-static enum rc run(struct audit *a, struct audit_counts *n)
+/* In the snapshot. */
+static enum rc read_all(struct audit *a, struct audit_counts *n, int64_t *last_event)
 {
 	struct store_value last;
-	int64_t before = hub_position(a->q->hub);
 
 	enum rc rc = store_read_one(a->q->reader, R_EVENT_LAST, NULL, 0, a->q->arena, &last, a->e);
 	if (rc == RC_OK)
@@ -445,11 +451,24 @@ static enum rc run(struct audit *a, struct audit_counts *n)
 		rc = check_inbox(a, &n->messages);
 	if (rc == RC_OK)
 		rc = check_deliveries(a, &n->deliveries_final, &n->deliveries_open);
+	if (rc == RC_OK)
+		*last_event = last.integer;
+	return rc;
+}
+
+static enum rc run(struct audit *a, struct audit_counts *n)
+{
+	int64_t before = hub_position(a->q->hub), last_event = 0;
+
+	enum rc rc = store_reader_begin(a->q->reader, a->e);
+	if (rc != RC_OK)
+		return rc;
+	rc = read_all(a, n, &last_event);
+	store_reader_end(a->q->reader);
 	if (rc != RC_OK)
 		return rc;
 	check_positions(a);
-	n->memory = check_memory(a, before, last.integer);
-	return RC_OK;
+	return check_memory(a, before, last_event, &n->memory);
 }
 
 enum rc query_audit(struct query *q, struct buf *out, struct err *e)
@@ -468,11 +487,7 @@ enum rc query_audit(struct query *q, struct buf *out, struct err *e)
 		a->checks[i].name = names[i];
 		buf_init(&a->checks[i].detail, DETAIL_MAX + 512);
 	}
-	enum rc rc = store_reader_begin(q->reader, e);
-	if (rc == RC_OK) {
-		rc = run(a, &n);
-		store_reader_end(q->reader);
-	}
+	enum rc rc = run(a, &n);
 	if (rc == RC_OK) {
 		write_answer(a, &n, out);
 		rc = query_done(out, e);
