@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define COPY_BYTES ((int)1024 * 1024)
@@ -101,10 +102,13 @@ static int copy_content(sqlite3_file *from, sqlite3_file *to)
 static int copy_file(sqlite3_vfs *vfs, const char *from, const char *to)
 {
 	struct vfs_file source, target;
+	struct stat st;
 	int result = vfs_open(vfs, from, SQLITE_OPEN_READWRITE, &source);
 
 	if (result != SQLITE_OK)
 		return result;
+	if (stat(from, &st) == 0)
+		sqlite_create_file(to, st.st_mode & 0777);
 	result = vfs_open(vfs, to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &target);
 	if (result == SQLITE_OK) {
 		result = copy_content(source.file, target.file);

@@ -29,6 +29,15 @@ bool sqlite_file_lock(int fd, enum file_lock lock, short type, bool wait)
 	return r == 0;
 }
 
+void sqlite_create_file(const char *path, mode_t mode)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+
+	/* What fails here fails in SQLite's open, and is told there. */
+	if (fd >= 0)
+		close(fd);
+}
+
 enum rc sqlite_sync_directory(const char *path, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
@@ -206,6 +215,7 @@ static enum rc store_new(const struct store_options *o, struct sqlite_store **ou
 		store_free(s);
 		return RC_IO;
 	}
+	sqlite_create_file(s->path, 0600);
 	*out = s;
 	return RC_OK;
 }

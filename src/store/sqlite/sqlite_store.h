@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 /* The writer waits for a full checkpoint before it lets the WAL grow past this. */
 #define WAL_BYTES_MAX ((int64_t)256 * 1024 * 1024)
@@ -90,6 +91,9 @@ enum file_lock {
 /* Takes a lock (F_RDLCK, F_WRLCK) or gives it back (F_UNLCK) on a byte of the lock file. */
 bool sqlite_file_lock(int fd, enum file_lock lock, short type, bool wait);
 enum rc sqlite_open_connections(struct sqlite_store *s, struct err *e) MUST_CHECK;
+/* With this mode, if there is none: SQLite's own default lets everybody read. Its WAL takes the mode of the database.
+ */
+void sqlite_create_file(const char *path, mode_t mode);
 enum rc sqlite_sync_directory(const char *path, struct err *e) MUST_CHECK;
 
 #endif

@@ -109,6 +109,21 @@ static int64_t wal_size(const struct file *f)
 	return stat(name, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
+static void a_store_is_private(void **state)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
+	struct file *f = *state;
+	char name[80];
+	struct stat st;
+
+	commit(f, 1, STR("x"));
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s", f->path, suffixes[i]);
+		assert_int_equal(stat(name, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0600);
+	}
+}
+
 static void only_one_server_has_a_file(void **state)
 {
 	struct file *f = *state;
@@ -303,6 +318,7 @@ static void a_file_that_is_no_database_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(a_store_is_private, setup, teardown),
 	    cmocka_unit_test_setup_teardown(only_one_server_has_a_file, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_process_that_ends_loses_nothing_that_was_committed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(upkeep_restarts_the_wal, setup, teardown),

@@ -15,6 +15,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ATTEMPTS   6
@@ -309,6 +310,41 @@ static void power_cuts(void **state)
 	}
 }
 
+/* A recovery replaces the files: a snapshot goes on in the old ones, what is read after it comes from the new ones. */
+static void readers_go_on_through_a_recovery(void **state)
+{
+	struct fault_plan plan = {FAULT_SYNC, 1, SQLITE_IOERR_FSYNC, false, 7};
+	struct run r;
+	struct stat before, after;
+
+	(void)state;
+	run_init(&r, &plan, RECOVER);
+	open_run(&r);
+	for (int i = 1; i <= 2; i++) {
+		assert_int_equal(attempt_batch(&r, i), RC_OK);
+		r.last++;
+	}
+	assert_int_equal(store_reader_begin(r.reader, NULL), RC_OK);
+	assert_int_equal(attempt_batch(&r, 3), RC_OK);
+	r.last++;
+	fault_vfs_plan(&plan);
+	assert_int_equal(attempt_batch(&r, 4), RC_UNKNOWN);
+	assert_int_equal(stat(r.path, &before), 0);
+	assert_int_equal(store_recover(r.store, &r.last, NULL), RC_OK);
+	assert_int_equal(stat(r.path, &after), 0);
+	assert_true(before.st_ino != after.st_ino);
+	assert_true(before.st_mode == after.st_mode);
+	assert_int_equal(r.last, 4); /* it was in the page cache as a whole */
+	assert_int_equal(attempt_batch(&r, 5), RC_OK);
+	assert_int_equal(look(&r, 2), 1);
+	assert_int_equal(look(&r, 3), 0);
+	assert_int_equal(look(&r, 5), 0);
+	store_reader_end(r.reader);
+	for (int i = 1; i <= 5; i++)
+		assert_int_equal(look(&r, i), 1);
+	run_done(&r);
+}
+
 /* An open that is cut short is repeated; a store that was there before is there afterwards. */
 static void opens_that_fail(void **state)
 {
@@ -351,9 +387,13 @@ static void opens_that_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(writes_that_fail), cmocka_unit_test(a_disk_that_is_full),
-	    cmocka_unit_test(syncs_that_fail),  cmocka_unit_test(a_disk_that_does_not_sync_any_more),
-	    cmocka_unit_test(power_cuts),       cmocka_unit_test(opens_that_fail),
+	    cmocka_unit_test(writes_that_fail),
+	    cmocka_unit_test(a_disk_that_is_full),
+	    cmocka_unit_test(syncs_that_fail),
+	    cmocka_unit_test(a_disk_that_does_not_sync_any_more),
+	    cmocka_unit_test(power_cuts),
+	    cmocka_unit_test(opens_that_fail),
+	    cmocka_unit_test(readers_go_on_through_a_recovery),
 	};
 	char remove[64];
 	int failed;
