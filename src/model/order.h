@@ -32,6 +32,10 @@ struct order {
 
 enum sku_case { SKU_AS_IS, SKU_UPPER };
 
+/* A SKU as the tenant's rules make it (ASCII letters only); a copy where it changes. STR_NONE when the arena is full.
+ */
+struct str sku_apply_case(struct arena *a, struct str sku, enum sku_case sku_case);
+
 /*
  * From a document that is valid by its schema. Checks what a schema cannot: quantities that fit and are positive, line
  * ids that do not repeat, prices that are decimals, instants. RC_INVALID with findings.

@@ -80,23 +80,36 @@ qty_t read_quantity(struct reader *r, const struct json *line, size_t i, enum re
 	return quantity;
 }
 
-struct str read_sku(struct reader *r, const struct json *line, size_t i)
+struct str sku_apply_case(struct arena *a, struct str sku, enum sku_case sku_case)
 {
-	char pointer[32];
-	snprintf(pointer, sizeof(pointer), "/lines/%zu", i);
-	struct str sku = read_required(r, line, "sku", pointer);
+	size_t lower = 0;
 
-	switch (r->sku_case) {
+	switch (sku_case) {
 	case SKU_AS_IS:
 		return sku;
 	case SKU_UPPER:
 		break;
 	}
-	sku = arena_copy(r->arena, sku);
-	for (size_t k = 0; k < sku.n; k++)
-		if (sku.p[k] >= 'a' && sku.p[k] <= 'z')
-			((char *)sku.p)[k] = (char)(sku.p[k] - 'a' + 'A');
+	while (lower < sku.n && !(sku.p[lower] >= 'a' && sku.p[lower] <= 'z'))
+		lower++;
+	if (lower == sku.n)
+		return sku;
+	sku = arena_copy(a, sku);
+	for (size_t i = lower; i < sku.n; i++)
+		if (sku.p[i] >= 'a' && sku.p[i] <= 'z')
+			((char *)sku.p)[i] = (char)(sku.p[i] - 'a' + 'A');
 	return sku;
+}
+
+struct str read_sku(struct reader *r, const struct json *line, size_t i)
+{
+	char pointer[32];
+	snprintf(pointer, sizeof(pointer), "/lines/%zu", i);
+	struct str sku = read_required(r, line, "sku", pointer);
+	struct str made = sku_apply_case(r->arena, sku, r->sku_case);
+	if (made.n < sku.n)
+		r->full = true;
+	return made;
 }
 
 const struct json *read_lines(struct reader *r, const struct json *doc, size_t max)
@@ -118,5 +131,5 @@ enum rc read_result(const struct reader *r, const void *lines)
 {
 	if (r->failed)
 		return RC_INVALID;
-	return lines ? RC_OK : RC_LIMIT;
+	return lines && !r->full ? RC_OK : RC_LIMIT;
 }

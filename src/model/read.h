@@ -9,7 +9,8 @@ struct reader {
 	struct findings *findings;
 	const char *at; /* the JSON Pointer prefix */
 	enum sku_case sku_case;
-	bool failed;
+	bool failed; /* there is a finding */
+	bool full;   /* the arena is */
 };
 
 /* A finding at r->at and the pointer behind it. */

@@ -219,6 +219,11 @@ static void test_a_full_arena_is_a_limit(void **state)
 	arena_init(&small, 8);
 	assert_int_equal(order_read(&small, doc, SKU_AS_IS, &o, &findings), RC_LIMIT);
 	arena_done(&small);
+	doc = parse(HEAD "'lines':[{'line_id':'1','sku':'abcdefghijklmnopqrstuvwxyz','quantity':'1'}]}");
+	arena_init(&small, sizeof(struct order_line) + 16);
+	assert_int_equal(order_read(&small, doc, SKU_UPPER, &o, &findings), RC_LIMIT);
+	assert_int_equal(findings.count, 0);
+	arena_done(&small);
 }
 
 static void test_movement(void **state)
@@ -290,6 +295,17 @@ static void test_count_shipment_and_hold(void **state)
 	assert_int_equal(h.ttl_ms, 0);
 }
 
+static void test_sku_case(void **state)
+{
+	(void)state;
+	struct str same = STR("AB-1"), mixed = STR("aB-\xc3\xa4z");
+	assert_ptr_equal(sku_apply_case(&arena, same, SKU_UPPER).p, same.p);
+	assert_ptr_equal(sku_apply_case(&arena, mixed, SKU_AS_IS).p, mixed.p);
+	assert_true(str_is(sku_apply_case(&arena, mixed, SKU_UPPER), "AB-\xc3\xa4Z"));
+	assert_true(str_is(mixed, "aB-\xc3\xa4z"));
+	assert_int_equal(sku_apply_case(&arena, STR_NONE, SKU_UPPER).n, 0);
+}
+
 static void test_type_names(void **state)
 {
 	enum movement_type t;
@@ -308,7 +324,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_errors_are_pointed_at),   TEST(test_order),      TEST(test_many_lines),
 	    TEST(test_too_many_lines),          TEST(test_movement),   TEST(test_a_full_arena_is_a_limit),
-	    TEST(test_count_shipment_and_hold), TEST(test_type_names),
+	    TEST(test_count_shipment_and_hold), TEST(test_type_names), TEST(test_sku_case),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

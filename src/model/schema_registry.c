@@ -203,6 +203,9 @@ static enum rc load_file(struct schema_registry *r, const char *dir, const char 
 	if (snprintf(path, sizeof(path), "%s/%s/v%d.json", dir, type, major) >= (int)sizeof(path) ||
 	    snprintf(key, sizeof(key), "%s/%d", type, major) >= (int)sizeof(key))
 		return err_set_at(e, RC_LIMIT, "schema_name_too_long", type, "The name of the schema is too long.");
+	if (map_get(&r->types, str_from(key)))
+		return err_set_at(e, RC_CONFLICT, "schema_exists", path,
+				  "There is another schema of this type and version.");
 	buf_init(&text, SCHEMA_FILE_MAX);
 	enum rc rc = read_file(path, &text, e);
 	struct err cause = ERR_NONE;

@@ -233,6 +233,23 @@ static void test_findings_survive_a_full_arena(void **state)
 	arena_done(&small);
 }
 
+static void test_a_long_pointer_ends_at_a_place(void **state)
+{
+	struct buf text;
+	(void)state;
+	buf_init(&text, 1 << 16);
+	buf_add_z(&text, "{'list':[{'");
+	for (size_t i = 0; i < 5000; i++)
+		buf_add_char(&text, '/');
+	buf_add_z(&text, "':1}]}");
+	assert_int_equal(judge("{'properties':{'list':{'items':{'additionalProperties':false}}}}", parse(text.p),
+			       SCHEMA_STRICT, NULL),
+			 RC_INVALID);
+	assert_int_equal(findings.count, 1);
+	assert_string_equal(findings.list[0].pointer, "/list/0");
+	buf_done(&text);
+}
+
 static void test_drift_in_alternatives(void **state)
 {
 	struct findings drift;
@@ -350,6 +367,10 @@ static void test_load_says_file_and_pointer(void **state)
 	write_file(type, "v1.json", "{\"$id\":\"w\"}");
 	write_file(type, "v12.json", "{\"$id\":\"x:w12\",\"type\":\"null\"}");
 	r = schema_registry_new();
+	assert_int_equal(schema_registry_add_dir(r, dir, &e), RC_OK);
+	assert_int_equal(schema_registry_add_dir(r, dir, &e), RC_CONFLICT);
+	schema_registry_free(r);
+	r = schema_registry_new();
 	assert_int_equal(schema_registry_load(r, dir, &e), RC_OK);
 	assert_non_null(schema_find(r, "widget", 1));
 	assert_null(schema_find(r, "widget", 2));
@@ -410,6 +431,7 @@ int main(void)
 	    TEST(test_judged_documents),
 	    TEST(test_findings_past_the_limit_count),
 	    TEST(test_findings_survive_a_full_arena),
+	    TEST(test_a_long_pointer_ends_at_a_place),
 	    TEST(test_drift_in_alternatives),
 	    TEST(test_limits),
 	    TEST(test_registry_with_several_documents),

@@ -16,25 +16,35 @@
 #define PATTERN_HEAP_KIB    1024
 #define POINTER_TEXT_MAX    2048
 
-static void write_place(struct buf *out, const struct place *at)
+static void write_token(struct buf *out, const struct place *at)
+{
+	buf_add_char(out, '/');
+	if (at->is_item)
+		buf_add_int(out, at->index);
+	for (size_t i = 0; !at->is_item && i < at->name.n && buf_ok(out); i++) {
+		char c = at->name.p[i];
+		if (c == '~' || c == '/')
+			buf_add_z(out, c == '~' ? "~0" : "~1");
+		else
+			buf_add_char(out, c);
+	}
+}
+
+/* A pointer that would be too long ends at the last place that fits. */
+static struct str write_place(struct buf *out, const struct place *at)
 {
 	const struct place *chain[VALIDATE_DEPTH_MAX];
 	size_t n = 0;
 
 	for (; at && at->up && n < VALIDATE_DEPTH_MAX; at = at->up)
 		chain[n++] = at;
-	while (n-- > 0) {
-		buf_add_char(out, '/');
-		if (chain[n]->is_item)
-			buf_add_int(out, chain[n]->index);
-		for (size_t i = 0; !chain[n]->is_item && i < chain[n]->name.n; i++) {
-			char c = chain[n]->name.p[i];
-			if (c == '~' || c == '/')
-				buf_add_z(out, c == '~' ? "~0" : "~1");
-			else
-				buf_add_char(out, c);
-		}
+	struct str fits = buf_str(out);
+	while (n-- > 0 && buf_ok(out)) {
+		write_token(out, chain[n]);
+		if (buf_ok(out))
+			fits = buf_str(out);
 	}
+	return (struct str){out->p, fits.n};
 }
 
 static void PRINTF_LIKE(6, 7) note(struct run *r, struct findings *to, const struct json *j, const struct place *at,
@@ -49,9 +59,11 @@ static void PRINTF_LIKE(6, 7) note(struct run *r, struct findings *to, const str
 	va_end(args);
 	buf_init(&pointer, POINTER_TEXT_MAX);
 	buf_add_z(&pointer, r->prefix);
-	write_place(&pointer, at);
+	struct str text = write_place(&pointer, at);
+	if (text.n < pointer.n)
+		pointer.p[text.n] = '\0';
 	size_t before = to->count;
-	findings_add(to, pointer.p ? pointer.p : "", code, "%s", detail);
+	findings_add(to, text.p ? text.p : "", code, "%s", detail);
 	if (to->count > before)
 		to->list[before].line = j->line;
 	buf_done(&pointer);
