@@ -238,8 +238,8 @@ void config_read_qty(struct config_loader *l, const struct json *object, const c
 		*out = q;
 		return;
 	}
-	/* The schema has already refused what is not a decimal. */
-	if (e.rc == RC_LIMIT)
+	/* The schema has already refused texts that are not decimals, and what is negative. */
+	if (e.rc == RC_LIMIT || (e.rc != RC_OK && json_is(value, JSON_NUMBER)))
 		config_finding(l, value, arena_printf(l->findings->arena, "%s/%s", pointer, name), e.code, "%s",
 			       e.detail);
 }
