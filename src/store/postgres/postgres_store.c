@@ -96,16 +96,25 @@ static enum rc exec_buffer(struct session *s, struct buf *sql, struct err *e)
 static enum rc create_schema(struct session *s, struct err *e)
 {
 	struct buf sql;
+	int64_t there = 0;
+	enum rc rc;
 
 	buf_init(&sql, 1024);
-	buf_printf(
+	buf_printf(&sql, "SELECT COUNT(*) FROM pg_catalog.pg_namespace WHERE nspname = '%s'", s->schema);
+	rc = query_integer(s, sql.p, &there, e);
+	buf_reset(&sql);
+	/* IF NOT EXISTS would want the right to create one even if it is there. */
+	if (!there)
+		buf_printf(&sql, "CREATE SCHEMA \"%s\";", s->schema);
+	buf_add_z(
 	    &sql,
-	    "CREATE SCHEMA IF NOT EXISTS \"%s\";"
 	    "CREATE TABLE IF NOT EXISTS {S}lease (only_row INT PRIMARY KEY CHECK (only_row = 1), epoch BIGINT NOT NULL,"
 	    " last_batch BIGINT NOT NULL, holder TEXT NOT NULL, taken_at TIMESTAMPTZ NOT NULL DEFAULT now());"
-	    "INSERT INTO {S}lease (only_row, epoch, last_batch, holder) VALUES (1, 0, 0, '') ON CONFLICT DO NOTHING",
-	    s->schema);
-	return exec_buffer(s, &sql, e);
+	    "INSERT INTO {S}lease (only_row, epoch, last_batch, holder) VALUES (1, 0, 0, '') ON CONFLICT DO NOTHING");
+	if (rc == RC_OK)
+		return exec_buffer(s, &sql, e);
+	buf_done(&sql);
+	return rc;
 }
 
 static enum rc migrate_step(struct session *s, const struct store_migration *m, struct err *e)
@@ -206,7 +215,7 @@ static void postgres_close(struct store *base)
 
 static enum rc store_new(const struct store_options *o, struct postgres_store **out, struct err *e)
 {
-	struct postgres_store *s;
+	struct postgres_store *s = NULL;
 
 	if (!schema_is_valid(o->schema))
 		return err_set(e, RC_INVALID, "schema_name", "a tenant's schema has 1 to 48 of a-z, 0-9 and _");
@@ -247,7 +256,7 @@ static enum rc take_tenant(struct postgres_store *s, struct err *e)
 
 static enum rc postgres_open(const struct store_options *o, struct store **out, int64_t *last_batch, struct err *e)
 {
-	struct postgres_store *s;
+	struct postgres_store *s = NULL;
 	enum rc rc = store_new(o, &s, e);
 
 	if (rc != RC_OK)
@@ -313,7 +322,7 @@ static enum rc tool_prepare(struct postgres_store *s, struct err *e)
 
 static enum rc postgres_tool_open(const struct store_options *o, struct store **out, struct err *e)
 {
-	struct postgres_store *s;
+	struct postgres_store *s = NULL;
 	enum rc rc = store_new(o, &s, e);
 
 	if (rc != RC_OK)

@@ -96,7 +96,7 @@ PRINTF_LIKE(1, 2) static long ask(const char *format, ...)
 	result = PQexec(admin, sql);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
 		fail_msg("%s: %s", sql, PQerrorMessage(admin));
-	n = PQntuples(result) > 0 ? atol(PQgetvalue(result, 0, 0)) : 0;
+	n = PQntuples(result) > 0 ? strtol(PQgetvalue(result, 0, 0), NULL, 10) : 0;
 	PQclear(result);
 	return n;
 }
@@ -256,8 +256,7 @@ static void a_session_that_ends_inside_a_batch_leaves_nothing(void **state)
 
 /* Between a store and the server. Once `swallow` is set, the next answer is lost and both connections end. */
 struct proxy {
-	int listener, port;
-	char target_port[8];
+	int listener, port, target_port;
 	atomic_bool swallow, stop;
 	pthread_t thread;
 };
@@ -308,7 +307,7 @@ static void *proxy_run(void *ctx)
 		struct pollfd fd = {.fd = p->listener, .events = POLLIN};
 		if (poll(&fd, 1, 50) <= 0)
 			continue;
-		int client = accept(p->listener, NULL, NULL), server = connect_to(atoi(p->target_port));
+		int client = accept(p->listener, NULL, NULL), server = connect_to(p->target_port);
 		if (client >= 0 && server >= 0)
 			serve(p, client, server);
 		p->swallow = false;
@@ -325,7 +324,7 @@ static void proxy_start(struct proxy *p)
 
 	*p = (struct proxy){0};
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	snprintf(p->target_port, sizeof(p->target_port), "%s", PQport(admin));
+	p->target_port = (int)strtol(PQport(admin), NULL, 10);
 	p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(p->listener, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(p->listener, 8), 0);
@@ -394,6 +393,20 @@ static void a_reader_comes_back_after_its_session_was_lost(void **state)
 	node_close(&a);
 }
 
+static void a_role_without_create_uses_its_own_schema(void **state)
+{
+	struct node a;
+
+	(void)state;
+	node_init(&a, "role", "role_a");
+	ask("CREATE ROLE \"%s\" LOGIN", a.schema);
+	ask("CREATE SCHEMA \"%s\" AUTHORIZATION \"%s\"", a.schema, a.schema);
+	snprintf(a.url, sizeof(a.url), "postgresql://%s@%s:%s/%s", a.schema, PQhost(admin), PQport(admin), PQdb(admin));
+	node_open(&a);
+	assert_int_equal(node_commit(&a, 1, NULL), RC_OK);
+	node_close(&a);
+}
+
 static void what_cannot_be_durable_or_named_is_refused(void **state)
 {
 	static const struct {
@@ -432,6 +445,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(a_session_that_ends_inside_a_batch_leaves_nothing),
 	    cmocka_unit_test(a_commit_whose_answer_is_lost_is_found),
 	    cmocka_unit_test(a_reader_comes_back_after_its_session_was_lost),
+	    cmocka_unit_test(a_role_without_create_uses_its_own_schema),
 	    cmocka_unit_test(what_cannot_be_durable_or_named_is_refused),
 	};
 	int failed;
