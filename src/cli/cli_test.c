@@ -171,7 +171,7 @@ static void test_init_makes_a_folder_that_is_good(void **state)
 static void test_check_names_file_and_line(void **state)
 {
 	static struct ran r;
-	char path[128], line[128];
+	char path[128], line[160];
 	(void)state;
 
 	snprintf(path, sizeof(path), "%s/crossdock.yaml", folder);
