@@ -98,7 +98,8 @@ struct inbound {
 	size_t count;
 	struct inbound_item *items;
 };
-/* RC_INVALID, RC_LIMIT: the whole message is a dead letter; e says why. Everything in the arena. */
+/* RC_INVALID, RC_LIMIT: the whole message is a dead letter; e says why. RC_REJECT: the mapping refused it, e.detail is
+ * the business reason. Everything in the arena; body and settings have to live as long. */
 enum rc pack_inbound(const struct pack *p, struct mediator *m, struct str endpoint, const struct json *settings,
 		     struct str body, struct arena *arena, struct inbound *out, struct err *e) MUST_CHECK;
 
@@ -117,6 +118,7 @@ struct pack_request {
 };
 
 /*
+ * RC_REJECT: the mapping refused it, as if the destination had (OUTCOME_REFUSED).
  * input: {"delivery_id","operation","system","settings":{},"correlation_id","order_id"?,"external_id"? (the order's id
  * in that system), "document"? (the canonical document), "params"? (what the hub said with the delivery)}.
  */

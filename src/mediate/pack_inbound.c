@@ -78,8 +78,6 @@ enum rc pack_inbound(const struct pack *p, struct mediator *m, struct str endpoi
 		return err_set(e, RC_LIMIT, "message_too_large", "the message does not fit its memory");
 	const struct function *map = &pack_state(p)->endpoint_maps[endpoint - p->endpoints];
 	rc = mediator_call_with(m, map->map, map->name, document, context, arena, &result, e);
-	if (rc == RC_REJECT)
-		rc = RC_INVALID;
 	if (rc != RC_OK)
 		return rc;
 	bool list = json_is(result, JSON_ARRAY);

@@ -2,6 +2,7 @@
 #include "mediate/pack_state.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 #define PATH_BYTES_MAX 4000
 #define BODY_BYTES_MAX (16u << 20)
@@ -117,6 +118,17 @@ static bool is_token(struct str s)
 	return s.n > 0;
 }
 
+/* Those that say where a request ends or goes are the transport's. */
+static bool is_reserved(struct str name)
+{
+	static const char *const names[] = {"host", "content-length", "transfer-encoding", "connection", "upgrade",
+					    "te",   "trailer"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strlen(names[i]) == name.n && strncasecmp(names[i], name.p, name.n) == 0)
+			return true;
+	return false;
+}
+
 static enum rc set_headers(const struct operation_plan *plan, const struct json *more, bool has_body,
 			   struct arena *arena, struct pack_request *out, struct err *e)
 {
@@ -130,9 +142,9 @@ static enum rc set_headers(const struct operation_plan *plan, const struct json 
 		out->headers[out->header_count++] = plan->headers[i];
 	for (size_t i = 0; i < count; i++) {
 		struct pack_header h = {more->members[i].name, json_text(&more->members[i].value)};
-		if (!is_token(h.name) || !is_header_text(h.value))
+		if (!is_token(h.name) || is_reserved(h.name) || !is_header_text(h.value))
 			return err_set_at(e, RC_INVALID, "mapping_failed", "/headers",
-					  "a header's name or value has characters it may not");
+					  "a header's name is not a pack's to set, or it has characters it may not");
 		out->headers[out->header_count++] = h;
 	}
 	return RC_OK;

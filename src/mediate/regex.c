@@ -62,15 +62,19 @@ static int on_item(pcre2_callout_block *at, void *pattern)
 	return sandbox_spend(p->m, 1 + (to > from ? to - from : from - to) / 16) ? 0 : PCRE2_ERROR_CALLOUT;
 }
 
-static int pattern_free(lua_State *L)
+static void pattern_clear(struct pattern *p)
 {
-	struct pattern *p = lua_touserdata(L, 1);
 	pcre2_match_data_free(p->data);
 	pcre2_match_context_free(p->context);
 	pcre2_code_free(p->code);
 	p->data = NULL;
 	p->context = NULL;
 	p->code = NULL;
+}
+
+static int pattern_free(lua_State *L)
+{
+	pattern_clear(lua_touserdata(L, 1));
 	return 0;
 }
 
@@ -133,6 +137,12 @@ static struct pattern *pattern_check(lua_State *L, int at)
 	lua_setmetatable(L, -2);
 	size_t offset = 0;
 	int error = pattern_make(p, text, &offset);
+	if (error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED) {
+		/* What Lua does by itself when it is refused memory. */
+		pattern_clear(p);
+		lua_gc(L, LUA_GCCOLLECT);
+		error = pattern_make(p, text, &offset);
+	}
 	if (error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED)
 		sandbox_trip(L, TRIP_MEMORY);
 	if (error) {
