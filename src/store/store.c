@@ -125,7 +125,7 @@ static enum rc find_backend(const char *url, const struct store_backend **out, s
 
 enum rc store_open(const struct store_options *o, struct store **out, int64_t *last_batch, struct err *e)
 {
-	const struct store_backend *backend;
+	const struct store_backend *backend = NULL;
 	enum rc rc = find_backend(o->url, &backend, e);
 
 	return rc == RC_OK ? backend->open(o, out, last_batch, e) : rc;
@@ -230,7 +230,7 @@ enum rc store_read_one(struct store_reader *r, enum store_statement s, const str
 
 enum rc store_tool_open(const struct store_options *o, struct store **out, struct err *e)
 {
-	const struct store_backend *backend;
+	const struct store_backend *backend = NULL;
 	enum rc rc = find_backend(o->url, &backend, e);
 
 	if (rc != RC_OK)
