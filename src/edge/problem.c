@@ -6,12 +6,17 @@ static const struct problem_row rows[] = {
 #undef PROBLEM
 };
 
-const struct problem_row *problem_find(const char *code)
+static const struct problem_row *find(struct str code)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (strcmp(rows[i].code, code) == 0)
+		if (str_is(code, rows[i].code))
 			return &rows[i];
 	return NULL;
+}
+
+const struct problem_row *problem_find(const char *code)
+{
+	return find(str_from(code));
 }
 
 const struct problem_row *problem_at(size_t i)
@@ -59,19 +64,20 @@ static bool has(const struct json *said, const char *name)
 
 int problem_complete(struct buf *out, const struct problem *p, const struct json *said)
 {
-	const struct problem_row *row = problem_find(p->code);
+	struct str code = json_get_text(said, "code").n ? json_get_text(said, "code") : str_from(p->code);
+	const struct problem_row *row = find(code);
 	int status = p->status ? p->status : row ? row->status : 500;
 	struct json_writer w;
 	struct buf type;
 	buf_init(&type, 256);
-	buf_printf(&type, "urn:crossdock:problem:%s", p->code);
+	buf_printf(&type, "urn:crossdock:problem:" STR_FMT, STR_ARG(code));
 	jw_init(&w, out);
 	jw_object(&w);
 	if (!has(said, "type"))
 		jw_key_text(&w, "type", buf_str(&type));
 	buf_done(&type);
 	if (!has(said, "title"))
-		jw_key_text(&w, "title", str_from(row ? row->title : p->code));
+		jw_key_text(&w, "title", row ? str_from(row->title) : code);
 	if (!has(said, "status"))
 		jw_key_int(&w, "status", status);
 	if (!has(said, "detail"))
@@ -79,7 +85,7 @@ int problem_complete(struct buf *out, const struct problem *p, const struct json
 	if (!has(said, "instance"))
 		jw_opt_text(&w, "instance", p->instance);
 	if (!has(said, "code"))
-		jw_key_text(&w, "code", str_from(p->code));
+		jw_key_text(&w, "code", code);
 	if (!has(said, "correlation_id"))
 		jw_opt_text(&w, "correlation_id", p->correlation_id);
 	if (!has(said, "errors"))
