@@ -37,11 +37,17 @@ const struct cli_verb cli_verbs[] = {
      "dropped). ${secret:NAME} in crossdock.yaml stands for it. Secrets are in DIR/secrets.enc, under the key in\n"
      "DIR/secret.key or, if it is set, in CROSSDOCK_SECRET_KEY (base64 of 32 bytes).\n"},
     {"sandbox", "Run stand-ins for the systems around Crossdock", cli_sandbox,
-     "crossdock sandbox [OPTIONS]\n\n"
-     "Runs stand-ins of a shop, an ERP and a warehouse that speak the canonical connector. See docs/cli.md.\n"},
+     "crossdock sandbox [--shop NAME:PORT[:compare]] [--erp [NAME:]PORT] [--warehouse [NAME:]PORT] ...\n"
+     "                  [--hub URL] [--tenant T] [--key KEY] [--pick-ms MS] [--seed N] [--behave SYSTEM:MODE[,...]]\n\n"
+     "Runs stand-ins of shops, ERPs and warehouses that speak the canonical connector, until SIGTERM or SIGINT.\n"
+     "Options are taken in their order and may repeat; port 0 takes any free port. They push their messages to --hub\n"
+     "(http://127.0.0.1:8080) with --key (CROSSDOCK_KEY). --behave makes one slow, failing or away.\n"},
     {"demo", "Run everything with example data", cli_demo,
-     "crossdock demo [OPTIONS]\n\n"
-     "Runs a server and its sandbox on this machine, in a folder of their own, with example data. See docs/cli.md.\n"},
+     "crossdock demo [--for SECONDS] [--dir DIR] [--rate N] [--data FILE]\n\n"
+     "Runs a server and its sandbox on this machine, replays example orders through them, N documents a second (60),\n"
+     "and at the end compares what every system has. Without --for it goes on until ^C. --dir keeps its folder, "
+     "--data\n"
+     "names the file of orders.\n"},
     {"version", "Print the version", cli_version, "crossdock version [--json]\n"},
     {"help", "Print this help, or a verb's", cli_help, "crossdock help [VERB]\n"},
     {NULL, NULL, NULL, NULL},

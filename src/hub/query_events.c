@@ -8,7 +8,8 @@
 
 enum rc query_write_event(struct query *q, struct json_writer *w, const struct store_value *row, struct err *e)
 {
-	struct str tenant = hub_tenant(q->hub)->name, document = STR_NONE, data = row[8].bytes;
+	const struct config_tenant *t = hub_tenant(q->hub);
+	struct str document = STR_NONE, data = row[8].bytes;
 	char source[160];
 	struct arena scratch;
 
@@ -23,8 +24,10 @@ enum rc query_write_event(struct query *q, struct json_writer *w, const struct s
 			return rc;
 		}
 	}
-	snprintf(source, sizeof(source), "/crossdock/" STR_FMT "%s" STR_FMT, STR_ARG(tenant), row[5].bytes.n ? "/" : "",
-		 STR_ARG(row[5].bytes));
+	/* The system that spoke; what came in with a key of one's own is the tenant's. */
+	struct str system = config_find_system(t, row[5].bytes) ? row[5].bytes : STR_NONE;
+	snprintf(source, sizeof(source), "/crossdock/" STR_FMT "%s" STR_FMT, STR_ARG(t->name), system.n ? "/" : "",
+		 STR_ARG(system));
 	jw_object(w);
 	jw_key_text(w, "specversion", STR("1.0"));
 	jw_key_text(w, "id", row[1].bytes);

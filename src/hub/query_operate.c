@@ -49,11 +49,8 @@ static void write_system(struct query *q, struct json_writer *w, const struct co
 	jw_array_end(w);
 	jw_key_bool(w, "paused", hub_system_paused(q->hub, s->index));
 	jw_key_int(w, "backlog", b->count);
-	if (b->oldest_at) {
-		int64_t age = stock_view_as_of(hub_stock(q->hub)) - b->oldest_at;
+	if (b->oldest_at)
 		jw_key_time(w, "oldest_at", b->oldest_at);
-		jw_key_int(w, "oldest_age_ms", age > 0 ? age : 0);
-	}
 	jw_object_end(w);
 }
 

@@ -51,6 +51,9 @@ static enum rc add_all(struct trace *t, enum store_statement s, struct str corre
 
 	for (size_t i = 0; rc == RC_OK && i < rows.count; i++) {
 		const struct store_value *row = query_row(&rows, i);
+		/* The exception itself is an entry. */
+		if (kind == ENTRY_EVENT && str_is(row[3].bytes, "exception.raised"))
+			continue;
 		struct trace_entry entry = {.at = row[time].integer, .seq = row[0].integer, .kind = kind, .row = row};
 		rc = add(t, entry, e);
 	}
@@ -152,10 +155,12 @@ static char *event_summary(struct query *q, const struct store_value *row)
 static char *message_summary(struct query *q, const struct store_value *row)
 {
 	char words[128];
+	struct str source = row[3].bytes.n ? row[3].bytes : STR("a caller");
+	bool key = row[3].bytes.n && !config_find_system(hub_tenant(q->hub), source);
 	plain_words(row[4].bytes.n ? row[4].bytes : row[2].bytes, words, sizeof(words));
-	return arena_printf(q->arena, "%s from " STR_FMT ": %s%s" STR_FMT, words,
-			    STR_ARG(row[3].bytes.n ? row[3].bytes : STR("a caller")),
-			    fate_name((enum fate)row[5].integer), row[7].bytes.n ? ", " : "", STR_ARG(row[7].bytes));
+	return arena_printf(q->arena, "%s from %s" STR_FMT ": %s%s" STR_FMT, words, key ? "API key " : "",
+			    STR_ARG(source), fate_name((enum fate)row[5].integer), row[7].bytes.n ? ", " : "",
+			    STR_ARG(row[7].bytes));
 }
 
 static char *attempt_summary(struct query *q, const struct trace_entry *entry)
