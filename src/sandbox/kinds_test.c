@@ -219,11 +219,28 @@ static void a_shop_notices_a_status_that_goes_back(void **state)
 {
 	(void)state;
 	struct system *s = sandbox_shop_new("shop", 1, false);
-	post(s, "/order-status", "k1", "{\"order_id\":\"o1\",\"status\":\"reserved\"}");
-	post(s, "/order-status", "k2", "{\"order_id\":\"o1\",\"status\":\"shipped\"}");
-	assert_true(holds(s, "\"problems\":{}"));
-	post(s, "/order-status", "k3", "{\"order_id\":\"o1\",\"status\":\"released\"}");
-	assert_true(holds(s, "\"problems\":{\"out_of_order\":1}"));
+	static const struct {
+		const char *status, *since;
+		bool back;
+	} steps[] = {
+	    {"reserved", "2026-01-01T00:00:00.000Z", false},
+	    {"released", "2026-01-01T00:00:00.000Z", false},
+	    {"shipped", "2026-01-01T00:00:02.000Z", false},
+	    {"released", "2026-01-01T00:00:03.000Z", false}, /* what was backordered has arrived */
+	    {"accepted", "2026-01-01T00:00:03.000Z", true},
+	    {"shipped", "2026-01-01T00:00:01.000Z", true},
+	};
+	int backwards = 0;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		char key[8], body[256], want[64];
+		(void)snprintf(key, sizeof(key), "k%zu", i + 10);
+		(void)snprintf(body, sizeof(body), "{\"order_id\":\"o1\",\"status\":\"%s\",\"stage_since\":\"%s\"}",
+			       steps[i].status, steps[i].since);
+		assert_int_equal(post(s, "/order-status", key, body)->status, 200);
+		backwards += steps[i].back;
+		(void)snprintf(want, sizeof(want), backwards ? "\"out_of_order\":%d" : "\"problems\":{}", backwards);
+		assert_true(holds(s, want));
+	}
 	assert_int_equal(post(s, "/order-status", "k4", "{\"status\":\"shipped\"}")->status, 422);
 	assert_int_equal(post(s, "/shipments", "k5", SHIPMENT("s1", "o1", "1"))->status, 200);
 	assert_true(holds(s, "\"shipment_id\":\"s1\""));

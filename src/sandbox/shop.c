@@ -1,5 +1,7 @@
 #include "sandbox/kinds.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 struct shop_item {
@@ -10,7 +12,7 @@ struct shop_item {
 
 struct shop_order {
 	struct str order_id, external_id, status;
-	int64_t version, updates;
+	int64_t since, updates; /* since: stage_since of the status */
 };
 
 struct shop_book {
@@ -119,6 +121,7 @@ static void take_availability(struct system *s, const struct system_request *r, 
 	buf_done(&stale);
 }
 
+/* For two that came about at the same instant. */
 static int rank_of(struct str status)
 {
 	static const char *const ranks[] = {"captured", "on_hold",           "backordered", "reserved", "accepted",
@@ -126,7 +129,7 @@ static int rank_of(struct str status)
 	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++)
 		if (str_is(status, ranks[i]))
 			return (int)i;
-	return 100;
+	return status.n > 0 ? 100 : -1;
 }
 
 static void take_status(struct system *s, const struct system_request *r, struct system_answer *a)
@@ -151,10 +154,14 @@ static void take_status(struct system *s, const struct system_request *r, struct
 		if (!system_put(s, &b->orders, o ? o->order_id : STR_NONE, o, a))
 			return;
 	}
-	if (o->status.n > 0 && rank_of(status) < rank_of(o->status))
+	int64_t since = 0;
+	if (time_parse(json_get_text(doc, "stage_since"), &since, NULL))
+		since = o->since;
+	if (since < o->since || (since == o->since && rank_of(status) < rank_of(o->status)))
 		system_problem(s, PROBLEM_OUT_OF_ORDER, "order " STR_FMT ": " STR_FMT " after " STR_FMT,
 			       STR_ARG(order_id), STR_ARG(status), STR_ARG(o->status));
 	o->status = system_keep(s, status);
+	o->since = since;
 	o->updates++;
 	a->status = 200;
 	buf_add_z(&a->body, "{}");

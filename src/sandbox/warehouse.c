@@ -232,7 +232,7 @@ static void state(const struct system *s, struct json_writer *w)
 		jw_object_end(w);
 	}
 	jw_array_end(w);
-	jw_key(w, "requests");
+	jw_key(w, "shipment_requests");
 	jw_array(w);
 	const struct request *q;
 	for (size_t at = 0; (q = map_next(&b->numbers, &at, &key)) != NULL;) {
