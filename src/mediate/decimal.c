@@ -77,6 +77,22 @@ void number_push_text(lua_State *L, struct str text)
 		n->exact = decimal_parse((struct str){plain, length}, &n->d, NULL) == RC_OK;
 }
 
+bool decimal_read(struct str text, struct decimal *out)
+{
+	char plain[64];
+	size_t i = text.n && text.p[0] == '-', n = i;
+	if (decimal_parse(text, out, NULL) == RC_OK)
+		return true;
+	while (i + 1 < text.n && text.p[i] == '0' && text.p[i + 1] >= '0' && text.p[i + 1] <= '9')
+		i++;
+	if (text.n - i + n > sizeof(plain))
+		return false;
+	if (n)
+		plain[0] = '-';
+	memcpy(plain + n, text.p + i, text.n - i);
+	return decimal_parse((struct str){plain, text.n - i + n}, out, NULL) == RC_OK;
+}
+
 /* false: not a number of these kinds, or not one to calculate with. */
 static bool read_operand(lua_State *L, int at, struct decimal *out)
 {
@@ -253,7 +269,7 @@ static int make(lua_State *L)
 	if (lua_type(L, 1) == LUA_TSTRING) {
 		struct str text;
 		text.p = lua_tolstring(L, 1, &text.n);
-		if (decimal_parse(text, &d, NULL) != RC_OK)
+		if (!decimal_read(text, &d))
 			return luaL_error(L, "\"%s\" is not a decimal number",
 					  lua_pushlstring(L, text.p, text.n > 40 ? 40 : text.n));
 	} else {
@@ -317,8 +333,7 @@ static int is_decimal_text(lua_State *L)
 	if (lua_type(L, 1) == LUA_TSTRING)
 		text.p = lua_tolstring(L, 1, &text.n);
 	const struct number *n = number_at(L, 1);
-	lua_pushboolean(L,
-			(n && n->exact) || lua_isinteger(L, 1) || (text.p && decimal_parse(text, &d, NULL) == RC_OK));
+	lua_pushboolean(L, (n && n->exact) || lua_isinteger(L, 1) || (text.p && decimal_read(text, &d)));
 	return 1;
 }
 

@@ -17,16 +17,19 @@ static int protected_call(lua_State *L)
 {
 	luaL_checkany(L, 1);
 	struct mediator *m = mediator_of(L);
-	int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+	lua_pushboolean(L, true);
+	lua_insert(L, 1);
+	int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
 	if (status == LUA_ERRMEM && m->trip == TRIP_NONE)
 		sandbox_trip(L, TRIP_MEMORY);
 	sandbox_check(L);
 	sandbox_charge(L, 10);
-	if (status != LUA_OK)
-		m->where[0] = '\0';
-	lua_pushboolean(L, status == LUA_OK);
-	lua_insert(L, 1);
-	return lua_gettop(L);
+	if (status == LUA_OK)
+		return lua_gettop(L);
+	m->where[0] = '\0';
+	lua_pushboolean(L, false);
+	lua_insert(L, -2);
+	return 2;
 }
 
 /* refuse(reason): the business says no. */
@@ -56,19 +59,35 @@ static int to_text(lua_State *L)
 	return 1;
 }
 
+/* Digits, which may be more than a decimal has; pushed if they are a 64-bit integer. */
+static bool push_integer(lua_State *L, struct str text)
+{
+	size_t i = text.n && text.p[0] == '-';
+	bool digits = i < text.n;
+	for (; i < text.n && digits; i++)
+		digits = text.p[i] >= '0' && text.p[i] <= '9';
+	if (!digits || !lua_stringtonumber(L, text.p))
+		return false;
+	if (lua_isinteger(L, -1))
+		return true;
+	lua_pop(L, 1);
+	return false;
+}
+
 /* An integer or a decimal, never a binary float; nil if the text is not a number. */
 static int to_number(lua_State *L)
 {
 	struct decimal d;
+	struct str text = STR_NONE;
 	if (lua_type(L, 1) == LUA_TSTRING) {
-		struct str text;
 		text.p = lua_tolstring(L, 1, &text.n);
-		if (decimal_parse(text, &d, NULL) != RC_OK)
-			lua_pushnil(L);
-		else if (d.scale == 0)
-			lua_pushinteger(L, d.units);
-		else
+		sandbox_charge(L, text.n / 16);
+		if (push_integer(L, text))
+			return 1;
+		if (decimal_read(text, &d))
 			number_push(L, d);
+		else
+			lua_pushnil(L);
 		return 1;
 	}
 	if (lua_isinteger(L, 1) || number_at(L, 1))
@@ -80,34 +99,45 @@ static int to_number(lua_State *L)
 
 /* ---- reading ---- */
 
+/* Replaces the value at the index by its member named at `name`; false if there is none. */
+static bool step_into(lua_State *L, int at, int name)
+{
+	const struct node *node = node_at(L, at);
+	const struct json *next = NULL;
+	sandbox_charge(L, 1 + (node ? node->json->count / 8 : 0));
+	if (node && node->json->type == JSON_OBJECT && lua_type(L, name) == LUA_TSTRING) {
+		struct str text;
+		text.p = lua_tolstring(L, name, &text.n);
+		next = json_get_str(node->json, text);
+	} else if (node && node->json->type == JSON_ARRAY && lua_isinteger(L, name)) {
+		lua_Integer i = lua_tointeger(L, name);
+		next = i >= 1 && i <= (lua_Integer)node->json->count ? &node->json->items[i - 1] : NULL;
+	}
+	if (lua_type(L, at) == LUA_TTABLE) {
+		lua_pushvalue(L, name);
+		lua_rawget(L, at);
+	} else if (next) {
+		value_push(L, next);
+	} else {
+		return false;
+	}
+	lua_replace(L, at);
+	return true;
+}
+
 /* opt(value, name, ...): nil where the path ends early or at null. */
 static int opt(lua_State *L)
 {
-	int n = lua_gettop(L);
-	lua_pushvalue(L, 1);
-	for (int i = 2; i <= n; i++) {
-		const struct node *node = node_at(L, -1);
-		sandbox_charge(L, 1 + (node ? node->json->count / 8 : 0));
-		const struct json *next = NULL;
-		if (node && node->json->type == JSON_OBJECT && lua_type(L, i) == LUA_TSTRING) {
-			struct str name;
-			name.p = lua_tolstring(L, i, &name.n);
-			next = json_get_str(node->json, name);
-		} else if (node && node->json->type == JSON_ARRAY && lua_isinteger(L, i)) {
-			lua_Integer at = lua_tointeger(L, i);
-			next = at >= 1 && at <= (lua_Integer)node->json->count ? &node->json->items[at - 1] : NULL;
-		}
-		if (lua_type(L, -1) == LUA_TTABLE) {
-			lua_pushvalue(L, i);
-			lua_rawget(L, -2);
-		} else if (next) {
-			value_push(L, next);
-		} else {
+	luaL_checkany(L, 1);
+	int names = lua_gettop(L);
+	for (int i = 2; i <= names; i++) {
+		if (!step_into(L, 1, i)) {
 			lua_pushnil(L);
 			return 1;
 		}
 	}
-	if (is_null_at(L, -1))
+	lua_settop(L, 1);
+	if (is_null_at(L, 1))
 		lua_pushnil(L);
 	return 1;
 }
@@ -278,20 +308,13 @@ static void copy_value(lua_State *L, const struct json *j)
 static int copy(lua_State *L)
 {
 	luaL_checkany(L, 1);
-	struct json *j = arena_new(mediator_of(L)->arena, struct json);
-	if (!j)
-		return sandbox_trip(L, TRIP_ARENA);
-	*j = value_read(L, 1);
-	copy_value(L, j);
+	copy_value(L, value_read_part(L, 1));
 	return 1;
 }
 
 static const struct json *check_object(lua_State *L, int at)
 {
-	struct json *j = arena_new(mediator_of(L)->arena, struct json);
-	if (!j)
-		sandbox_trip(L, TRIP_ARENA);
-	*j = value_read(L, at);
+	const struct json *j = value_read_part(L, at);
 	if (j->type != JSON_OBJECT)
 		luaL_argerror(L, at, "an object is expected");
 	return j;
@@ -299,9 +322,9 @@ static const struct json *check_object(lua_State *L, int at)
 
 static int push_object(lua_State *L, struct json_member *members, size_t count)
 {
-	struct json *j = arena_new(mediator_of(L)->arena, struct json);
-	if (!j || count > UINT32_MAX)
-		return sandbox_trip(L, TRIP_ARENA);
+	if (count > UINT32_MAX)
+		return sandbox_trip(L, TRIP_RESULT);
+	struct json *j = value_take(L, sizeof(*j));
 	*j = (struct json){.type = JSON_OBJECT, .count = (uint32_t)count, .members = members};
 	value_push(L, j);
 	return 1;
@@ -312,9 +335,7 @@ static int merge(lua_State *L)
 {
 	const struct json *a = check_object(L, 1), *b = check_object(L, 2);
 	sandbox_charge(L, (size_t)a->count * b->count / 4 + a->count + b->count);
-	struct json_member *out = arena_array(mediator_of(L)->arena, struct json_member, (size_t)a->count + b->count);
-	if (!out)
-		return sandbox_trip(L, TRIP_ARENA);
+	struct json_member *out = value_take(L, sizeof(*out) * ((size_t)a->count + b->count));
 	size_t n = 0;
 	for (uint32_t i = 0; i < a->count; i++) {
 		const struct json *changed = json_get_str(b, a->members[i].name);
@@ -334,9 +355,7 @@ static int without(lua_State *L)
 	for (int i = 2; i <= names; i++)
 		luaL_checkstring(L, i);
 	sandbox_charge(L, (size_t)a->count * (size_t)names);
-	struct json_member *out = arena_array(mediator_of(L)->arena, struct json_member, a->count);
-	if (!out)
-		return sandbox_trip(L, TRIP_ARENA);
+	struct json_member *out = value_take(L, sizeof(*out) * (a->count));
 	size_t n = 0;
 	for (uint32_t i = 0; i < a->count; i++) {
 		bool drop = false;

@@ -105,6 +105,7 @@ static int split(lua_State *L)
 	struct str s = text_check(L, 1), by = text_check(L, 2);
 	luaL_argcheck(L, by.n > 0, 2, "the separator is empty");
 	sandbox_charge(L, s.n / 16);
+	lua_settop(L, 2);
 	lua_newtable(L);
 	lua_Integer parts = 0;
 	for (const char *end = s.p + s.n;;) {

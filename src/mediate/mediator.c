@@ -144,9 +144,7 @@ static int run(lua_State *L)
 	sandbox_check(L);
 	if (lua_isnil(L, -1))
 		luaL_error(L, "%s: %s returned nothing", c->map->name + 1, c->function);
-	struct json *result = arena_new(m->arena, struct json);
-	if (!result)
-		sandbox_trip(L, TRIP_ARENA);
+	struct json *result = value_take(L, sizeof(*result));
 	*result = value_read(L, -1);
 	c->result = result;
 	return 0;

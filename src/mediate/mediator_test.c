@@ -92,6 +92,10 @@ static void test_values(void **state)
 	     "[true,true,true,true]"},
 	    {"return {tonumber('12'), tonumber('2.50'), tonumber('x') == nil, tonumber('999999999999999999')}",
 	     "[12,2.50,true,999999999999999999]"},
+	    {"return {tonumber('007'), tonumber('-9223372036854775808'), tonumber('9223372036854775808') == nil, "
+	     "tonumber('0x10') == nil,"
+	     " tonumber('1e3') == nil, decimal('-000012.50'), decimal('000')}",
+	     "[7,-9223372036854775808,true,true,true,-12.50,0]"},
 	    {"return {is_decimal('1.5'), is_decimal('1,5'), is_decimal(3), is_decimal(doc.bigger)}",
 	     "[true,false,true,false]"},
 	    {"return {7 // 2, 7 % 2, 1 << 40, math.max(3, 9), math.mininteger}",
@@ -136,6 +140,25 @@ static void test_values(void **state)
 	     "return {ok}",
 	     "[true]"},
 	    {"return {pcall(function() error('x', 0) end)}", "[false,\"x\"]"},
+	    /* more arguments than a function takes, or than a call has room for by itself */
+	    {"return {('a-b'):split('-', 'x', 'y'), ('abc'):find('b', 1, 2), ('x'):rep(2, '', 3), ('x '):trim(1, 2), "
+	     "utf8.len('x', 1)}",
+	     "[[\"a\",\"b\"],2,\"xx\",\"x\",1]"},
+	    {"local p, t = {}, 'end' for i = 1, 200 do p[i] = 1 t = {t} end return {opt(t, table.unpack(p))}",
+	     "[\"end\"]"},
+	    {"local p = {} for i = 1, 200 do p[i] = 'x' end return {select('#', pcall(table.unpack, p)), opt(doc, "
+	     "table.unpack(p)) == nil,"
+	     " #string.format(('%s'):rep(200), table.unpack(p)), math.max(table.unpack({1, 2, 3}))}",
+	     "[201,true,200,3]"},
+	    {"local p = {} for i = 1, 200 do p[i] = 'x' end return {without(doc.lines[1], table.unpack(p)), array({}, "
+	     "table.unpack(p)),"
+	     " re.split('a1b', '1', table.unpack(p)), re.gsub('a', 'a', 'b', table.unpack(p))}",
+	     "[{\"sku\":\"S1\",\"qty\":\"2\"},[],[\"a\",\"b\"],\"b\",1]"},
+	    {"local n = 0 for a, b in each(doc.lines, 1, 2, 3) do n = n + b end for a in ipairs(doc.lines, 9, 9) do n "
+	     "= n + a end\n"
+	     "for k in pairs({a = 1}, 2, 3) do n = n + 1 end return {n, opt(null) == nil, decimal(1, 2, 'down', 4), "
+	     "decimal_div(1, 2, 1, 'down', 4)}",
+	     "[7,true,1.00,0.5]"},
 	    {"return {select('#', table.unpack({1, 2, 3}))}", "[3]"},
 	};
 	(void)state;
@@ -173,6 +196,8 @@ static void test_failures(void **state)
 	    {"return {1, nil, 3}", "mapping_failed", "", "holes"},
 	    {"return {1, x = 2}", "mapping_failed", "", "neither a list"},
 	    {"local t = {} t.t = t return t", "mapping_failed", NULL, "too deep"},
+	    {"local m = doc for i = 1, 1000 do m = merge({a = 1}, {x = m}) end return m", "mapping_failed", NULL,
+	     "too deep"},
 	    {"return '\\xff'", "mapping_failed", "", "UTF-8"},
 	    {"return", "mapping_failed", "", "returned nothing"},
 	    {"return decimal('1,5')", "mapping_failed", "", "\"1,5\" is not a decimal"},
@@ -274,6 +299,16 @@ static void test_limits(void **state)
 	     "local t = {} for i = 1, 200 do t[i] = 'some text' end return t",
 	     "larger than 1000"},
 	    {{8u << 20, 10000000, 60000, 1000}, "return {doc, doc, doc}", "larger than 1000"},
+	    {{8u << 20, 10000000, 60000, 100000},
+	     "local m = {} for i = 1, 10000 do m = merge(doc, {x = i}) end return m",
+	     "larger than"},
+	    {{8u << 20, 10000000, 60000, 1u << 30},
+	     "local m = {} for i = 1, 10 do m = merge({a = m}, {b = m}) end for i = 1, 50 do m = "
+	     "merge({a = m}, {b = m}) end return m",
+	     "instructions"},
+	    {{8u << 20, 1000000, 60000, 1u << 20},
+	     "while true do pcall(function() return doc.lines[1].nothing end) end",
+	     "instructions"},
 	    {{64u << 20, 10000000000, 60000, 64u << 20},
 	     "local s, t = ('x'):rep(4000000), {} for i = 1, 9 do t[i] = s end return t",
 	     "message's memory"},

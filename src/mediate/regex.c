@@ -150,6 +150,9 @@ static struct pattern *pattern_check(lua_State *L, int at)
 		pcre2_get_error_message(error, why, sizeof(why));
 		luaL_error(L, "the pattern is wrong at character %d: %s", (int)offset + 1, (const char *)why);
 	}
+	size_t size = 0;
+	pcre2_pattern_info(p->code, PCRE2_INFO_SIZE, &size);
+	sandbox_charge(L, size / 4);
 	lua_pushvalue(L, at);
 	lua_pushvalue(L, -2);
 	lua_rawset(L, -4);

@@ -98,6 +98,10 @@ const char *kind_name_at(lua_State *L, int at);
 void value_push(lua_State *L, const struct json *j);
 /* The value at the index as JSON in the call's arena; charged to the result's limit. */
 struct json value_read(lua_State *L, int at);
+/* The same for a step towards the result: only what is new is charged. */
+const struct json *value_read_part(lua_State *L, int at);
+/* Memory of the call's arena, charged to the result's limit. */
+void *value_take(lua_State *L, size_t size);
 /* The text of a scalar is pushed, of anything else the name of its kind: no addresses, which differ from run to run. */
 void value_push_text(lua_State *L, int at);
 /* Raises "missing <path>". */
@@ -108,6 +112,8 @@ void value_open(lua_State *L); /* makes the metatables */
 
 void number_push(lua_State *L, struct decimal d);
 void number_push_text(lua_State *L, struct str text); /* text: a JSON number */
+/* Decimal text, also with zeros in front. */
+bool decimal_read(struct str text, struct decimal *out);
 /* An integer or a decimal that arithmetic can use; else raises. */
 struct decimal number_check(lua_State *L, int at);
 void decimal_open(lua_State *L); /* adds to the table on top */

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEPTH_MAX 60
+#define DEPTH_MAX 64 /* as JSON_LIMITS_DEFAULT has it */
 
 struct node *node_at(lua_State *L, int at)
 {
@@ -51,6 +51,7 @@ const char *kind_name_at(lua_State *L, int at)
 struct path {
 	char *p;
 	size_t n, room;
+	size_t visited; /* values looked at in a search */
 };
 
 static void path_add(struct path *path, struct str s, bool escape)
@@ -77,6 +78,7 @@ static bool path_find(const struct json *in, const struct json *wanted, struct p
 {
 	if (!in || in == wanted)
 		return in == wanted;
+	path->visited++;
 	size_t start = path->n;
 	for (uint32_t i = 0; (in->type == JSON_ARRAY || in->type == JSON_OBJECT) && i < in->count; i++) {
 		if (in->type == JSON_ARRAY) {
@@ -96,7 +98,7 @@ static bool path_find(const struct json *in, const struct json *wanted, struct p
 int value_missing(lua_State *L, const struct json *parent, struct str name, size_t index)
 {
 	struct mediator *m = mediator_of(L);
-	struct path path = {m->where, 0, sizeof(m->where)};
+	struct path path = {.p = m->where, .room = sizeof(m->where)};
 	m->where[0] = '\0';
 	if (!path_find(m->argument, parent, &path))
 		path_find(m->context, parent, &path);
@@ -106,6 +108,7 @@ int value_missing(lua_State *L, const struct json *parent, struct str name, size
 	} else {
 		path_add_index(&path, index);
 	}
+	sandbox_charge(L, path.visited);
 	return luaL_error(L, "missing %s", m->where);
 }
 
@@ -253,6 +256,7 @@ void value_open(lua_State *L)
 struct reader {
 	lua_State *L;
 	struct mediator *m;
+	bool final; /* the call's result, not a step towards it */
 	int depth;
 	struct {
 		struct str name;
@@ -264,7 +268,7 @@ static void read_value(struct reader *r, int at, struct json *out);
 
 static int read_failed(struct reader *r, const char *problem)
 {
-	struct path path = {r->m->where, 0, sizeof(r->m->where)};
+	struct path path = {.p = r->m->where, .room = sizeof(r->m->where)};
 	r->m->where[0] = '\0';
 	for (int i = 0; i < r->depth; i++) {
 		if (!r->at[i].name.p) {
@@ -277,43 +281,50 @@ static int read_failed(struct reader *r, const char *problem)
 	return luaL_error(r->L, "the result's \"%s\" %s", r->m->where, problem);
 }
 
-static void *take(struct reader *r, size_t size)
+void *value_take(lua_State *L, size_t size)
 {
-	sandbox_charge(r->L, 1 + size / 16);
-	if (size > r->m->result_left)
-		sandbox_trip(r->L, TRIP_RESULT);
-	r->m->result_left -= size;
-	void *p = arena_alloc(r->m->arena, size);
+	struct mediator *m = mediator_of(L);
+	sandbox_charge(L, 1 + size / 16);
+	if (size > m->result_left)
+		sandbox_trip(L, TRIP_RESULT);
+	m->result_left -= size;
+	void *p = arena_alloc(m->arena, size);
 	if (!p)
-		sandbox_trip(r->L, TRIP_ARENA);
+		sandbox_trip(L, TRIP_ARENA);
 	return p;
 }
 
 static struct str take_text(struct reader *r, struct str s)
 {
-	char *p = take(r, s.n + 1);
+	char *p = value_take(r->L, s.n + 1);
 	if (s.n)
 		memcpy(p, s.p, s.n);
 	return (struct str){p, s.n};
 }
 
-/* What a part of the argument counts towards the result. */
-static void count_shared(struct reader *r, const struct json *j)
+static void count_bytes(struct reader *r, size_t size)
 {
-	size_t size = sizeof(*j);
-	sandbox_charge(r->L, 1);
-	if (j->type == JSON_STRING || j->type == JSON_NUMBER)
-		size += j->count;
+	if (!r->final)
+		return;
 	if (size > r->m->result_left)
 		sandbox_trip(r->L, TRIP_RESULT);
 	r->m->result_left -= size;
-	for (uint32_t i = 0; j->type == JSON_ARRAY && i < j->count; i++)
-		count_shared(r, &j->items[i]);
-	for (uint32_t i = 0; j->type == JSON_OBJECT && i < j->count; i++) {
-		if (j->members[i].name.n > r->m->result_left)
-			sandbox_trip(r->L, TRIP_RESULT);
-		r->m->result_left -= j->members[i].name.n;
-		count_shared(r, &j->members[i].value);
+}
+
+/* A part of the argument, or of what merge built, at this depth: how deep it goes, and what it counts towards the
+ * result. */
+static void check_shared(struct reader *r, const struct json *j, int depth)
+{
+	sandbox_charge(r->L, 1);
+	count_bytes(r, sizeof(*j) + (j->type == JSON_STRING || j->type == JSON_NUMBER ? j->count : 0));
+	if (j->type != JSON_ARRAY && j->type != JSON_OBJECT)
+		return;
+	if (depth >= DEPTH_MAX)
+		read_failed(r, "is nested too deep");
+	for (uint32_t i = 0; i < j->count; i++) {
+		if (j->type == JSON_OBJECT)
+			count_bytes(r, j->members[i].name.n);
+		check_shared(r, j->type == JSON_ARRAY ? &j->items[i] : &j->members[i].value, depth + 1);
 	}
 }
 
@@ -348,7 +359,7 @@ static void read_number(struct reader *r, int at, struct json *out)
 static void read_array(struct reader *r, int at, size_t count, struct json *out)
 {
 	lua_State *L = r->L;
-	struct json *items = take(r, count * sizeof(*items));
+	struct json *items = value_take(r->L, count * sizeof(*items));
 	for (size_t i = 0; i < count; i++) {
 		r->at[r->depth - 1].name = STR_NONE;
 		r->at[r->depth - 1].index = i;
@@ -370,7 +381,7 @@ static int compare_members(const void *a, const void *b)
 static void read_object(struct reader *r, int at, size_t count, struct json *out)
 {
 	lua_State *L = r->L;
-	struct json_member *members = take(r, count * sizeof(*members));
+	struct json_member *members = value_take(r->L, count * sizeof(*members));
 	size_t n = 0;
 	for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1)) {
 		struct str name;
@@ -438,7 +449,7 @@ static void read_value(struct reader *r, int at, struct json *out)
 	luaL_checkstack(L, 8, "result");
 	const struct node *n = node_at(L, at);
 	if (n) {
-		count_shared(r, n->json);
+		check_shared(r, n->json, r->depth);
 		*out = *n->json;
 		return;
 	}
@@ -463,10 +474,22 @@ static void read_value(struct reader *r, int at, struct json *out)
 		read_failed(r, lua_pushfstring(L, "is a %s", kind_name_at(L, at)));
 }
 
-struct json value_read(lua_State *L, int at)
+static struct json read_at(lua_State *L, int at, bool final)
 {
-	struct reader r = {.L = L, .m = mediator_of(L)};
+	struct reader r = {.L = L, .m = mediator_of(L), .final = final};
 	struct json out;
 	read_value(&r, lua_absindex(L, at), &out);
+	return out;
+}
+
+struct json value_read(lua_State *L, int at)
+{
+	return read_at(L, at, true);
+}
+
+const struct json *value_read_part(lua_State *L, int at)
+{
+	struct json *out = value_take(L, sizeof(*out));
+	*out = read_at(L, at, false);
 	return out;
 }
