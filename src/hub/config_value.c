@@ -217,6 +217,8 @@ void config_read_duration(const struct json *object, const char *name, int64_t *
 	int64_t n = 0;
 	size_t digits = 0;
 
+	if (!text.n)
+		return;
 	while (digits < text.n && digits < 12 && text.p[digits] >= '0' && text.p[digits] <= '9')
 		n = n * 10 + (text.p[digits++] - '0');
 	struct str unit = {text.p + digits, text.n - digits};
