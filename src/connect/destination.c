@@ -77,7 +77,8 @@ bool destination_note(struct destination_health *d, const struct retry_policy *p
 	case OUTCOME_DELIVERED:
 	case OUTCOME_REFUSED:
 	case OUTCOME_CONFIGURATION:
-		return succeeded(d, now);
+		/* What was under way when the credentials were refused says nothing about them now. */
+		return d->state == DESTINATION_STOPPED && a->started_at <= d->since ? false : succeeded(d, now);
 	case OUTCOME_THROTTLED:
 		/* 429 and 503 speak for the whole destination; a 409 "in progress" for one delivery only. */
 		if (a->status == 429 || a->status == 503) {

@@ -121,8 +121,6 @@ static void transferred(void *ctx, const struct http_answer *answer)
 {
 	struct attempt_run *r = ctx;
 	r->transfer = NULL;
-	leave_slot(r);
-	engine_activate(r->destination);
 	attempt_keep_answer(&r->attempt, answer);
 	run_work(r, classify_work);
 }
@@ -140,10 +138,8 @@ void run_transfer(struct attempt_run *r)
 		a->outcome = OUTCOME_CONFIGURATION;
 		a->detail = arena_copy(&a->arena, str_from(e.detail));
 	}
-	if (a->ended) {
-		leave_slot(r);
+	if (a->ended)
 		concluded(r);
-	}
 }
 
 void progress_rendered(struct attempt_run *r)
@@ -306,7 +302,9 @@ static int64_t next_of(struct attempt_run *r)
 static void concluded(struct attempt_run *r)
 {
 	struct attempt *a = &r->attempt;
+	/* The slot is free only when it is known what the answer says about the destination. */
 	note_health(r);
+	leave_slot(r);
 	engine_activate(r->destination);
 	bool asked = transfer_was_made(a) && a->outcome != OUTCOME_CONFIGURATION;
 	if (a->kind == ATTEMPT_LOOKUP && !a->found && asked) {

@@ -423,6 +423,8 @@ static void finish(struct http_transfer *t, CURLcode result)
 		a.body = buf_str(&t->body);
 	} else if (t->refused_address) {
 		a.error = STR("the address is not allowed (link-local, multicast or unspecified)");
+	} else if (result == CURLE_SEND_FAIL_REWIND) {
+		a.error = STR("the connection was closed before an answer");
 	} else {
 		a.error = str_from(t->error[0] ? t->error : curl_easy_strerror(result));
 	}
