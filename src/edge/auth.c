@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "observe/log.h"
 
 #include <pthread.h>
 #include <strings.h>
@@ -161,7 +162,8 @@ static enum rc look_up(struct auth *a, struct hub *hub, const unsigned char hash
 		copy_text(out->principal.id, row[0].bytes);
 		copy_text(out->principal.system, row[2].type == STORE_NULL ? STR_NONE : row[2].bytes);
 	} else if (rc != RC_NOT_FOUND) {
-		err_set(e, RC_RETRY, "store_unavailable", "The store cannot be read now (%s).", cause.code);
+		err_set(e, RC_RETRY, "store_unavailable", "The store cannot be read now.");
+		log_err(LOG_ERROR, "edge", "a key cannot be looked up", &cause);
 	}
 	readers_give(a->readers, hub, reader, rc != RC_OK && rc != RC_NOT_FOUND);
 	arena_done(&arena);

@@ -10,6 +10,7 @@
 #include "edge/exchange.h"
 #include "edge/streams.h"
 #include "edge/uri.h"
+#include "edge/workers.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 
@@ -21,6 +22,9 @@
 #define DEFAULT_ANSWER_MS 30000
 #define DEFAULT_DRAIN_MS  10000
 #define STREAM_ROOM       (256u * 1024)
+#define READ_THREADS      2
+#define READ_QUEUE        1000
+#define HEAVY_QUEUE       8
 #define STATUS_FIRST      200
 #define STATUS_COUNT      400
 
@@ -173,9 +177,13 @@ static void head(void *ctx, struct server_request *r)
 
 static enum server_next handle(void *ctx, struct server_request *r)
 {
+	struct edge *edge = ctx;
 	struct exchange *x = r->user;
-	(void)ctx;
-	return x->route->run(x);
+	if (!(x->route->flags & (ROUTE_READ | ROUTE_HEAVY)))
+		return x->route->run(x);
+	if (workers_run(x->route->flags & ROUTE_HEAVY ? edge->heavy : edge->reads, x) == RC_OK)
+		return SERVER_PENDING;
+	return exchange_refuse(x, "busy", "Too many reads are waiting.");
 }
 
 static size_t refuse(void *ctx, struct server_request *r, int status, const char *code, const char *detail,
@@ -251,6 +259,8 @@ static enum rc schemas_check(const struct config *c, struct err *e)
 
 static void edge_free(struct edge *e)
 {
+	workers_free(e->reads);
+	workers_free(e->heavy);
 	streams_free(e->streams);
 	auth_free(e->auth);
 	readers_free(e->readers);
@@ -273,6 +283,8 @@ enum rc edge_start(struct node *node, const struct edge_options *options, struct
 	edge->readers = readers_new(node);
 	edge->auth = auth_new(node, edge->readers, l->requests_per_s);
 	edge->console = console_load(options->share);
+	edge->reads = workers_new(READ_THREADS, READ_QUEUE);
+	edge->heavy = workers_new(1, HEAVY_QUEUE);
 	edge->streams = streams_new(edge->readers, node_clock(node), l->stream_clients);
 	const struct server_options s = {
 	    .listen = options->listen ? options->listen : arena_copy(&a, config->listen).p,

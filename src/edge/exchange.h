@@ -14,6 +14,7 @@
 
 struct console;
 struct streams;
+struct workers;
 
 struct edge {
 	struct node *node;
@@ -22,6 +23,7 @@ struct edge {
 	struct readers *readers;
 	struct console *console; /* or NULL */
 	struct streams *streams;
+	struct workers *reads, *heavy;
 	int64_t drain_ms;
 };
 

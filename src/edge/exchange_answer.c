@@ -1,4 +1,5 @@
 #include "edge/exchange.h"
+#include "observe/log.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -109,6 +110,12 @@ enum server_next exchange_fail(struct exchange *x, const struct err *e)
 {
 	const char *code = problem_find(e->code) ? problem_find(e->code)->code : code_of_class(e->rc);
 	struct problem p = {.code = code, .detail = str_from(e->detail), .where = e->where[0] ? e->where : NULL};
+	if (e->rc == RC_IO || e->rc == RC_UNKNOWN) {
+		/* The cause may name files and hosts: it is for the log. */
+		log_err(LOG_ERROR, "edge", x->route->name, e);
+		p.detail = STR_NONE;
+		p.where = NULL;
+	}
 	return exchange_problem(x, &p);
 }
 

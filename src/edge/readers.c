@@ -1,6 +1,7 @@
 #include "edge/readers.h"
 
 #include "base/mem.h"
+#include "observe/log.h"
 
 #include <pthread.h>
 
@@ -60,7 +61,8 @@ enum rc readers_take(struct readers *p, struct hub *hub, struct store_reader **o
 	pthread_mutex_unlock(&p->lock);
 	if (*out || store_reader_open(hub_store(hub), out, &cause) == RC_OK)
 		return RC_OK;
-	return err_set(e, RC_RETRY, "store_unavailable", "The store cannot be read now (%s).", cause.code);
+	log_err(LOG_ERROR, "edge", "a store cannot be opened for reading", &cause);
+	return err_set(e, RC_RETRY, "store_unavailable", "The store cannot be read now.");
 }
 
 void readers_give(struct readers *p, struct hub *hub, struct store_reader *r, bool broken)
