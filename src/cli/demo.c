@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define TENANT       "demo"
-#define RATE         "60" /* documents a second */
+#define RATE         "100" /* documents a second */
 #define PICK_MS      500
 #define DRAIN_MAX_MS 120000
 #define OPEN_MAX_MS  60000
@@ -178,7 +178,7 @@ static struct look look_at_hub(struct demo *d)
 		l.good = true;
 		for (size_t i = 0; i < sizeof(with_stock) / sizeof(with_stock[0]); i++)
 			l.reserved += count_of(orders, with_stock[i]);
-		l.backordered = count_of(json_get(j, "exceptions"), "backorder");
+		l.backordered = count_of(json_get(j, "exceptions"), "backordered");
 		l.dead = count_of(j, "dead_letters_open");
 		for (uint32_t i = 0; json_is(rows, JSON_ARRAY) && i < rows->count; i++) {
 			struct str status = json_get_text(&rows->items[i], "status");
