@@ -49,8 +49,13 @@ static void run(struct ran *r, const char *line, const char *input)
 	FILE *files[3];
 
 	snprintf(text, sizeof(text), "%s", line);
-	for (char *p = strtok(text, " "); p; p = strtok(NULL, " "))
+	for (char *p = text; *p;) {
+		size_t n = strcspn(p, " ");
 		argv[argc++] = p;
+		p += n;
+		if (*p)
+			*p++ = '\0';
+	}
 	fflush(stdout);
 	fflush(stderr);
 	for (int i = 0; i < 3; i++) {
