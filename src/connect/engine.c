@@ -239,7 +239,9 @@ static void round_once(struct delivery_engine *d, bool stopping)
 	d->now = clock_wall_ms(d->clock);
 	take_notes(d);
 	int64_t next = step_all(d, stopping);
-	http_run(d->http, sleep_ms(d, next), d->wake_fd);
+	/* At the end nothing would wake the loop. */
+	bool idle = stopping && !d->all && !d->with_workers && !d->with_hub;
+	http_run(d->http, idle ? 0 : sleep_ms(d, next), d->wake_fd);
 	d->now = clock_wall_ms(d->clock);
 }
 

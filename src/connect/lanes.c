@@ -224,14 +224,18 @@ static void wait_until(struct lanes *l, struct lane *lane, int64_t due, int64_t 
 	move(l, lane, due > now ? LANE_DELAYED : LANE_READY);
 }
 
-/* Where a delivery of this seq belongs; NULL: it is there already. Nothing gets before one that is under way. */
+/* Where a delivery of this seq belongs; NULL: it is there already. Nothing gets before one that was taken once; the
+ * others are sorted. */
 static struct lane_entry **place(struct lane *lane, int64_t seq)
 {
 	struct lane_entry **at = &lane->first;
-	if (lane->last && lane->last->head.seq < seq)
-		return &lane->last->behind;
-	if (lane->state == LANE_BUSY && (*at)->head.seq > seq)
+	if (lane->begun) {
+		if ((*at)->head.seq == seq)
+			return NULL;
 		at = &(*at)->behind;
+	}
+	if (*at && lane->last->head.seq < seq)
+		return &lane->last->behind;
 	while (*at && (*at)->head.seq < seq)
 		at = &(*at)->behind;
 	return *at && (*at)->head.seq == seq ? NULL : at;
@@ -273,8 +277,10 @@ void lanes_wake(struct lanes *l, int64_t now)
 struct lane *lanes_take(struct lanes *l)
 {
 	struct lane *lane = l->ready_first;
-	if (lane)
+	if (lane) {
 		move(l, lane, LANE_BUSY);
+		lane->begun = true;
+	}
 	return lane;
 }
 
@@ -296,6 +302,7 @@ void lanes_settle(struct lanes *l, struct lane *lane, int64_t now)
 	*(e->newer ? &e->newer->older : &l->newest) = e->older;
 	free(e);
 	l->count--;
+	lane->begun = false;
 	lane->doubt = (struct lane_doubt){0};
 	if (lane->first)
 		wait_until(l, lane, lane->first->head.next_at, now);

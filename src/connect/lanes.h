@@ -36,6 +36,7 @@ struct lane_doubt {
 struct lane {
 	uint64_t key;
 	enum lane_state state;
+	bool begun;   /* its first delivery was taken once: it stays the first until it is settled */
 	bool failing; /* delayed because of a failure of the destination: hasten when it is back */
 	uint32_t heap_at;
 	int64_t due;

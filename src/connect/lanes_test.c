@@ -1,0 +1,198 @@
+/* Random operations against a naive model: a list of deliveries and, by key, when the first may be taken. */
+#include "base/test.h"
+
+#include "connect/lanes.h"
+
+#define MODEL_MAX 2000
+#define KEYS      12
+#define STEPS     20000
+
+struct model_entry {
+	int64_t seq;
+	uint64_t key;
+	int64_t next_at;
+};
+
+struct model {
+	struct model_entry list[MODEL_MAX];
+	size_t n;
+	bool busy[KEYS];
+	int64_t begun[KEYS]; /* seq of the one that was taken and is not settled; 0: none */
+	int64_t due[KEYS];   /* of the key's first */
+	bool failing[KEYS];
+};
+
+static struct model_entry *first_of(struct model *m, uint64_t key)
+{
+	struct model_entry *first = NULL;
+	for (size_t i = 0; i < m->n; i++) {
+		struct model_entry *e = &m->list[i];
+		if (e->key == key && e->seq == m->begun[key])
+			return e;
+		if (e->key == key && (!first || e->seq < first->seq))
+			first = e;
+	}
+	return first;
+}
+
+static bool model_has(const struct model *m, int64_t seq)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->list[i].seq == seq)
+			return true;
+	return false;
+}
+
+static void model_remove(struct model *m, struct model_entry *e)
+{
+	*e = m->list[--m->n];
+}
+
+static bool model_any_ready(struct model *m, int64_t now)
+{
+	for (uint64_t k = 0; k < KEYS; k++)
+		if (!m->busy[k] && first_of(m, k) && m->due[k] <= now)
+			return true;
+	return false;
+}
+
+static struct delivery_head head_of(int64_t seq, uint64_t key, int64_t next_at)
+{
+	return (struct delivery_head){.seq = seq, .key = key, .next_at = next_at, .created_at = seq};
+}
+
+static void add(struct lanes *l, struct model *m, int64_t seq, uint64_t key, int64_t next_at, int64_t now)
+{
+	struct delivery_head h = head_of(seq, key, next_at);
+	struct model_entry *before = first_of(m, key);
+	int64_t old = before ? before->seq : 0;
+	bool known = model_has(m, seq);
+	if (m->n == MODEL_MAX)
+		return;
+	assert_int_equal(lanes_add(l, &h, now), !known);
+	if (known)
+		return;
+	m->list[m->n++] = (struct model_entry){seq, key, next_at};
+	if (first_of(m, key)->seq != old) {
+		m->due[key] = next_at;
+		m->failing[key] = false;
+	}
+}
+
+static void random_operations(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		static struct model m;
+		memset(&m, 0, sizeof(m));
+		struct lanes *l = lanes_new();
+		struct lane *busy[KEYS] = {0};
+		uint64_t random = seed;
+		int64_t now = 1000, seq = 100;
+		for (int step = 0; step < STEPS; step++) {
+			uint64_t r = test_random(&random), key = test_random(&random) % KEYS;
+			int64_t later = now + (int64_t)(test_random(&random) % 50);
+			switch (r % 8) {
+			case 0:
+			case 1:
+				add(l, &m, ++seq, key, r % 3 ? 0 : later, now);
+				break;
+			case 2: { /* an old one comes back; its key stays */
+				int64_t old = 1 + (int64_t)(test_random(&random) % 99);
+				add(l, &m, old, (uint64_t)old % KEYS, 0, now);
+				break;
+			}
+			case 3:
+				now += (int64_t)(r % 20);
+				lanes_wake(l, now);
+				break;
+			case 4: {
+				lanes_wake(l, now);
+				bool any = model_any_ready(&m, now);
+				assert_int_equal(lanes_any_ready(l), any);
+				struct lane *lane = lanes_take(l);
+				assert_int_equal(lane != NULL, any);
+				if (!lane)
+					break;
+				struct model_entry *e = first_of(&m, lane->key);
+				assert_false(m.busy[lane->key]);
+				assert_true(m.due[lane->key] <= now);
+				assert_int_equal(lane->first->head.seq, e->seq);
+				m.busy[lane->key] = true;
+				m.begun[lane->key] = e->seq;
+				busy[lane->key] = lane;
+				break;
+			}
+			case 5:
+			case 6:
+				if (!m.busy[key])
+					break;
+				model_remove(&m, first_of(&m, key));
+				m.busy[key] = false;
+				m.begun[key] = 0;
+				lanes_settle(l, busy[key], now);
+				if (first_of(&m, key)) {
+					m.due[key] = first_of(&m, key)->next_at;
+					m.failing[key] = false;
+				}
+				break;
+			case 7:
+				if (m.busy[key]) {
+					bool failing = r & 64;
+					lanes_put_back(l, busy[key], later, failing);
+					m.busy[key] = false;
+					m.due[key] = later;
+					m.failing[key] = failing;
+				} else if (r % 64 == 7) {
+					lanes_hasten(l);
+					for (uint64_t k = 0; k < KEYS; k++)
+						if (m.failing[k] && !m.busy[k])
+							m.due[k] = 0;
+				}
+				break;
+			}
+			assert_int_equal(lanes_count(l), m.n);
+		}
+		lanes_free(l);
+	}
+}
+
+static void keys_do_not_block_each_other(void **state)
+{
+	(void)state;
+	struct lanes *l = lanes_new();
+	for (int64_t i = 1; i <= 6; i++) {
+		struct delivery_head h = head_of(i, (uint64_t)i % 2, 0);
+		assert_true(lanes_add(l, &h, 10));
+		assert_false(lanes_add(l, &h, 10));
+	}
+	struct lane *odd = lanes_take(l), *even = lanes_take(l);
+	assert_int_equal(odd->first->head.seq, 1);
+	assert_int_equal(even->first->head.seq, 2);
+	assert_null(lanes_take(l)); /* one in flight per key */
+	lanes_put_back(l, odd, 1000, true);
+	assert_int_equal(lanes_next_due(l), 1000);
+	for (int64_t seq = 4; seq <= 6; seq += 2) {
+		lanes_settle(l, even, 10);
+		even = lanes_take(l);
+		assert_int_equal(even->first->head.seq, seq);
+	}
+	lanes_settle(l, even, 10); /* the lane is gone */
+	assert_null(lanes_take(l));
+	lanes_wake(l, 999);
+	assert_false(lanes_any_ready(l));
+	lanes_hasten(l);
+	assert_int_equal(lanes_take(l)->first->head.seq, 1);
+	assert_int_equal(lanes_count(l), 3);
+	assert_int_equal(lanes_oldest(l), 1);
+	lanes_free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(random_operations),
+	    cmocka_unit_test(keys_do_not_block_each_other),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
