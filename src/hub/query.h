@@ -39,7 +39,8 @@ enum rc query_availability(struct query *q, struct str channel, const struct str
 			   struct err *e) MUST_CHECK;
 enum rc query_reservation(struct query *q, struct str id, struct buf *out, struct err *e) MUST_CHECK;
 
-/* {"items":[CloudEvents with position],"next_cursor"}; types empty: all. *last is the last position written (or `after`). */
+/* {"items":[CloudEvents with position],"next_cursor"}; types empty: all; "order.*" is every type that begins so. *last is the
+ * position up to which the log was looked at: whoever goes on from it misses nothing and sees nothing twice. */
 enum rc query_events(struct query *q, int64_t after, const struct str *types, size_t type_count, uint32_t limit,
 		     struct buf *out, int64_t *last, struct err *e) MUST_CHECK;
 /* The same events one by one, for the stream: emit is called with id, type and the event's JSON. */

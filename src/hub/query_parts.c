@@ -97,6 +97,7 @@ enum rc query_list(struct query *q, const struct query_list *l, const struct que
 {
 	struct json_writer w;
 	struct scan s = {.list = l, .w = &w, .e = e, .limit = p->limit};
+	uint32_t page = p->limit + 1; /* what suffices where every row matches */
 	bool end = false;
 	char cursor[24];
 
@@ -110,11 +111,12 @@ enum rc query_list(struct query *q, const struct query_list *l, const struct que
 	jw_array(&w);
 	while (!end && !s.more && s.rows < QUERY_SCAN_MAX) {
 		uint32_t before = s.rows;
-		struct store_value args[] = {SV_INT(s.last), SV_INT(SCAN_PAGE)};
+		struct store_value args[] = {SV_INT(s.last), SV_INT(page)};
 		rc = store_read(q->reader, l->statement, args, 2, scan_row, &s, e);
 		if (rc != RC_OK && !s.more)
 			return rc;
-		end = !s.more && s.rows - before < SCAN_PAGE;
+		end = !s.more && s.rows - before < page;
+		page = SCAN_PAGE;
 	}
 	jw_array_end(&w);
 	jw_key(&w, "next_cursor");
