@@ -8,9 +8,9 @@
 #include "base/uuid.h"
 #include "edge/console.h"
 #include "edge/exchange.h"
+#include "edge/read_pool.h"
 #include "edge/streams.h"
 #include "edge/uri.h"
-#include "edge/workers.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
 
@@ -181,7 +181,7 @@ static enum server_next handle(void *ctx, struct server_request *r)
 	struct exchange *x = r->user;
 	if (!(x->route->flags & (ROUTE_READ | ROUTE_HEAVY)))
 		return x->route->run(x);
-	if (workers_run(x->route->flags & ROUTE_HEAVY ? edge->heavy : edge->reads, x) == RC_OK)
+	if (read_pool_run(x->route->flags & ROUTE_HEAVY ? edge->heavy : edge->reads, x) == RC_OK)
 		return SERVER_PENDING;
 	return exchange_refuse(x, "busy", "Too many reads are waiting.");
 }
@@ -259,8 +259,8 @@ static enum rc schemas_check(const struct config *c, struct err *e)
 
 static void edge_free(struct edge *e)
 {
-	workers_free(e->reads);
-	workers_free(e->heavy);
+	read_pool_free(e->reads);
+	read_pool_free(e->heavy);
 	streams_free(e->streams);
 	auth_free(e->auth);
 	readers_free(e->readers);
@@ -283,8 +283,8 @@ enum rc edge_start(struct node *node, const struct edge_options *options, struct
 	edge->readers = readers_new(node);
 	edge->auth = auth_new(node, edge->readers, l->requests_per_s);
 	edge->console = console_load(options->share);
-	edge->reads = workers_new(READ_THREADS, READ_QUEUE);
-	edge->heavy = workers_new(1, HEAVY_QUEUE);
+	edge->reads = read_pool_new(READ_THREADS, READ_QUEUE);
+	edge->heavy = read_pool_new(1, HEAVY_QUEUE);
 	edge->streams = streams_new(edge->readers, node_clock(node), l->stream_clients);
 	const struct server_options s = {
 	    .listen = options->listen ? options->listen : arena_copy(&a, config->listen).p,

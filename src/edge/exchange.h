@@ -14,7 +14,7 @@
 
 struct console;
 struct streams;
-struct workers;
+struct read_pool;
 
 struct edge {
 	struct node *node;
@@ -23,7 +23,7 @@ struct edge {
 	struct readers *readers;
 	struct console *console; /* or NULL */
 	struct streams *streams;
-	struct workers *reads, *heavy;
+	struct read_pool *reads, *heavy;
 	int64_t drain_ms;
 };
 

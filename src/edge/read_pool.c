@@ -1,4 +1,4 @@
-#include "edge/workers.h"
+#include "edge/read_pool.h"
 
 #include "base/mem.h"
 #include "base/queue.h"
@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-struct workers {
+struct read_pool {
 	struct queue *queue;
 	unsigned count;
 	pthread_t threads[];
@@ -14,7 +14,7 @@ struct workers {
 
 static void *work(void *ctx)
 {
-	struct workers *w = ctx;
+	struct read_pool *w = ctx;
 	void *item;
 	while (queue_take(w->queue, &item, 1, -1) == 1) {
 		struct exchange *x = item;
@@ -23,9 +23,9 @@ static void *work(void *ctx)
 	return NULL;
 }
 
-struct workers *workers_new(unsigned threads, unsigned queue_max)
+struct read_pool *read_pool_new(unsigned threads, unsigned queue_max)
 {
-	struct workers *w = mem_zalloc(1, sizeof(*w) + threads * sizeof(w->threads[0]));
+	struct read_pool *w = mem_zalloc(1, sizeof(*w) + threads * sizeof(w->threads[0]));
 	w->queue = queue_new(queue_max, -1);
 	w->count = threads;
 	for (unsigned i = 0; i < threads; i++)
@@ -34,7 +34,7 @@ struct workers *workers_new(unsigned threads, unsigned queue_max)
 	return w;
 }
 
-void workers_free(struct workers *w)
+void read_pool_free(struct read_pool *w)
 {
 	if (!w)
 		return;
@@ -45,7 +45,7 @@ void workers_free(struct workers *w)
 	free(w);
 }
 
-enum rc workers_run(struct workers *w, struct exchange *x)
+enum rc read_pool_run(struct read_pool *w, struct exchange *x)
 {
 	return queue_push(w->queue, x);
 }
