@@ -143,7 +143,7 @@ qty_t stock_on_hand(const struct stock_place *p)
 
 qty_t stock_available(const struct stock *s, const struct stock_item *i, const struct config_channel *c)
 {
-	struct stock_position few[16], *positions = few;
+	struct stock_position few[16] = {{0}}, *positions = few;
 	struct ats_channel channel = {
 	    .locations = c->locations,
 	    .location_count = c->location_count,
