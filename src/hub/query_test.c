@@ -190,9 +190,9 @@ static struct str at(const struct json *j, const char *path)
 static void check(const struct json *j, const char *path, const char *expected)
 {
 	struct str have = at(j, path);
-	if (!str_is(have, expected))
-		print_error("%s is '" STR_FMT "', not '%s'\n", path, STR_ARG(have), expected);
-	assert_true(str_is(have, expected));
+	if (!str_eq(have, str_from(expected)))
+		print_error("%s is '" STR_FMT "', not '%s'\n", path, STR_ARG(have), expected ? expected : "");
+	assert_true(str_eq(have, str_from(expected)));
 }
 
 #define ASK(call)                                                                                                      \
