@@ -60,7 +60,7 @@ void connect_stop(struct connect *c)
 	if (!c)
 		return;
 	inbound_stop(c->inbound);
-	delivery_stop(c->delivery);
+	delivery_stop(c->delivery, c->options.stop_ms ? c->options.stop_ms : DELIVERY_STOP_MS);
 }
 
 void connect_free(struct connect *c)

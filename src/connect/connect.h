@@ -14,6 +14,7 @@ struct connect_options {
 	/* The log of a hub has grown; see hub_sinks.events. NULL: nobody is told. */
 	void (*events)(void *ctx, struct hub *h, int64_t position);
 	void *ctx;
+	int64_t stop_ms; /* how long connect_stop lets transfers finish; 0: DELIVERY_STOP_MS */
 };
 
 /* Sets every hub's sinks and hands over what waits (hub_resume). The writers must not run yet. */

@@ -20,6 +20,7 @@ enum mood {
 	MOOD_LOSES,        /* loses the first order and closes, then good */
 	MOOD_REFUSES,      /* 422 */
 	MOOD_UNAUTHORIZED, /* 401 */
+	MOOD_HANGS,        /* takes the order and does not answer until the server stops */
 	MOOD_BUSY_ONCE,    /* 503 with Retry-After, then good */
 };
 
@@ -75,6 +76,8 @@ static struct test_answer answer_order(struct erp *e)
 		if (e->posts == 1)
 			return (struct test_answer){.status = 0};
 		break;
+	case MOOD_HANGS:
+		return (struct test_answer){.status = -1};
 	case MOOD_REFUSES:
 		return text(422, "{\"detail\":\"credit limit\"}");
 	case MOOD_UNAUTHORIZED:
@@ -134,6 +137,8 @@ static void write_config(const char *wms_url)
 	assert_int_equal(fclose(f), 0);
 }
 
+static struct connect_options options;
+
 static void open_world(void)
 {
 	struct arena a;
@@ -147,7 +152,7 @@ static void open_world(void)
 	assert_int_equal(rc, RC_OK);
 	rc = node_open(w.config, clock_system(), &w.node, &e);
 	if (rc == RC_OK)
-		rc = connect_start(w.node, &(struct connect_options){0}, &w.connect, &e);
+		rc = connect_start(w.node, &options, &w.connect, &e);
 	if (rc == RC_OK)
 		rc = node_start(w.node, &e);
 	if (rc != RC_OK)
@@ -356,6 +361,31 @@ static void what_the_destination_does_not_have_is_sent_again(void **state)
 	close_world();
 }
 
+static void what_was_being_sent_is_looked_up_after_a_restart(void **state)
+{
+	(void)state;
+	w.erp.mood = MOOD_HANGS;
+	options.stop_ms = 1;
+	open_world();
+	receive_stock();
+	place_order(1);
+	wait_for(w.erp.posts == 1);
+	stop_world();
+	options.stop_ms = 0;
+	assert_int_equal(deliveries("erp", "order.post", DELIVERY_SENDING), 1);
+	close_world();
+	pthread_mutex_lock(&w.server.lock);
+	w.erp.mood = MOOD_MUTE; /* it has the order */
+	pthread_mutex_unlock(&w.server.lock);
+	open_world();
+	wait_for(w.erp.shipment_requests == 1);
+	stop_world();
+	assert_int_equal(w.erp.posts, 1);
+	assert_int_equal(w.erp.lookups, 1);
+	assert_int_equal(deliveries("erp", "order.post", DELIVERY_DELIVERED), 1);
+	close_world();
+}
+
 static void a_refusal_is_final(void **state)
 {
 	(void)state;
@@ -499,6 +529,7 @@ int main(void)
 	    T(an_order_goes_its_way),
 	    T(an_unknown_outcome_is_looked_up),
 	    T(what_the_destination_does_not_have_is_sent_again),
+	    T(what_was_being_sent_is_looked_up_after_a_restart),
 	    T(a_refusal_is_final),
 	    T(a_busy_destination_is_asked_later),
 	    T(refused_credentials_stop_the_destination),

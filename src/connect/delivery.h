@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DELIVERY_STOP_MS 5000 /* how long delivery_stop lets transfers finish */
+#define DELIVERY_STOP_MS 5000 /* by default */
 
 struct delivery_engine;
 struct delivery_hub;
@@ -21,10 +21,10 @@ struct delivery_hub;
 /* The hubs' writers need not run yet. Threads are started; open deliveries are loaded from the stores in the
  * background. */
 enum rc delivery_start(struct node *n, struct delivery_engine **out, struct err *e) MUST_CHECK;
-/* Takes nothing new, lets transfers finish for up to DELIVERY_STOP_MS, drops the rest (the next start treats them as
+/* Takes nothing new, lets transfers finish for up to patience_ms, drops the rest (the next start treats them as
  * unknown). The hubs' writers must still run. Closes what it has open
  * of the stores. */
-void delivery_stop(struct delivery_engine *d);
+void delivery_stop(struct delivery_engine *d, int64_t patience_ms);
 /* Stopped, and the writers have ended: nobody calls the sinks any more. NULL is fine. */
 void delivery_free(struct delivery_engine *d);
 

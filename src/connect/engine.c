@@ -269,7 +269,7 @@ static void forget_refused(struct delivery_engine *d)
 /* Lets what is under way end in time, drops the rest; then nobody else has anything of ours. */
 static void wind_down(struct delivery_engine *d)
 {
-	int64_t until = clock_mono_ns(d->clock) / 1000000 + DELIVERY_STOP_MS;
+	int64_t until = clock_mono_ns(d->clock) / 1000000 + d->patience_ms;
 	while ((d->all || d->with_workers || anything_waits_for_hub(d)) && clock_mono_ns(d->clock) / 1000000 < until)
 		round_once(d, true);
 	if (d->all)
@@ -419,10 +419,11 @@ enum rc delivery_start(struct node *n, struct delivery_engine **out, struct err 
 	return RC_OK;
 }
 
-void delivery_stop(struct delivery_engine *d)
+void delivery_stop(struct delivery_engine *d, int64_t patience_ms)
 {
 	if (!d)
 		return;
+	d->patience_ms = patience_ms;
 	atomic_store(&d->stopping, true);
 	uint64_t one = 1;
 	ssize_t n = write(d->wake_fd, &one, sizeof(one));

@@ -94,7 +94,8 @@ struct delivery_engine {
 	int wake_fd;
 	pthread_t thread;
 	atomic_bool stopping;
-	bool ended; /* nothing is sent any more: only what is out comes back */
+	int64_t patience_ms; /* set before stopping */
+	bool ended;          /* nothing is sent any more: only what is out comes back */
 	pthread_mutex_t view_lock;
 	int64_t now;
 	uint64_t random;
