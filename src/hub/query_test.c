@@ -512,6 +512,54 @@ static void write_books(enum wrong w)
 	store_close(s);
 }
 
+static void put_dead_letter(int64_t seq, const char *id, const char *class_, struct str payload)
+{
+	PUT(W_DEAD_LETTER, SV_INT(seq), SV_TEXT(str_from(id)), SV_INT(5), SV_TEXT(str_from(class_)),
+	    SV_TEXT(STR("shop")), SV_INT(seq), SV_NULL, SV_TEXT(STR("c")), SV_TEXT(STR("The field /lines is missing.")),
+	    SV_INT(seq - 1), SV_NULL, SV_NULL, payload.n ? SV_BLOB(payload) : SV_NULL);
+}
+
+static void test_dead_letters(void **state)
+{
+	const struct query_page page = {.limit = 10};
+	struct store_options o;
+	struct store *s = NULL;
+	struct err e0 = ERR_NONE;
+	struct str packed;
+	int64_t last;
+	(void)state;
+
+	assert_int_equal(node_store_options(config, STR("acme"), &arena, &o, &e0), RC_OK);
+	assert_int_equal(store_open(&o, &s, &last, &e0), RC_OK);
+	store_batch_init(&batch, &arena, last + 1);
+	assert_int_equal(compress(&arena, STR("{\"id\":\"sent\"}"), &packed), RC_OK);
+	PUT(W_INBOX, SV_INT(1), SV_INT(1), SV_TEXT(STR("message")), SV_TEXT(STR("shop")), SV_TEXT(STR("order")),
+	    SV_TEXT(STR("c")), SV_NULL, SV_NULL, SV_INT(1), SV_TEXT(STR("authorization: hidden")), SV_BLOB(packed),
+	    SV_INT(FATE_DEAD), SV_NULL, SV_NULL, SV_NULL, SV_NULL, SV_NULL);
+	put_dead_letter(1, "open", "mapping", STR_NONE);
+	put_dead_letter(2, "closed", "validation", STR("\xff\xfe"));
+	assert_int_equal(store_commit(s, &batch, &e0), RC_OK);
+	store_close(s);
+	open_node();
+
+	const struct json *j = ASK(query_dead_letter(&query, STR("open"), &out, &e));
+	check(j, "status", "open");
+	check(j, "kind", "message");
+	check(j, "message/payload", "{\"id\":\"sent\"}");
+	assert_null(json_get(json_get(j, "message"), "headers"));
+	j = ASK(query_dead_letter(&query, STR("closed"), &out, &e));
+	check(j, "payload_base64", "//4=");
+	check(j, "status", "closed");
+	assert_null(json_get(j, "message")); /* retention has taken it away */
+	j = ASK(query_dead_letters(&query, STR("shop"), STR("mapping"), &page, &out, &e));
+	assert_int_equal(json_get(j, "items")->count, 1);
+	check(j, "items/0/id", "open");
+	j = ASK(query_dead_letters(&query, STR("erp"), STR_NONE, &page, &out, &e));
+	assert_int_equal(json_get(j, "items")->count, 0);
+	j = ASK(query_overview(&query, &out, &e));
+	check(j, "dead_letters_open", "1");
+}
+
 static void audit_finds(enum wrong w, const char *name)
 {
 	static const char *const names[] = {"ledger",      "states", "memory", "holds",
@@ -558,6 +606,7 @@ int main(void)
 	    TEST(test_events),
 	    TEST(test_traces),
 	    TEST(test_operating),
+	    TEST(test_dead_letters),
 	    TEST(test_the_audit_of_good_books),
 	    TEST(test_audit_of_written_books),
 	    TEST(test_audit_finds_a_wrong_balance),
