@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,12 +26,14 @@
 #define SHOP    "Authorization: Bearer cd_acme_" SECRET(c) "\r\n"
 #define REVOKED "Authorization: Bearer cd_acme_" SECRET(d) "\r\n"
 #define OTHER   "Authorization: Bearer cd_other_" SECRET(e) "\r\n"
+#define BUSY    "Authorization: Bearer cd_acme_" SECRET(g) "\r\n"
+#define BRIEF   "Authorization: Bearer cd_acme_" SECRET(h) "\r\n"
 #define UNKNOWN "Authorization: Bearer cd_acme_" SECRET(f) "\r\n"
 
 static const char configuration[] =
     "listen: 127.0.0.1:0\n"
     "store: sqlite\n"
-    "limits: {stream_clients: 1, body_bytes: 65536}\n"
+    "limits: {stream_clients: 1, body_bytes: 65536, requests_per_s: 300}\n"
     "tenants:\n"
     "  acme:\n"
     "    locations: {east: {}}\n"
@@ -46,6 +49,24 @@ static const char configuration[] =
     "  other:\n"
     "    locations: {east: {}}\n";
 
+/* Real time, that a test may stop or move on. */
+static _Atomic int64_t moved_ns, stopped_ns;
+
+static int64_t wall_ms(const struct clock *c)
+{
+	(void)c;
+	return clock_wall_ms(clock_system());
+}
+
+static int64_t mono_ns(const struct clock *c)
+{
+	(void)c;
+	int64_t stopped = atomic_load(&stopped_ns);
+	return stopped ? stopped : clock_mono_ns(clock_system()) + atomic_load(&moved_ns);
+}
+
+static const struct clock test_clock_of_ours = {wall_ms, mono_ns};
+
 static struct world {
 	char folder[64];
 	struct config *config;
@@ -53,26 +74,33 @@ static struct world {
 	struct edge *edge;
 } world;
 
-static void key_add(const char *tenant, const char *id, const char *secret, const char *scopes, const char *system,
-		    bool revoked)
+static void tool_write(const char *tenant, enum store_statement w, const struct store_value *values, size_t count)
 {
 	struct arena a;
 	struct err e = ERR_NONE;
 	struct store_options o;
 	struct store *s;
-	unsigned char hash[32];
 	arena_init(&a, 65536);
-	hash_secret(str_from(secret), hash);
 	assert_int_equal(node_store_options(world.config, str_from(tenant), &a, &o, &e), RC_OK);
 	assert_int_equal(store_tool_open(&o, &s, &e), RC_OK);
-	const struct store_value values[] = {SV_TEXT(str_from(id)), SV_BLOB(((struct str){(char *)hash, 32})),
-					     SV_TEXT(str_from(scopes)), SV_TEXT_OPT(str_from(system)), SV_INT(1)};
-	assert_int_equal(store_tool_write(s, W_API_KEY, values, 5, &e), RC_OK);
-	const struct store_value end[] = {SV_TEXT(str_from(id)), SV_INT(2)};
-	if (revoked)
-		assert_int_equal(store_tool_write(s, W_API_KEY_REVOKE, end, 2, &e), RC_OK);
+	assert_int_equal(store_tool_write(s, w, values, count, &e), RC_OK);
 	store_close(s);
 	arena_done(&a);
+}
+
+static void key_revoke(const char *tenant, const char *id)
+{
+	const struct store_value values[] = {SV_TEXT(str_from(id)), SV_INT(2)};
+	tool_write(tenant, W_API_KEY_REVOKE, values, 2);
+}
+
+static void key_add(const char *tenant, const char *id, const char *secret, const char *scopes, const char *system)
+{
+	unsigned char hash[32];
+	hash_secret(str_from(secret), hash);
+	const struct store_value values[] = {SV_TEXT(str_from(id)), SV_BLOB(((struct str){(char *)hash, 32})),
+					     SV_TEXT(str_from(scopes)), SV_TEXT_OPT(str_from(system)), SV_INT(1)};
+	tool_write(tenant, W_API_KEY, values, 5);
 }
 
 static void tell_edge(void *ctx, struct hub *h, int64_t position)
@@ -100,17 +128,20 @@ static int build(void **state)
 	fclose(out);
 	if (config_load(world.folder, CD_SOURCE_DIR, &world.config, &f) != RC_OK)
 		fail_msg("%s: %s", f.list[0].pointer, f.list[0].detail);
-	assert_int_equal(node_open(world.config, clock_system(), &world.node, &e), RC_OK);
+	assert_int_equal(node_open(world.config, &test_clock_of_ours, &world.node, &e), RC_OK);
 	static const struct hub_sinks sinks = {.events = tell_edge};
 	for (size_t i = 0; i < node_tenants(world.node); i++) {
 		hub_set_sinks(node_hub(world.node, i), &sinks);
 		assert_int_equal(hub_resume(node_hub(world.node, i), &e), RC_OK);
 	}
-	key_add("acme", "key_admin", SECRET(a), "admin", NULL, false);
-	key_add("acme", "key_reader", SECRET(b), "stock:read orders:read", NULL, false);
-	key_add("acme", "key_shop", SECRET(c), "orders:write stock:write", "shop", false);
-	key_add("acme", "key_revoked", SECRET(d), "admin", NULL, true);
-	key_add("other", "key_other", SECRET(e), "admin", NULL, false);
+	key_add("acme", "key_admin", SECRET(a), "admin", NULL);
+	key_add("acme", "key_reader", SECRET(b), "stock:read orders:read", NULL);
+	key_add("acme", "key_shop", SECRET(c), "orders:write stock:write", "shop");
+	key_add("acme", "key_revoked", SECRET(d), "admin", NULL);
+	key_revoke("acme", "key_revoked");
+	key_add("acme", "key_busy", SECRET(g), "admin", NULL);
+	key_add("acme", "key_brief", SECRET(h), "admin", NULL);
+	key_add("other", "key_other", SECRET(e), "admin", NULL);
 	assert_int_equal(node_start(world.node, &e), RC_OK);
 	assert_int_equal(edge_start(world.node, &(struct edge_options){.share = CD_SOURCE_DIR}, &world.edge, &e),
 			 RC_OK);
@@ -517,6 +548,48 @@ static void streams_follow_the_log(void **state)
 	close(fd);
 }
 
+static void each_key_has_its_rate(void **state)
+{
+	(void)state;
+	struct heard h;
+	atomic_store(&stopped_ns, mono_ns(NULL));
+	for (int i = 0; i < 300; i++) {
+		ask(&h, "GET /v1/availability?channel=shop&sku=A", BUSY, NULL);
+		assert_int_equal(h.status, 200);
+		forget(&h);
+	}
+	assert_non_null(strstr(h.head, "RateLimit: \"key\";r=0;t=1\r\n"));
+	assert_non_null(strstr(h.head, "RateLimit-Policy: \"key\";q=300;w=1\r\n"));
+	ask(&h, "GET /v1/availability?channel=shop&sku=A", BUSY, NULL);
+	assert_int_equal(h.status, 429);
+	assert_true(text_is(&h, "code", "rate_limited"));
+	assert_non_null(strstr(h.head, "Retry-After: 1\r\n"));
+	forget(&h);
+	ask(&h, "GET /v1/availability?channel=shop&sku=A", READER, NULL); /* others do not feel it */
+	assert_int_equal(h.status, 200);
+	forget(&h);
+	atomic_fetch_add(&stopped_ns, 1000000000 / 300 + 1000);
+	ask(&h, "GET /v1/availability?channel=shop&sku=A", BUSY, NULL);
+	assert_int_equal(h.status, 200);
+	forget(&h);
+	atomic_store(&stopped_ns, 0);
+}
+
+static void a_revoked_key_is_soon_refused(void **state)
+{
+	(void)state;
+	struct heard h;
+	ask(&h, "GET /v1/systems", BRIEF, NULL);
+	assert_int_equal(h.status, 200);
+	forget(&h);
+	key_revoke("acme", "key_brief");
+	atomic_fetch_add(&moved_ns, (int64_t)(AUTH_FRESH_MS + 1) * 1000000);
+	ask(&h, "GET /v1/systems", BRIEF, NULL);
+	assert_int_equal(h.status, 401);
+	assert_true(text_is(&h, "code", "key_revoked"));
+	forget(&h);
+}
+
 static void health_and_console(void **state)
 {
 	(void)state;
@@ -547,6 +620,8 @@ int main(void)
 	    cmocka_unit_test(reservations),
 	    cmocka_unit_test(inbound_messages_are_verified),
 	    cmocka_unit_test(streams_follow_the_log),
+	    cmocka_unit_test(each_key_has_its_rate),
+	    cmocka_unit_test(a_revoked_key_is_soon_refused),
 	    cmocka_unit_test(health_and_console),
 	};
 	return cmocka_run_group_tests(tests, build, tear_down);
