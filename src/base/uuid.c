@@ -5,10 +5,19 @@
 #define COUNTER_MAX  0x0fffu
 #define COUNTER_SEED 0x07ffu /* a new millisecond starts in the lower half: 2,048 ids before it can run over */
 
+/* The system is asked for many ids at once: a call for each would cost more than the id. */
 static void random_system(void *ctx, void *p, size_t n)
 {
+	static _Thread_local unsigned char pool[1000];
+	static _Thread_local size_t left;
+
 	(void)ctx;
-	random_bytes(p, n);
+	if (left < n) {
+		random_bytes(pool, sizeof(pool));
+		left = sizeof(pool);
+	}
+	left -= n;
+	memcpy(p, pool + left, n);
 }
 
 void uuid_source_init(struct uuid_source *s)

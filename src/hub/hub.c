@@ -19,7 +19,7 @@
 
 #define BATCH_ARENA_MAX ((size_t)1 << 30)
 #define EXPIRE_SLICE    200
-#define FLUSH_MIN       256
+#define FLUSH_MIN       32
 #define RETRY_MS        1000
 #define IDLE_MS         500
 #define TAKE_MAX        4096
@@ -226,7 +226,7 @@ static void finish_batch(struct hub *h, size_t commands)
 	publish_step(h->state.publisher, h->state.orders, t);
 	order_flush(h->state.orders, t);
 	if (t->batch.count > 0 || commands == 0)
-		stock_flush(h->state.stock, t, FLUSH_MIN + 2 * commands);
+		stock_flush(h->state.stock, t, FLUSH_MIN + commands / 2);
 }
 
 static void drop_messages(struct hub *h)
