@@ -32,7 +32,7 @@ static const char *const locations[] = {"east", "west"};
 static const struct compare_systems systems = {"erp", "wms", {"shop", "portal"}};
 
 struct demo {
-	const char *seconds, *folder, *rate, *data;
+	const char *seconds, *folder, *rate, *data, *behave;
 	int64_t rate_n, for_s;
 	const struct clock *clock;
 	struct retail retail;
@@ -113,7 +113,8 @@ static void write_configuration(const struct demo *d, struct buf *out)
 	buf_printf(out, "    channels:\n      shop: {locations: [east, west], share: 100%%, buffer: \"0\"}\n"
 			"      portal: {locations: [east], share: 50%%, buffer: \"1\", cap: \"100\"}\n"
 			"    records: {stock: wms, price: erp, customer: erp, item: erp}\n"
-			"    processes: {order: order-to-cash}\n");
+			"    processes: {order: order-to-cash}\n"
+			"    delivery: {retry_base: 200ms, retry_max: 2s, confirm_after: 2s}\n");
 }
 
 /* Six tenths of the time are for the replay, the rest for what is under way. */
@@ -235,6 +236,34 @@ static void print_rules(const struct demo *d)
 
 /* ---- the run ---- */
 
+/* "SYSTEM:MODE,name=value SYSTEM:MODE ...": how the systems behave while orders come in. */
+static enum rc misbehave(struct demo *d, struct err *e)
+{
+	enum rc rc = RC_OK;
+	for (const char *p = d->behave; rc == RC_OK && p && *p;) {
+		char name[64], mode[256];
+		size_t n = strcspn(p, " "), colon = strcspn(p, ":");
+		(void)snprintf(name, sizeof(name), "%.*s", (int)(colon < n ? colon : n), p);
+		(void)snprintf(mode, sizeof(mode), "%.*s,add", colon < n ? (int)(n - colon - 1) : 0,
+			       p + (colon < n ? colon + 1 : n));
+		struct system *s = sandbox_find(d->sandbox, name);
+		rc = s ? system_behave(s, mode, clock_wall_ms(d->clock), e)
+		       : err_set_at(e, RC_INVALID, "unknown_system", name,
+				    "--behave takes SYSTEM:MODE of one of the demo's systems.");
+		p += n;
+		p += strspn(p, " ");
+	}
+	return rc;
+}
+
+static void behave(struct demo *d)
+{
+	const char *const names[] = {systems.erp, systems.warehouse, systems.shops[0], systems.shops[1]};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (system_behave(sandbox_find(d->sandbox, names[i]), "ok", clock_wall_ms(d->clock), NULL))
+			abort();
+}
+
 /* Until nobody has anything left to do. false: interrupted, or it took too long. */
 static bool drain(struct demo *d, int64_t max_ms, bool summary)
 {
@@ -269,7 +298,7 @@ static bool open_stock(struct demo *d, struct err *e)
 static bool replay(struct demo *d, struct err *e)
 {
 	d->started_ms = now(d);
-	if (replay_start(d->replay, d->hub.address, d->hub.key, e))
+	if (misbehave(d, e) || replay_start(d->replay, d->hub.address, d->hub.key, e))
 		return false;
 	bool go_on = true, stopping = false;
 	for (int64_t next = d->started_ms + 1000; go_on && !replay_ended(d->replay); next += 1000) {
@@ -283,6 +312,7 @@ static bool replay(struct demo *d, struct err *e)
 		}
 	}
 	replay_stop(d->replay);
+	behave(d);
 	bool alive = go_on && drain(d, DRAIN_MAX_MS, true);
 	if (!alive)
 		(void)err_set(e, RC_IO, "not_drained", "The hub has ended, or did not come to rest.");
@@ -346,11 +376,9 @@ int cli_demo(int argc, char **argv)
 {
 	struct demo d = {.clock = clock_system(), .rate = RATE};
 	struct cli_args args;
-	const struct cli_option options[] = {{"for", &d.seconds, NULL},
-					     {"dir", &d.folder, NULL},
-					     {"rate", &d.rate, NULL},
-					     {"data", &d.data, NULL},
-					     {NULL, NULL, NULL}};
+	const struct cli_option options[] = {{"for", &d.seconds, NULL},   {"dir", &d.folder, NULL},
+					     {"rate", &d.rate, NULL},     {"data", &d.data, NULL},
+					     {"behave", &d.behave, NULL}, {NULL, NULL, NULL}};
 	if (!cli_parse(argc, argv, options, 0, &args))
 		return CLI_USAGE;
 	if (d.seconds && !number(d.seconds, 86400, &d.for_s))

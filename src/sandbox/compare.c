@@ -210,15 +210,17 @@ static void compare_status(struct comparison *c, const struct hub_order *o)
 			STR_ARG(o->name), STR_ARG(o->status), STR_ARG(heard ? status : STR("unheard of")));
 }
 
+static const char *const never_posted[] = {"captured", "on_hold", "rejected"};
+
 static void compare_hub_order(struct comparison *c, const struct hub_order *o)
 {
 	const struct json *erp = map_get(&c->erp_orders, o->order_id);
-	bool cancelled = str_is(o->status, "cancelled");
+	bool cancelled = str_is(o->status, "cancelled"), stopped = cancelled || one_of(o->status, never_posted, 3);
 	const struct json *flag = json_get(erp, "cancelled");
 	c->out->checked[COMPARE_ERP]++;
 	if (!o->sent)
 		differs(c, COMPARE_SENT, STR_FMT " is in the hub and was never sent", STR_ARG(o->name));
-	if (!erp && !cancelled) {
+	if (!erp && !stopped) {
 		c->out->lost++;
 		differs(c, COMPARE_ERP, STR_FMT " (" STR_FMT ") is not in the ERP", STR_ARG(o->name),
 			STR_ARG(o->status));

@@ -149,7 +149,7 @@ static void message_sent(void *ctx, const struct system_message *msg, int status
 	struct meter *m = ctx;
 	pthread_mutex_lock(&m->lock);
 	if (status >= 200 && status < 300)
-		m->values.shipped += strcmp(msg->type, "shipment") == 0;
+		m->values.shipped += strcmp(msg->type, "shipment") == 0 && msg->copies == 1; /* its last */
 	else if (status >= 400 && status < 500 && status != 409 && status != 429)
 		m->values.refused++;
 	pthread_mutex_unlock(&m->lock);
