@@ -29,14 +29,18 @@ bool uri_valid(struct str raw)
 	return true;
 }
 
+static enum rc check(struct str decoded, struct err *e)
+{
+	if (utf8_check(decoded) == decoded.n && (decoded.n == 0 || !memchr(decoded.p, '\0', decoded.n)))
+		return RC_OK;
+	return err_set(e, RC_INVALID, "bad_encoding", "The decoded text is not UTF-8, or has a NUL.");
+}
+
 enum rc uri_decode(struct arena *a, struct str raw, bool form, struct str *out, struct err *e)
 {
 	*out = raw;
-	if (raw.n == 0 || (!memchr(raw.p, '%', raw.n) && !(form && memchr(raw.p, '+', raw.n)))) {
-		if (utf8_check(raw) == raw.n)
-			return RC_OK;
-		return err_set(e, RC_INVALID, "bad_encoding", "The text is not UTF-8.");
-	}
+	if (raw.n == 0 || (!memchr(raw.p, '%', raw.n) && !(form && memchr(raw.p, '+', raw.n))))
+		return check(raw, e);
 	char *p = arena_alloc(a, raw.n + 1);
 	if (!p)
 		return err_set(e, RC_LIMIT, "request_too_large", "The request needs too much memory.");
@@ -58,9 +62,7 @@ enum rc uri_decode(struct arena *a, struct str raw, bool form, struct str *out, 
 		p[n++] = c;
 	}
 	*out = (struct str){p, n};
-	if (utf8_check(*out) != n)
-		return err_set(e, RC_INVALID, "bad_encoding", "The decoded text is not UTF-8.");
-	return RC_OK;
+	return check(*out, e);
 }
 
 bool uri_query_next(struct str query, size_t *at, struct str *name, struct str *value)
