@@ -10,6 +10,7 @@
 #include "hub/share.h"
 
 #include <ftw.h>
+#include <sched.h>
 #include <time.h>
 
 #define WAIT_S 8
@@ -111,6 +112,8 @@ static struct test_answer systems(void *ctx, const struct test_request *r)
 
 /* ---- the world ---- */
 
+static int queue_max = 10000;
+
 static void write_config(const char *wms_url)
 {
 	char path[128];
@@ -123,7 +126,7 @@ static void write_config(const char *wms_url)
 		"tenants:\n"
 		"  acme:\n"
 		"    locations: {east: {}}\n"
-		"    delivery: {retry_base: 20ms, retry_max: 200ms, confirm_after: 60ms, timeout: 5s}\n"
+		"    delivery: {retry_base: 20ms, retry_max: 200ms, confirm_after: 60ms, timeout: 5s, queue: %d}\n"
 		"    systems:\n"
 		"      shop: {connector: canonical, url: \"http://127.0.0.1:%d/shop\", roles: [channel]}\n"
 		"      erp: {connector: canonical, url: \"http://127.0.0.1:%d/erp\", roles: [erp],"
@@ -133,24 +136,30 @@ static void write_config(const char *wms_url)
 		"      shop: {locations: [east]}\n"
 		"    records: {stock: wms}\n"
 		"    processes: {order: order-to-cash}\n",
-		w.server.port, w.server.port, wms_url);
+		queue_max, w.server.port, w.server.port, wms_url);
 	assert_int_equal(fclose(f), 0);
 }
 
 static struct connect_options options;
 
-static void open_world(void)
+static void load_config(void)
 {
 	struct arena a;
 	struct findings f;
-	struct err e = ERR_NONE;
 	arena_init(&a, 1u << 20);
 	findings_init(&f, &a);
 	enum rc rc = config_load(w.folder, CD_SOURCE_DIR, &w.config, &f);
 	for (size_t i = 0; i < f.count; i++)
 		print_error("%s: %s %s\n", f.list[i].pointer, f.list[i].code, f.list[i].detail);
 	assert_int_equal(rc, RC_OK);
-	rc = node_open(w.config, clock_system(), &w.node, &e);
+	arena_done(&a);
+}
+
+static void open_world(void)
+{
+	struct err e = ERR_NONE;
+	load_config();
+	enum rc rc = node_open(w.config, clock_system(), &w.node, &e);
 	if (rc == RC_OK)
 		rc = connect_start(w.node, &options, &w.connect, &e);
 	if (rc == RC_OK)
@@ -159,16 +168,20 @@ static void open_world(void)
 		print_error("%s: %s\n", e.code, e.detail);
 	assert_int_equal(rc, RC_OK);
 	w.hub = node_hub(w.node, 0);
-	arena_done(&a);
 }
 
-/* Everything that is under way is settled then, and can be read. */
-static void stop_world(void)
+static void wait_for_commands(void)
 {
 	pthread_mutex_lock(&w.lock);
 	while (w.open_commands)
 		pthread_cond_wait(&w.done, &w.lock);
 	pthread_mutex_unlock(&w.lock);
+}
+
+/* Everything that is under way is settled then, and can be read. */
+static void stop_world(void)
+{
+	wait_for_commands();
 	connect_stop(w.connect);
 	node_stop(w.node);
 }
@@ -176,6 +189,7 @@ static void stop_world(void)
 static void close_world(void)
 {
 	connect_free(w.connect);
+	w.connect = NULL;
 	node_close(w.node);
 	config_unref(w.config);
 }
@@ -522,6 +536,123 @@ static void nothing_is_forgotten_across_a_restart(void **state)
 	close_world();
 }
 
+static void tell_system(enum command_type type, const char *system)
+{
+	struct command *c = command_new(type);
+	c->correlation_id = STR("corr-system");
+	c->target = str_from(system);
+	c->done = accepted;
+	pthread_mutex_lock(&w.lock);
+	w.open_commands++;
+	pthread_mutex_unlock(&w.lock);
+	assert_int_equal(hub_submit(w.hub, c), RC_OK);
+	wait_for_commands();
+}
+
+struct positions {
+	int count, last;
+	bool in_order;
+};
+
+/* Newest first. */
+static enum rc add_position(void *ctx, const struct store_value *c, size_t n)
+{
+	struct positions *p = ctx;
+	(void)n;
+	int number = atoi(c[3].bytes.p);
+	p->in_order = p->count == 0 || (p->in_order && number == p->last - 1);
+	p->last = number;
+	p->count++;
+	return RC_OK;
+}
+
+/* More is open than the engine may hold: the rest is read from the store as it goes. */
+static void a_small_window_sees_everything(void **state)
+{
+	(void)state;
+	char url[64];
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/wms", w.server.port);
+	queue_max = 5;
+	write_config(url);
+	queue_max = 10000;
+	open_world();
+	receive_stock();
+	for (int i = 1; i <= 200; i++)
+		place_order(i);
+	wait_for(w.erp.shipment_requests >= 200);
+	stop_world();
+	assert_int_equal(w.erp.posts, 200);
+	assert_int_equal(w.erp.shipment_requests, 200);
+	assert_int_equal(deliveries("erp", "order.post", DELIVERY_DELIVERED), 200);
+	close_world();
+}
+
+static void a_paused_system_gets_nothing(void **state)
+{
+	(void)state;
+	open_world();
+	receive_stock();
+	wait_for(w.erp.availability > 0);
+	tell_system(COMMAND_SYSTEM_PAUSE, "erp");
+	for (int i = 1; i <= 5; i++)
+		place_order(i);
+	while (view_of("erp").waiting < 5)
+		sched_yield();
+	pthread_mutex_lock(&w.server.lock);
+	assert_int_equal(w.erp.posts, 0);
+	pthread_mutex_unlock(&w.server.lock);
+	assert_string_equal(view_of("erp").state, "paused");
+	tell_system(COMMAND_SYSTEM_RESUME, "erp");
+	wait_for(w.erp.shipment_requests == 5);
+	stop_world();
+	assert_int_equal(w.erp.posts, 5);
+	close_world();
+}
+
+/* More raw bytes wait in the inbox than mediation may hold in memory. */
+static void a_large_inbox_is_mediated_in_order(void **state)
+{
+	(void)state;
+	enum { MESSAGES = 40, PADDING = 900000 };
+	char *body = malloc(PADDING + 1000);
+	struct err e = ERR_NONE;
+	open_world();
+	receive_stock();
+	wait_for(w.erp.availability > 0);
+	stop_world();
+	close_world();
+	load_config();
+	assert_int_equal(node_open(w.config, clock_system(), &w.node, &e), RC_OK);
+	assert_int_equal(node_start(w.node, &e), RC_OK); /* without connect: they wait in the inbox */
+	w.hub = node_hub(w.node, 0);
+	for (int i = 1; i <= MESSAGES; i++) {
+		int n =
+		    snprintf(body, 900,
+			     "{\"channel\":\"shop\",\"external_id\":\"%d\",\"placed_at\":\"2026-01-01T00:00:00Z\","
+			     "\"currency\":\"GBP\",\"customer\":{\"external_id\":\"C1\"},\"lines\":[{\"line_id\":\"1\","
+			     "\"sku\":\"A\",\"quantity\":\"1\"}],\"extensions\":{\"padding\":\"",
+			     i);
+		memset(body + n, 'p', PADDING);
+		memcpy(body + n + PADDING, "\"}}", 4);
+		post("shop", "order", body);
+	}
+	stop_world();
+	close_world();
+	open_world();
+	wait_for(w.erp.shipment_requests >= MESSAGES);
+	stop_world();
+	struct store_reader *r;
+	struct positions seen = {0};
+	assert_int_equal(store_reader_open(hub_store(w.hub), &r, NULL), RC_OK);
+	const struct store_value args[] = {SV_INT(INT64_MAX), SV_INT(1000)};
+	assert_int_equal(store_read(r, R_ORDERS_BEFORE, args, 2, add_position, &seen, NULL), RC_OK);
+	store_reader_close(r);
+	assert_int_equal(seen.count, MESSAGES);
+	assert_true(seen.in_order);
+	close_world();
+	free(body);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -530,6 +661,9 @@ int main(void)
 	    T(an_unknown_outcome_is_looked_up),
 	    T(what_the_destination_does_not_have_is_sent_again),
 	    T(what_was_being_sent_is_looked_up_after_a_restart),
+	    T(a_small_window_sees_everything),
+	    T(a_paused_system_gets_nothing),
+	    T(a_large_inbox_is_mediated_in_order),
 	    T(a_refusal_is_final),
 	    T(a_busy_destination_is_asked_later),
 	    T(refused_credentials_stop_the_destination),
