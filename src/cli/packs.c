@@ -145,10 +145,9 @@ int cli_test(int argc, char **argv)
 	struct pack_run *r = arena_new(&a, struct pack_run);
 	r->arena = &a;
 	r->json = json;
-	r->schemas = schema_registry_new();
 	enum rc rc = share_find(&a, &share, &e);
 	if (rc == RC_OK)
-		rc = schema_registry_load(r->schemas, arena_printf(&a, "%s/schemas", share), &e);
+		rc = config_schemas(dir, share, &r->schemas, &e);
 	int code = CLI_FAILED;
 	if (rc != RC_OK) {
 		cli_fail(&e);

@@ -11,15 +11,14 @@
 #include "hub/config_load.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #define CONFIG_FILE_MAX  ((size_t)8 << 20)
 #define CONFIG_ARENA_MAX ((size_t)256 << 20)
-#define SCHEMA_FILE_MAX  ((size_t)1 << 20)
 #define PACKS_MAX        1000
 
 static enum rc file_read(const char *path, struct buf *out)
@@ -43,68 +42,42 @@ static bool is_folder(const char *path)
 	return path && stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-static bool is_schema_name(const char *name)
+static bool same_folder(const char *a, const char *b)
 {
-	size_t n = strlen(name);
-	return name[0] == 'v' && name[1] >= '1' && name[1] <= '9' && n > 5 && strcmp(name + n - 5, ".json") == 0;
+	struct stat s, t;
+	return stat(a, &s) == 0 && stat(b, &t) == 0 && s.st_dev == t.st_dev && s.st_ino == t.st_ino;
 }
 
-/* DIR/schemas/TYPE/v<n>.json: found by their $id. */
-static enum rc own_schemas_of_type(struct schema_registry *r, struct arena *a, const char *folder, struct err *e)
+enum rc config_schemas(const char *folder, const char *share, struct schema_registry **out, struct err *e)
 {
-	enum rc rc = RC_OK;
-	DIR *d = opendir(folder);
+	char shipped[PATH_MAX], own[PATH_MAX];
+	struct schema_registry *r = schema_registry_new();
 
-	for (struct dirent *entry; d && rc == RC_OK && (entry = readdir(d));) {
-		if (!is_schema_name(entry->d_name))
-			continue;
-		const char *path = arena_printf(a, "%s/%s", folder, entry->d_name);
-		struct err cause = ERR_NONE;
-		struct buf text;
-		buf_init(&text, SCHEMA_FILE_MAX);
-		rc = path ? file_read(path, &text) : RC_LIMIT;
-		if (rc != RC_OK)
-			err_set_at(e, rc, "schema_unreadable", path, "The schema cannot be read.");
-		else if ((rc = schema_registry_add(r, path, buf_str(&text), &cause)) != RC_OK)
-			err_set_at(e, rc, cause.code, path, "%s", cause.detail);
-		buf_done(&text);
+	snprintf(shipped, sizeof(shipped), "%s/schemas", share);
+	snprintf(own, sizeof(own), "%s/schemas", folder);
+	enum rc rc = schema_registry_add_dir(r, shipped, e);
+	if (rc == RC_OK && is_folder(own) && !same_folder(own, shipped))
+		rc = schema_registry_add_dir(r, own, e);
+	if (rc == RC_OK)
+		rc = schema_registry_compile(r, e);
+	if (rc != RC_OK) {
+		schema_registry_free(r);
+		return rc;
 	}
-	if (d)
-		closedir(d);
-	return rc;
-}
-
-static enum rc own_schemas(struct config_loader *l, struct schema_registry *r, struct err *e)
-{
-	const char *folder = arena_printf(l->arena, STR_FMT "/schemas", STR_ARG(l->config->folder));
-	enum rc rc = RC_OK;
-	DIR *d = folder ? opendir(folder) : NULL;
-
-	for (struct dirent *entry; d && rc == RC_OK && (entry = readdir(d));) {
-		const char *type = arena_printf(l->arena, "%s/%s", folder, entry->d_name);
-		if (entry->d_name[0] != '.' && is_folder(type))
-			rc = own_schemas_of_type(r, l->arena, type, e);
-	}
-	if (d)
-		closedir(d);
-	return rc;
+	*out = r;
+	return RC_OK;
 }
 
 static bool load_schemas(struct config_loader *l)
 {
 	struct err e = ERR_NONE;
-	const char *shipped = arena_printf(l->arena, "%s/schemas", l->share);
-	struct schema_registry *r = schema_registry_new();
-	enum rc rc = own_schemas(l, r, &e);
+	enum rc rc = config_schemas(l->config->folder.p, l->share, &l->config->schemas, &e);
 
-	if (rc == RC_OK)
-		rc = schema_registry_load(r, shipped, &e);
-	l->config->schemas = r;
-	if (rc == RC_OK && schema_find(r, "config", 1))
+	if (rc == RC_OK && schema_find(l->config->schemas, "config", 1))
 		return true;
 	if (rc == RC_OK)
-		err_set_at(&e, RC_NOT_FOUND, "schema_unreadable", shipped, "config/v1.json is not there.");
-	findings_add(l->findings, e.where[0] ? e.where : shipped, e.code, "%s", e.detail);
+		err_set_at(&e, RC_NOT_FOUND, "schema_unreadable", l->share, "schemas/config/v1.json is not there.");
+	findings_add(l->findings, e.where[0] ? e.where : l->share, e.code, "%s", e.detail);
 	return false;
 }
 

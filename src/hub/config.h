@@ -46,9 +46,11 @@ struct config {
 	int references;
 };
 
-/* share: folder that holds schemas/ and connectors/ as shipped; DIR/connectors comes first, and the schemas of
- * DIR/schemas are found by their $id. A finding's pointer is FILE or FILE#POINTER. RC_INVALID with findings. */
+/* share: folder that holds schemas/ and connectors/ as shipped; DIR/connectors comes first, DIR/schemas adds types and
+ * versions. A finding's pointer is FILE or FILE#POINTER. RC_INVALID with findings. */
 enum rc config_load(const char *folder, const char *share, struct config **out, struct findings *f) MUST_CHECK;
+/* The schemas alone, as config_load has them. err.where is the file. */
+enum rc config_schemas(const char *folder, const char *share, struct schema_registry **out, struct err *e) MUST_CHECK;
 /* HOST:PORT, with an IPv6 address in brackets. */
 bool config_listen_ok(struct str listen);
 struct config *config_ref(struct config *c);

@@ -355,6 +355,56 @@ static void test_all_findings_are_reported(void **state)
 	assert_int_equal(f.count, 6);
 }
 
+static void write_schema(const char *type, const char *json)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/schemas", folder);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/schemas/%s", folder, type);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/schemas/%s/v1.json", folder, type);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(json, f);
+	fclose(f);
+}
+
+static void remove_schema(const char *type)
+{
+	char path[128];
+	snprintf(path, sizeof(path), "%s/schemas/%s/v1.json", folder, type);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/schemas/%s", folder, type);
+	rmdir(path);
+	rmdir(path_of("schemas"));
+}
+
+static void test_own_schemas_are_added(void **state)
+{
+	const struct json number = {.type = JSON_NUMBER, .count = 1, .text = "1"};
+	struct findings f;
+	(void)state;
+
+	write_schema("gauge", "{\"$id\":\"https://crossdock.dev/schemas/gauge/v1.json\",\"type\":\"number\"}");
+	struct config *c = load_good(HEAD SHOP);
+	findings_init(&f, &arena);
+	assert_int_equal(schema_validate(schema_find(c->schemas, "gauge", 1), &number, SCHEMA_STRICT, &f, NULL), RC_OK);
+	assert_int_equal(schema_validate(schema_find(c->schemas, "order", 1), &number, SCHEMA_STRICT, &f, NULL),
+			 RC_INVALID);
+	config_unref(c);
+	write_schema("gauge", "{\"type\":");
+	load_bad(HEAD SHOP, &f);
+	assert_int_equal(f.count, 1);
+	assert_non_null(strstr(f.list[0].pointer, "gauge/v1.json"));
+	remove_schema("gauge");
+	write_schema("item", "{\"type\":\"number\"}");
+	load_bad(HEAD SHOP, &f);
+	assert_int_equal(f.count, 1);
+	assert_string_equal(f.list[0].code, "schema_exists");
+	assert_non_null(strstr(f.list[0].pointer, folder));
+	remove_schema("item");
+}
+
 static void test_a_folder_without_a_file(void **state)
 {
 	struct findings f;
@@ -519,6 +569,7 @@ int main(void)
 	    TEST(test_every_key),
 	    TEST(test_every_error_has_its_line),
 	    TEST(test_all_findings_are_reported),
+	    TEST(test_own_schemas_are_added),
 	    TEST(test_a_folder_without_a_file),
 	    TEST(test_references),
 	    TEST(test_no_finding_quotes_a_secret),
