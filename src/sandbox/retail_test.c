@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -232,8 +232,8 @@ static void each_oddity_becomes_what_a_distributor_wants(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(oddities) / sizeof(oddities[0]); i++) {
-		char text[2048] = HEAD;
-		strcat(text, oddities[i].lines);
+		char text[2048];
+		(void)snprintf(text, sizeof(text), HEAD "%s", oddities[i].lines);
 		struct retail r = parsed(text);
 		const struct retail_document *d = &r.documents[r.count - 1];
 		assert_int_equal(d->kind, oddities[i].kind);
