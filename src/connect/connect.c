@@ -51,8 +51,13 @@ enum rc connect_start(struct node *n, const struct connect_options *o, struct co
 		hub_set_sinks(node_hub(n, i), &(struct hub_sinks){h, on_deliveries, on_message, on_events});
 		rc = hub_resume(node_hub(n, i), e);
 	}
-	*out = rc == RC_OK ? c : NULL;
-	return rc;
+	if (rc != RC_OK) {
+		connect_stop(c);
+		connect_free(c);
+		return rc;
+	}
+	*out = c;
+	return RC_OK;
 }
 
 void connect_stop(struct connect *c)

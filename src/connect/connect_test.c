@@ -7,7 +7,6 @@
 #include "base/compress.h"
 #include "connect/connect.h"
 #include "connect/transport/test_server.h"
-#include "hub/share.h"
 
 #include <ftw.h>
 #include <sched.h>
@@ -559,7 +558,9 @@ static enum rc add_position(void *ctx, const struct store_value *c, size_t n)
 {
 	struct positions *p = ctx;
 	(void)n;
-	int number = atoi(c[3].bytes.p);
+	int number = 0;
+	for (size_t i = 0; i < c[3].bytes.n; i++)
+		number = number * 10 + (c[3].bytes.p[i] - '0');
 	p->in_order = p->count == 0 || (p->in_order && number == p->last - 1);
 	p->last = number;
 	p->count++;

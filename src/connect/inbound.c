@@ -21,8 +21,9 @@
 #include <assert.h>
 #include <time.h>
 
-#define RELOAD_ROWS    256
-#define PARK_FAILED_MS 1000
+#define RELOAD_ROWS       256
+#define PARK_FAILED_MS    1000
+#define PARK_NOT_READY_MS 200 /* the hub does not commit, or not yet */
 
 int64_t stream_now_ms(const struct inbound_engine *in)
 {
@@ -188,9 +189,10 @@ static void work_on(struct stream *s, struct message *m)
 	struct message *again;
 	if (intake_mediate(s, m, &again) == RC_OK)
 		return;
+	int64_t pause = hub_ready(s->hub->hub) ? STREAM_PARK_MS : PARK_NOT_READY_MS;
 	pthread_mutex_lock(&s->worker->lock);
 	push_front(s, again);
-	s->park_until = stream_now_ms(s->worker->engine) + STREAM_PARK_MS;
+	s->park_until = stream_now_ms(s->worker->engine) + pause;
 	pthread_mutex_unlock(&s->worker->lock);
 }
 
