@@ -412,6 +412,7 @@ static void *writer(void *ctx)
 	int64_t wait = 0;
 	size_t count;
 
+	pthread_setname_np(pthread_self(), "writer");
 	do {
 		count = hub_run(h, atomic_load(&h->stopping) ? 0 : (int)wait, &wait);
 	} while (!atomic_load(&h->stopping) || count > 0 || (!h->stale && h->state.stock->dirty));

@@ -128,6 +128,7 @@ static void *maintenance(void *ctx)
 {
 	struct node *n = ctx;
 
+	pthread_setname_np(pthread_self(), "upkeep");
 	pthread_mutex_lock(&n->lock);
 	while (!n->stopping) {
 		struct timespec until;
