@@ -130,14 +130,22 @@ static void sends_what_it_is_given(void **state)
 	assert_non_null(strstr(s.body, "\r\nContent-Length: 0"));
 }
 
+static int count(struct fixture *f, const int *what)
+{
+	pthread_mutex_lock(&f->server.lock);
+	int n = *what;
+	pthread_mutex_unlock(&f->server.lock);
+	return n;
+}
+
 static void keeps_connections(void **state)
 {
 	struct fixture *f = *state;
 	struct seen s;
-	int before = f->server.connections;
+	int before = count(f, &f->server.connections);
 	for (int i = 0; i < 5; i++)
 		ask(f, "POST", "/echo", "x", &s);
-	assert_true(f->server.connections <= before + 1);
+	assert_true(count(f, &f->server.connections) <= before + 1);
 }
 
 static void gives_headers_and_status(void **state)
@@ -174,11 +182,11 @@ static void never_sends_twice(void **state)
 	for (int i = 0; i < 3; i++) {
 		struct seen s;
 		ask(f, "POST", "/echo", "x", &s);
-		int before = f->server.requests;
+		int before = count(f, &f->server.requests);
 		ask(f, "POST", "/close", i ? "x" : "", &s);
 		assert_int_equal(s.status, 0);
 		assert_true(s.sent);
-		assert_int_equal(f->server.requests, before + 1);
+		assert_int_equal(count(f, &f->server.requests), before + 1);
 	}
 }
 
