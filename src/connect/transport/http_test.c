@@ -12,7 +12,7 @@ static char *big; /* longer than an answer may be */
 
 static struct test_answer by_path(void *ctx, const struct test_request *r)
 {
-	static char seen[32768];
+	static _Thread_local char seen[32768];
 	(void)ctx;
 	if (strstr(r->head, " /echo "))
 		return (struct test_answer){.status = 200,
