@@ -1,0 +1,2 @@
+/* Styles, taken up by the bundler. */
+declare module "*.css";

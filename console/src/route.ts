@@ -1,0 +1,50 @@
+/* Pages by path below /console, and links to them that do not load the document again. */
+
+export type Route =
+	| { page: "overview" }
+	| { page: "orders"; search: string; status: string }
+	| { page: "order"; id: string }
+	| { page: "trace"; id: string }
+	| { page: "deliveries"; system: string; status: string }
+	| { page: "delivery"; id: string }
+	| { page: "dead-letters"; system: string }
+	| { page: "dead-letter"; id: string }
+	| { page: "exceptions" }
+	| { page: "lost" };
+
+export const BASE = "/console";
+
+export function parseRoute(path: string, search: string): Route {
+	const parts = path.slice(BASE.length).split("/").filter((p) => p !== "");
+	const q = new URLSearchParams(search);
+	const value = (name: string) => q.get(name) ?? "";
+	let id: string | undefined;
+	try {
+		id = parts[1] === undefined ? undefined : decodeURIComponent(parts[1]);
+	} catch {
+		return { page: "lost" };
+	}
+	if (!path.startsWith(BASE) || parts.length > 2)
+		return { page: "lost" };
+	switch (parts[0]) {
+	case undefined:
+		return { page: "overview" };
+	case "orders":
+		return id === undefined ? { page: "orders", search: value("q"), status: value("status") } : { page: "order", id };
+	case "trace":
+		return { page: "trace", id: id ?? value("id") };
+	case "deliveries":
+		return id === undefined ? { page: "deliveries", system: value("system"), status: value("status") } : { page: "delivery", id };
+	case "dead-letters":
+		return id === undefined ? { page: "dead-letters", system: value("system") } : { page: "dead-letter", id };
+	case "exceptions":
+		return id === undefined ? { page: "exceptions" } : { page: "lost" };
+	default:
+		return { page: "lost" };
+	}
+}
+
+/* A '.' in the last part would be taken for a file by the server. */
+export function hrefTo(...parts: string[]): string {
+	return [BASE, ...parts.map((p) => encodeURIComponent(p).replaceAll(".", "%2E"))].join("/");
+}

@@ -1,0 +1,188 @@
+/* What the API answers with (api/openapi.yaml), as far as the console shows it. */
+
+export interface Problem {
+	title?: string;
+	detail?: string;
+	code?: string;
+	correlation_id?: string;
+}
+
+export interface Page<T> {
+	items: T[];
+	next_cursor: string | null;
+}
+
+export interface Lag {
+	count: number;
+	p50_us: number;
+	p95_us: number;
+	p99_us: number;
+}
+
+export interface DeliveryCount {
+	system: string;
+	operation: string;
+	status: string;
+	count: number;
+}
+
+export interface Overview {
+	tenant: string;
+	as_of: string;
+	ready: boolean;
+	position: number;
+	items: number;
+	orders: Record<string, number>;
+	orders_total: number;
+	deliveries: DeliveryCount[];
+	exceptions: Record<string, number>;
+	exceptions_open: number;
+	dead_letters_open: number;
+	inbox: { kind: string; fate: string; count: number }[];
+	lag: Record<string, { delivery: Lag; availability?: Lag }>;
+}
+
+export interface System {
+	id: string;
+	connector: string;
+	connector_version: string;
+	url: string;
+	roles: string[];
+	paused: boolean;
+	backlog: number;
+	oldest_at?: string;
+}
+
+export interface CloudEvent {
+	id: string;
+	type: string;
+	subject: string;
+	source: string;
+	time: string;
+	position: number;
+	correlationid: string;
+	data: Record<string, unknown>;
+}
+
+export interface OrderHead {
+	order_id: string;
+	channel: string;
+	external_id: string;
+	status: string;
+	stage_since: string;
+	correlation_id: string;
+	placed_at?: string;
+	currency?: string;
+	customer?: { external_id?: string; name?: string };
+}
+
+export interface OrderLine {
+	line_id: string;
+	sku: string;
+	status: string;
+	ordered: string;
+	reserved: string;
+	backordered: string;
+	released: string;
+	shipped: string;
+	invoiced: string;
+	returned: string;
+	cancelled: string;
+	uom?: string;
+	unit_price?: string;
+	description?: string;
+}
+
+export interface Order extends OrderHead {
+	lines: OrderLine[];
+	external_ids?: Record<string, string>;
+	purchase_order_number?: string;
+}
+
+export interface Entry {
+	at: string;
+	kind: "message" | "event" | "exception" | "delivery" | "attempt";
+	summary: string;
+	type?: string;
+	system?: string;
+	source?: string;
+	operation?: string;
+	outcome?: string;
+	status?: string;
+	fate?: string;
+	delivery_id?: string;
+	duration_us?: number;
+	http_status?: number;
+	detail?: string;
+	reason?: string;
+	position?: number;
+	data?: unknown;
+}
+
+export interface Timeline {
+	correlation_id: string;
+	entries: Entry[];
+}
+
+export interface DeadLetter {
+	id: string;
+	at: string;
+	class: string;
+	kind: string;
+	system?: string;
+	correlation_id: string;
+	reason: string;
+	status: string;
+	closed_at?: string;
+	note?: string;
+	payload?: string;
+	message?: { at: string; source?: string; endpoint?: string; detail?: string; payload?: string };
+	delivery?: Delivery;
+}
+
+export interface Exception {
+	exception_id: string;
+	at: string;
+	kind: string;
+	subject: string;
+	order_id?: string;
+	correlation_id: string;
+	detail: string;
+	status: string;
+	assignee?: string;
+	resolution?: string;
+}
+
+export interface Attempt {
+	number: number;
+	at: string;
+	duration_us: number;
+	outcome: string;
+	http_status?: number;
+	detail?: string;
+	request?: string;
+	response?: string;
+}
+
+export interface Delivery {
+	delivery_id: string;
+	system: string;
+	operation: string;
+	status: string;
+	attempts_made: number;
+	order_id?: string;
+	correlation_id: string;
+	created_at: string;
+	updated_at: string;
+	next_at?: string;
+	result?: string;
+	reason?: string;
+	document?: unknown;
+	params?: unknown;
+	attempts?: Attempt[];
+}
+
+export interface Audit {
+	ok: boolean;
+	checks: { name: string; ok: boolean; differences?: number; detail: string }[];
+}

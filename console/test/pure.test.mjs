@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as format from "../src/format.ts";
+import { parser } from "../src/sse.ts";
+import { add, EMPTY, recent, series, SLOT_MS, SLOTS, stageOf, TAIL } from "../src/live.ts";
+import { aside, funnel, health, outcomes, oversold, published } from "../src/derive.ts";
+import { hrefTo, parseRoute } from "../src/route.ts";
+import { keyOfFragment, tenantOf } from "../src/session.ts";
+import { query } from "../src/api.ts";
+
+const table = (name, call, rows) =>
+	test(name, () => {
+		for (const [input, expected] of rows)
+			assert.deepEqual(call(...(Array.isArray(input) ? input : [input])), expected, JSON.stringify(input));
+	});
+
+table("counts are grouped", format.count, [[0, "0"], [999, "999"], [1000, "1\u202f000"], [1234567.4, "1\u202f234\u202f567"]]);
+table("rates keep three digits", format.rate, [[0, "0"], [0.004, "0"], [0.5, "0.5"], [2, "2"], [5.255, "5.25"], [52.55, "52.5"],
+	[10.04, "10"], [1234, "1\u202f234"]]);
+table("durations", format.micros, [[0, "0 µs"], [340, "340 µs"], [1500, "1.5 ms"], [12345, "12 ms"], [1234567, "1.2 s"],
+	[59999999, "60 s"], [120000000, "2 min"]]);
+table("ages", format.age, [[-5, "0 s"], [59999, "59 s"], [60000, "1 min"], [3600000, "1 h"], [5400000, "1 h 30 min"],
+	[90000000, "1 d 1 h"]]);
+table("time between steps", format.since, [[["2026-03-01T12:00:00.000Z", "2026-03-01T12:00:01.204Z"], "+1.204 s"],
+	[["2026-03-01T12:00:00.000Z", "2026-03-01T12:05:00.000Z"], "+5 min"], [["x", "y"], ""]]);
+table("names become words", format.words, [["partially_shipped", "Partially shipped"], ["order.post", "Order post"], ["", ""]]);
+table("quantities stay decimal text", format.quantity, [["6", "6"], ["6.00", "6"], ["0.500", "0.5"], ["100", "100"],
+	["9007199254740993.1", "9007199254740993.1"], [undefined, "0"]]);
+table("zero is told from the rest", format.isZero, [["0", true], ["0.00", true], [undefined, true], ["0.01", false], ["10", false]]);
+table("plural", format.plural, [[[1, "order"], "1 order"], [[0, "order"], "0 orders"]]);
+table("payloads are indented if they can be", format.pretty, [['{"a":1}', '{\n  "a": 1\n}'], ["<a/>", "<a/>"]]);
+
+test("event stream: frames come out whole however the text is cut", () => {
+	const text = ": hello\r\nretry: 1500\r\n\r\nid: 7\nevent: order.captured\ndata: {\"a\":\ndata: 1}\n\nid: 8\ndata:x\rdata: y\r\rdata: lost";
+	const expected = [{ id: "7", event: "order.captured", data: '{"a":\n1}' }, { id: "8", event: "message", data: "x\ny" }];
+	for (let size = 1; size <= text.length; size++) {
+		const p = parser();
+		const frames = [];
+		for (let at = 0; at < text.length; at += size)
+			frames.push(...p.feed(text.slice(at, at + size)));
+		assert.deepEqual(frames, expected, `in pieces of ${size}`);
+		assert.equal(p.retryMs(), 1500);
+	}
+});
+
+const event = (position, type, ms) => ({ id: `e${position}`, type, subject: "o", source: "/crossdock/acme", position, data: {},
+	correlationid: "c", time: new Date(ms).toISOString() });
+
+test("live: the tail is newest first, bounded, and nothing is counted twice", () => {
+	const at = 1_000 * SLOT_MS;
+	const first = add(EMPTY, [event(1, "order.captured", at), event(2, "order.reserved", at + 1)]);
+	assert.deepEqual(first.tail.map((e) => e.position), [2, 1]);
+	assert.equal(add(first, [event(1, "order.captured", at), event(2, "order.reserved", at)]), first);
+	const again = add(first, [event(2, "order.reserved", at), event(3, "order.captured", at + SLOT_MS)]);
+	assert.equal(again.seen, 3);
+	assert.equal(again.position, 3);
+	const many = add(EMPTY, Array.from({ length: TAIL + 50 }, (_, i) => event(i + 1, "stock.moved", at)));
+	assert.equal(many.tail.length, TAIL);
+	assert.equal(many.tail[0].position, TAIL + 50);
+});
+
+test("live: rates are of whole slots, and end before the running one", () => {
+	const slot = 5_000;
+	const events = Array.from({ length: 10 }, (_, i) => event(i + 1, "order.captured", slot * SLOT_MS + i));
+	const s = series(add(EMPTY, [...events, event(11, "order.captured", (slot + 1) * SLOT_MS)]), (slot + 1) * SLOT_MS + 10);
+	assert.equal(s.times.length, SLOTS);
+	assert.equal(s.times.at(-1), (slot * SLOT_MS) / 1000);
+	assert.equal(s.values.captured.at(-1), 10 / (SLOT_MS / 1000));
+	assert.equal(s.values.shipped.at(-1), 0);
+	assert.equal(recent(s.values.captured, 5), 1);
+	assert.equal(recent([], 5), 0);
+});
+
+test("live: old slots are dropped, and a clock that is ahead is noticed", () => {
+	const old = add(EMPTY, [event(1, "order.captured", 0)]);
+	const next = add(old, [event(2, "order.captured", 10 * SLOTS * SLOT_MS)], 0);
+	assert.equal(next.slots.size, 1);
+	assert.equal(next.skewMs, 10 * SLOTS * SLOT_MS);
+	assert.equal(add(EMPTY, [event(1, "order.captured", 1000)], 900).skewMs, 0);
+});
+
+table("stages of events", stageOf, [["order.captured", "captured"], ["order.shipped", "shipped"],
+	["order.partially_shipped", undefined], ["stock.moved", undefined], ["order.", undefined]]);
+
+const overview = {
+	orders: { captured: 1, on_hold: 2, reserved: 3, accepted: 4, released: 5, partially_shipped: 6, shipped: 7, closed: 1, cancelled: 8 },
+	orders_total: 37,
+	exceptions: { backordered: 4 },
+	lag: { shop: { delivery: { count: 9 }, availability: { count: 40 } }, portal: { delivery: {}, availability: { count: 2 } }, erp: { delivery: {} } },
+};
+
+test("orders that reached a stage are those in it and beyond", () => {
+	assert.deepEqual(funnel(overview).map((s) => [s.key, s.reached, s.here]),
+		[["captured", 37, 1], ["reserved", 26, 3], ["accepted", 23, 4], ["released", 19, 11], ["shipped", 8, 8]]);
+	assert.deepEqual(aside(overview), [["on_hold", 2], ["partially_shipped", 6], ["cancelled", 8]]);
+	assert.equal(oversold(overview), 0);
+	assert.equal(oversold({ exceptions: { stock_negative: 2 } }), 2);
+	assert.equal(published(overview), 42);
+});
+
+test("outcomes and health of a system", () => {
+	const rows = [
+		{ system: "erp", operation: "order.post", status: "delivered", count: 5 },
+		{ system: "erp", operation: "order.post", status: "waiting", count: 2 },
+		{ system: "erp", operation: "shipment", status: "unknown", count: 1 },
+		{ system: "erp", operation: "shipment", status: "dead_letter", count: 3 },
+		{ system: "wms", operation: "shipment.request", status: "delivered", count: 9 },
+	];
+	const o = outcomes(rows, "erp");
+	assert.deepEqual(o, { delivered: 5, superseded: 0, cancelled: 0, dead: 3, open: 3, unknown: 1 });
+	const now = Date.parse("2026-03-01T12:01:00Z");
+	const quiet = { delivered: 1, superseded: 0, cancelled: 0, dead: 0, open: 0, unknown: 0 };
+	const s = { paused: false, backlog: 0 };
+	assert.equal(health(s, quiet, now).health, "good");
+	assert.equal(health({ ...s, backlog: 1, oldest_at: "2026-03-01T12:00:59Z" }, quiet, now).health, "busy");
+	assert.equal(health({ ...s, backlog: 1, oldest_at: "2026-03-01T12:00:00Z" }, quiet, now).health, "late");
+	assert.equal(health(s, o, now).health, "bad");
+	assert.equal(health({ ...s, paused: true }, o, now).health, "paused");
+});
+
+table("routes", parseRoute, [
+	[["/console/", ""], { page: "overview" }],
+	[["/console", ""], { page: "overview" }],
+	[["/console/orders", "?q=10%2F1&status=shipped"], { page: "orders", search: "10/1", status: "shipped" }],
+	[["/console/orders/a%2Fb%2Ec", ""], { page: "order", id: "a/b.c" }],
+	[["/console/trace", "?id=x"], { page: "trace", id: "x" }],
+	[["/console/deliveries", "?system=erp"], { page: "deliveries", system: "erp", status: "" }],
+	[["/console/dead-letters/d1", ""], { page: "dead-letter", id: "d1" }],
+	[["/console/exceptions/1", ""], { page: "lost" }],
+	[["/console/orders/%zz", ""], { page: "lost" }],
+	[["/elsewhere", ""], { page: "lost" }],
+]);
+table("links", hrefTo, [[["orders", "a/b.c"], "/console/orders/a%2Fb%2Ec"], [["exceptions"], "/console/exceptions"]]);
+table("keys in the address", keyOfFragment, [["#key=cd_acme_x", "cd_acme_x"], ["#", undefined], ["#key=", undefined], ["#a=1&key=k", "k"]]);
+table("whose key it is", tenantOf, [[`cd_acme_${"a".repeat(43)}`, "acme"], [`cd_north_west_${"a".repeat(43)}`, "north_west"],
+	["cd_acme_short", undefined], ["", undefined]]);
+table("queries leave out what is empty", query, [[["/v1/orders", { a: "x y", b: "", c: undefined, d: 3 }], "/v1/orders?a=x+y&d=3"],
+	[["/v1/orders", {}], "/v1/orders"]]);
