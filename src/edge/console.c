@@ -95,19 +95,35 @@ static void folder_load(struct console *c, const char *folder, const char *prefi
 		if (S_ISREG(info.st_mode)) {
 			file_load(c, path, name, (size_t)info.st_size);
 		} else if (S_ISDIR(info.st_mode) && depth < DEPTH_MAX) {
-			strcat(name, "/");
-			folder_load(c, path, name, depth + 1);
+			char below[sizeof(name) + 1];
+			snprintf(below, sizeof(below), "%s/", name);
+			folder_load(c, path, below, depth + 1);
 		}
 	}
 	if (d)
 		closedir(d);
 }
 
+/* Built inside the source tree, or installed. false: there is none. */
+static bool folder_find(const char *share, char *out, size_t room)
+{
+	static const char *const places[] = {"console/dist", "console"};
+	for (size_t i = 0; share && i < sizeof(places) / sizeof(places[0]); i++) {
+		struct stat info;
+		char program[2100];
+		if (snprintf(out, room, "%s/%s", share, places[i]) >= (int)room)
+			return false;
+		snprintf(program, sizeof(program), "%s/app.js", out);
+		if (stat(program, &info) == 0)
+			return true;
+	}
+	return false;
+}
+
 struct console *console_load(const char *share)
 {
 	char path[2048];
-	struct stat info;
-	if (!share || snprintf(path, sizeof(path), "%s/console", share) >= (int)sizeof(path) || stat(path, &info) != 0)
+	if (!folder_find(share, path, sizeof(path)))
 		return NULL;
 	struct console *c = mem_zalloc(1, sizeof(*c));
 	map_init(&c->files, FILES_MAX);

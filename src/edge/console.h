@@ -5,7 +5,8 @@
 #include "base/rc.h"
 
 struct console;
-/* The files below share/console; NULL if there is no such folder. Files past a bound are left out, with a warning. */
+/* The files below share/console (or its dist/); NULL if no console has been built. Files past a bound are left out,
+ * with a warning. */
 struct console *console_load(const char *share);
 void console_free(struct console *c);
 

@@ -142,7 +142,7 @@ static void hear(int fd, struct heard *h)
 	*h = (struct heard){0};
 	if (!hear_until(fd, h->head, sizeof(h->head), "\r\n\r\n"))
 		return;
-	h->status = atoi(h->head + 9);
+	h->status = (int)strtol(h->head + 9, NULL, 10);
 	const char *at = strstr(h->head, "Content-Length: ");
 	size_t n = at ? strtoul(at + 16, NULL, 10) : 0, got = 0;
 	assert_true(n < sizeof(h->body));
