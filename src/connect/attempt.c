@@ -11,6 +11,7 @@
 
 #include "connect/headers.h"
 #include "connect/record.h"
+#include "orchestrate/order/progress.h"
 
 #include <stdio.h>
 
@@ -105,7 +106,7 @@ static enum rc put_external_id(struct attempt *a, struct input *in, struct store
 		return rc;
 	}
 	struct str id = STR_NONE;
-	if (json_parse(&a->arena, row[PROGRESS].bytes, NULL, &progress, &ignored) == RC_OK)
+	if (order_progress_read(&a->arena, row[PROGRESS].bytes, &progress, &ignored) == RC_OK)
 		id = json_text(json_get_str(json_get(progress, "external_ids"), a->system->name));
 	if (!id.n && str_eq(row[CHANNEL].bytes, a->system->name))
 		id = row[EXTERNAL_ID].bytes;

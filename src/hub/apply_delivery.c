@@ -5,6 +5,7 @@
  * failed for too long, is a dead letter. The two are never mixed.
  */
 #include "hub/state.h"
+#include "orchestrate/order/progress.h"
 
 /* ---- start ---- */
 
@@ -16,7 +17,7 @@ static bool erp_has_order(struct hub *h, struct str order_id, struct arena *a)
 
 	if (store_read_one(h->reader, R_ORDER, &SV_TEXT(order_id), 1, a, row, &e) != RC_OK)
 		return true;
-	if (json_parse(a, row[11].bytes, &(struct json_limits){16u << 20, 16, 1u << 20}, &progress, &e) != RC_OK)
+	if (order_progress_read(a, row[11].bytes, &progress, &e) != RC_OK)
 		return true;
 	return json_get(progress, "external_ids") != NULL;
 }

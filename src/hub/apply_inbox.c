@@ -8,6 +8,7 @@
 #include "hub/state.h"
 
 #include "base/mem.h"
+#include "observe/log.h"
 
 /* The one that says most when a message's items differ. */
 static enum fate worse(enum fate a, enum fate b)
@@ -156,7 +157,7 @@ void apply_message_accept(struct hub *h, struct command *c)
 	m = message_new(seq, t->now, c->source, c->message.endpoint, c->correlation_id, c->message.headers,
 			c->message.payload);
 	if (!m) {
-		t->failed = true;
+		log_error("hub", "a message cannot be unpacked", LOG_INT("inbox", seq));
 		return;
 	}
 	*h->batch.messages_last = m;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "hub/query_parts.h"
 #include "orchestrate/order/order.h"
+#include "orchestrate/order/progress.h"
 #include "orchestrate/stock/entry.h"
 
 #include <inttypes.h>
@@ -242,7 +243,6 @@ static void line_adds_up(struct audit *a, const struct store_value *row, const s
 static enum rc order_row(void *ctx, const struct store_value *row, size_t count)
 {
 	struct audit *a = ctx;
-	struct json_limits limits = {.bytes = 16u << 20, .depth = 16, .nodes = 1u << 20};
 	struct arena scratch;
 	struct json *progress = NULL;
 	(void)count;
@@ -251,7 +251,7 @@ static enum rc order_row(void *ctx, const struct store_value *row, size_t count)
 	a->page_rows++;
 	a->seq = row[0].integer;
 	arena_init(&scratch, 64u << 20);
-	enum rc rc = json_parse(&scratch, row[11].bytes, &limits, &progress, a->e);
+	enum rc rc = order_progress_read(&scratch, row[11].bytes, &progress, a->e);
 	const struct json *lines = rc == RC_OK ? json_get(progress, "lines") : NULL;
 	for (uint32_t i = 0; rc == RC_OK && json_is(lines, JSON_ARRAY) && i < lines->count; i++) {
 		qty_t allocations = 0;

@@ -1,6 +1,7 @@
 /* Orders: the captured document with what has become of it since. */
 #include "hub/query_parts.h"
 #include "orchestrate/order/order.h"
+#include "orchestrate/order/progress.h"
 
 #define DOCUMENT_LIMITS ((struct json_limits){.bytes = DOCUMENT_BYTES_MAX, .depth = 64, .nodes = 1u << 20})
 
@@ -118,7 +119,7 @@ enum rc query_order(struct query *q, struct str order_id, struct buf *out, struc
 	if (rc == RC_OK)
 		rc = json_parse(q->arena, text, &limits, &document, e);
 	if (rc == RC_OK)
-		rc = json_parse(q->arena, row[11].bytes, &limits, &progress, e);
+		rc = order_progress_read(q->arena, row[11].bytes, &progress, e);
 	if (rc != RC_OK)
 		return rc;
 	jw_init(&w, out);

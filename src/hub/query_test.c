@@ -496,15 +496,9 @@ static void write_books(enum wrong w)
 	PUT(W_DOCUMENT, SV_INT(1), SV_TEXT(STR("order")), SV_INT(1), SV_BLOB(document));
 	PUT(W_ORDER, SV_INT(1), SV_TEXT(STR("o")), SV_TEXT(STR("shop")), SV_TEXT(STR("1")), SV_INT(ORDER_BACKORDERED),
 	    SV_INT(1), SV_INT(1), SV_TEXT(STR("GBP")), SV_NULL, SV_TEXT(STR("c")), SV_INT(1),
-	    SV_TEXT(
-		w == WRONG_ALLOCATION
-		    ? STR("{\"lines\":[{\"line_id\":\"1\",\"sku\":\"A\",\"ordered\":\"5\",\"reserved\":\"4\","
-			  "\"backordered\":\"1\",\"allocations\":[{\"location\":\"east\",\"quantity\":\"4\"}]}]}")
-		: w == WRONG_LINE
-		    ? STR("{\"lines\":[{\"line_id\":\"1\",\"sku\":\"A\",\"ordered\":\"5\",\"reserved\":\"3\","
-			  "\"backordered\":\"1\",\"allocations\":[{\"location\":\"east\",\"quantity\":\"3\"}]}]}")
-		    : STR("{\"lines\":[{\"line_id\":\"1\",\"sku\":\"A\",\"ordered\":\"5\",\"reserved\":\"3\","
-			  "\"backordered\":\"2\",\"allocations\":[{\"location\":\"east\",\"quantity\":\"3\"}]}]}")));
+	    SV_TEXT(w == WRONG_ALLOCATION ? STR("{\"l\":[[\"1\",\"A\",\"5\",[[\"east\",\"4\"]],\"1\"]]}")
+		    : w == WRONG_LINE     ? STR("{\"l\":[[\"1\",\"A\",\"5\",[[\"east\",\"3\"]],\"1\"]]}")
+					  : STR("{\"l\":[[\"1\",\"A\",\"5\",[[\"east\",\"3\"]],\"2\"]]}")));
 	PUT(W_INBOX, SV_INT(1), SV_INT(1), SV_TEXT(STR("message")), SV_TEXT(STR("shop")), SV_TEXT(STR("order")),
 	    SV_TEXT(STR("c")), SV_NULL, SV_NULL, SV_INT(1), SV_NULL, SV_NULL,
 	    SV_INT(w == WRONG_PENDING ? FATE_PENDING : FATE_DEAD), SV_NULL, SV_NULL, SV_NULL, SV_NULL, SV_NULL);

@@ -2,8 +2,7 @@
 #include "orchestrate/order/book.h"
 
 #include "base/mem.h"
-
-#include <assert.h>
+#include "orchestrate/order/progress.h"
 
 static const struct {
 	enum order_status status;
@@ -201,86 +200,13 @@ void order_note_external(struct order_book *b, uint16_t channel, struct str exte
 
 /* ---- rows ---- */
 
-static void write_allocations(struct json_writer *w, const struct order_book *b, const struct order_line_open *l)
-{
-	bool open = false;
-
-	for (uint32_t i = 0; i < l->allocation_count; i++) {
-		const struct allocation *a = &l->allocations[i];
-
-		if (a->allocated + a->picked == 0)
-			continue;
-		if (!open) {
-			jw_key(w, "allocations");
-			jw_array(w);
-			open = true;
-		}
-		jw_object(w);
-		jw_key_text(w, "location", b->tenant->locations[a->place->position.location].name);
-		jw_opt_text(w, "lot", a->place->position.lot);
-		jw_key_qty(w, "quantity", a->allocated + a->picked);
-		if (a->picked)
-			jw_key_qty(w, "picked", a->picked);
-		if (a->released)
-			jw_key_qty(w, "released", a->released);
-		jw_object_end(w);
-	}
-	if (open)
-		jw_array_end(w);
-}
-
-static void jw_opt_qty(struct json_writer *w, const char *name, qty_t q)
-{
-	if (q)
-		jw_key_qty(w, name, q);
-}
-
-static void write_progress(struct buf *out, const struct order_book *b, const struct order_open *o)
-{
-	struct json_writer w;
-
-	jw_init(&w, out);
-	jw_object(&w);
-	jw_key(&w, "lines");
-	jw_array(&w);
-	for (uint32_t i = 0; i < o->line_count; i++) {
-		const struct order_line_open *l = &o->lines[i];
-		qty_t reserved = 0, released = 0;
-
-		for (uint32_t n = 0; n < l->allocation_count; n++) {
-			reserved += l->allocations[n].allocated + l->allocations[n].picked;
-			released += l->allocations[n].released;
-		}
-		jw_object(&w);
-		jw_key_text(&w, "line_id", l->line_id);
-		jw_key_text(&w, "sku", l->sku);
-		jw_key_qty(&w, "ordered", l->ordered);
-		jw_opt_qty(&w, "reserved", reserved);
-		jw_opt_qty(&w, "backordered", l->backordered);
-		jw_opt_qty(&w, "released", released);
-		jw_opt_qty(&w, "shipped", l->shipped);
-		jw_opt_qty(&w, "cancelled", l->cancelled);
-		write_allocations(&w, b, l);
-		jw_object_end(&w);
-	}
-	jw_array_end(&w);
-	if (o->external.id.n) {
-		jw_key(&w, "external_ids");
-		jw_object(&w);
-		jw_key_str(&w, b->tenant->systems[o->external.system].name);
-		jw_text(&w, o->external.id);
-		jw_object_end(&w);
-	}
-	jw_object_end(&w);
-}
-
 /* A row for a new order; its state for one that has a row. */
 static void write_row(struct order_book *b, struct txn *t, struct order_open *o, struct buf *scratch)
 {
 	struct str progress;
 
 	buf_reset(scratch);
-	write_progress(scratch, b, o);
+	order_progress_write(scratch, b, o);
 	progress = txn_text(t, scratch);
 	if (o->fresh)
 		txn_put(t, W_ORDER, SV_INT(o->seq), SV_TEXT(o->order_id), SV_TEXT(b->tenant->channels[o->channel].name),
@@ -423,14 +349,10 @@ enum rc order_load(struct order_book *b, const struct store_value *row, struct e
 			       " has open orders, but is not in the configuration",
 			       STR_ARG(row[2].bytes), STR_ARG(b->tenant->name));
 	arena_init(&a, 64u << 20);
-	rc = json_parse(&a, row[11].bytes, &(struct json_limits){16u << 20, 16, 1u << 20}, &progress, e);
+	rc = order_progress_read(&a, row[11].bytes, &progress, e);
 	if (rc != RC_OK)
 		goto done;
 	lines = json_get(progress, "lines");
-	if (!json_is(lines, JSON_ARRAY)) {
-		rc = damaged(row[1].bytes, e);
-		goto done;
-	}
 	texts.line_count = lines->count;
 	texts.line_ids = arena_array(&a, struct str, lines->count);
 	texts.skus = arena_array(&a, struct str, lines->count);

@@ -1,0 +1,24 @@
+/*
+ * The stored form of an order's progress: compact, because it is written with every step.
+ *
+ *     {"l":[[line_id,sku,ordered,[[location,quantity,released,picked,lot],...],backordered,shipped,cancelled],...],
+ *      "x":{"<system>":"<the order's id there>"}}
+ *
+ * Quantities are decimal strings; trailing parts that are zero or empty are left out. quantity is what is allocated or
+ * picked there.
+ */
+#ifndef ORCHESTRATE_ORDER_PROGRESS_H
+#define ORCHESTRATE_ORDER_PROGRESS_H
+
+#include "orchestrate/order/order.h"
+
+void order_progress_write(struct buf *out, const struct order_book *b, const struct order_open *o);
+
+/*
+ * The readable form, in the arena: {"lines":[{"line_id","sku","ordered","reserved","backordered","released","shipped",
+ * "cancelled","allocations":[{"location","lot","quantity","picked","released"}]}],"external_ids":{...}}; what is zero
+ * or empty is left out. RC_IO "store_damaged".
+ */
+enum rc order_progress_read(struct arena *a, struct str text, struct json **out, struct err *e) MUST_CHECK;
+
+#endif
