@@ -167,6 +167,8 @@ static void head(void *ctx, struct server_request *r)
 	if (given.p && !correlation_ok(given))
 		exchange_refuse(x, "bad_parameter", "Correlation-Id is 1 to %d visible ASCII characters.",
 				CORRELATION_MAX);
+	else if (r->query.n && x->route->scopes && !(x->route->flags & ROUTE_QUERY))
+		exchange_refuse(x, "unknown_parameter", "This route takes no query parameters.");
 	else if (has_body(r) && !(x->route->flags & (ROUTE_JSON | ROUTE_RAW)))
 		exchange_refuse(x, "body_not_expected", "This route takes no body.");
 	else if (x->route->flags & ROUTE_JSON && !json_type(server_header(r, "Content-Type")))

@@ -25,6 +25,8 @@ static void refuses_in_precise_words(void **state)
 	    {"GET /v1/orders?limit=0", ADMIN, NULL, 400, "bad_parameter", NULL, NULL},
 	    {"GET /v1/orders?limit=1&limit=2", ADMIN, NULL, 400, "bad_parameter", NULL, NULL},
 	    {"GET /v1/orders?color=red", ADMIN, NULL, 400, "unknown_parameter", NULL, NULL},
+	    {"GET /v1/orders/x?color=red", ADMIN, NULL, 400, "unknown_parameter", NULL, NULL},
+	    {"POST /v1/orders?dry=1", ADMIN, ORDER("1", "shop", "1"), 400, "unknown_parameter", NULL, NULL},
 	    {"GET /v1/orders?placed_after=soon", ADMIN, NULL, 400, "bad_parameter", NULL, NULL},
 	    {"GET /v1/orders?cursor=!", ADMIN, NULL, 400, "bad_cursor", NULL, NULL},
 	    {"GET /v1/orders", ADMIN "Correlation-Id: a b\r\n", NULL, 400, "bad_parameter", NULL, NULL},

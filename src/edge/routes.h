@@ -15,6 +15,7 @@ enum route_flags {
 	ROUTE_OPEN = 8,     /* no key: health, console; inbound checks for itself */
 	ROUTE_HIDDEN = 16,  /* not part of the contract: tests, console */
 	ROUTE_READ = 64,    /* reads the store: runs on a worker */
+	ROUTE_QUERY = 256,  /* takes query parameters */
 	ROUTE_HEAVY = 128,  /* reads much of it: one at a time */
 	ROUTE_REST = 32,    /* the last segment of the template takes the rest of the path */
 };

@@ -93,6 +93,24 @@ static bool is_optional(const struct json *body)
 	return json_is(required, JSON_BOOL) && !required->boolean;
 }
 
+/* Has it a parameter in the query, itself or in the components? */
+static bool takes_query(const struct json *doc, const struct json *operation)
+{
+	const struct json *list = json_get(operation, "parameters");
+	for (size_t i = 0; json_is(list, JSON_ARRAY) && i < list->count; i++) {
+		struct str reference = json_get_text(&list->items[i], "$ref");
+		const char *slash = reference.n ? memrchr(reference.p, '/', reference.n) : NULL;
+		const struct json *p = &list->items[i];
+		if (slash)
+			p = json_get_str(json_get(json_get(doc, "components"), "parameters"),
+					 (struct str){slash + 1, (size_t)(reference.p + reference.n - slash - 1)});
+		assert_non_null(p);
+		if (str_is(json_get_text(p, "in"), "query"))
+			return true;
+	}
+	return false;
+}
+
 /* Each way: nothing is missing on either side; names, scopes and bodies are the same. */
 static void is_what_openapi_says(void **state)
 {
@@ -118,6 +136,7 @@ static void is_what_openapi_says(void **state)
 			assert_true(str_is(json_get_text(o, "operationId"), r->name));
 			if (scopes_of(o) != r->scopes)
 				fail_msg("%s: other scopes", r->name);
+			assert_int_equal(takes_query(doc, o), (r->flags & ROUTE_QUERY) != 0);
 			const struct json *body = json_get(o, "requestBody");
 			assert_int_equal(body != NULL, (r->flags & (ROUTE_JSON | ROUTE_RAW)) != 0);
 			if (body)
