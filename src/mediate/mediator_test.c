@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -446,6 +447,47 @@ static void test_many_mappings(void **state)
 	}
 }
 
+static void *run_in_thread(void *arg)
+{
+	struct mapping *map = arg;
+	struct mediator *m = mediator_new(NULL);
+	struct arena a;
+	struct json *argument, *out;
+	size_t good = 0;
+	arena_init(&a, 1u << 20);
+	for (int i = 0; m && i < 200; i++) {
+		arena_reset(&a);
+		mapping_ref(map);
+		good += json_parse(&a, str_from(input), NULL, &argument, NULL) == RC_OK &&
+			mediator_call(m, map, "f", argument, &a, &out, NULL) == RC_OK && json_is(out, JSON_OBJECT);
+		mapping_unref(map);
+	}
+	arena_done(&a);
+	mediator_free(m);
+	mapping_unref(map);
+	return (void *)good;
+}
+
+/* One mapping, a mediator for each thread. */
+static void test_threads(void **state)
+{
+	pthread_t threads[4];
+	struct mapping *map;
+	(void)state;
+	assert_int_equal(mapping_compile("t.lua",
+					 STR("function f(d) return merge(d.customer, {m = re.match(d.id, '.')}) end"),
+					 &map, NULL),
+			 RC_OK);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, run_in_thread, mapping_ref(map)), 0);
+	mapping_unref(map);
+	for (size_t i = 0; i < 4; i++) {
+		void *good;
+		assert_int_equal(pthread_join(threads[i], &good), 0);
+		assert_int_equal((size_t)good, 200);
+	}
+}
+
 static int open_mediator(void **state)
 {
 	(void)state;
@@ -463,9 +505,10 @@ static int close_mediator(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_values), cmocka_unit_test(test_failures),      cmocka_unit_test(test_not_there),
-	    cmocka_unit_test(test_syntax), cmocka_unit_test(test_limits),        cmocka_unit_test(test_tiny),
-	    cmocka_unit_test(test_pure),   cmocka_unit_test(test_deterministic), cmocka_unit_test(test_many_mappings),
+	    cmocka_unit_test(test_values),  cmocka_unit_test(test_failures),      cmocka_unit_test(test_not_there),
+	    cmocka_unit_test(test_syntax),  cmocka_unit_test(test_limits),        cmocka_unit_test(test_tiny),
+	    cmocka_unit_test(test_pure),    cmocka_unit_test(test_deterministic), cmocka_unit_test(test_many_mappings),
+	    cmocka_unit_test(test_threads),
 	};
 	return cmocka_run_group_tests(tests, open_mediator, close_mediator);
 }

@@ -19,6 +19,7 @@
  */
 #include "mediate/state.h"
 
+#include <setjmp.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -30,6 +31,18 @@
 #define CPU_CHECK_WORK  4096 /* a charge this large looks at the clock too */
 
 static const char trip_key; /* its address is the error value of a tripped limit */
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+/* Lua raises by the fortified longjmp, which this sanitizer does not know: it would never hear that our frames are
+ * gone, and run out of room for them. */
+_Noreturn void __longjmp_chk(struct __jmp_buf_tag env[1], int value);
+_Noreturn void __longjmp_chk(struct __jmp_buf_tag env[1], int value)
+{
+	longjmp(env, value);
+}
+#endif
+#endif
 
 static int64_t thread_cpu_ns(void)
 {
