@@ -8,10 +8,10 @@ static void text_set(char *out, size_t room, const char *text)
 	snprintf(out, room, "%s", text ? text : "");
 }
 
-enum rc err_set(struct err *e, enum rc rc, const char *code, const char *format, ...)
+void err_note(struct err *e, enum rc rc, const char *code, const char *format, ...)
 {
 	if (!e || e->rc != RC_OK)
-		return rc;
+		return;
 	e->rc = rc;
 	text_set(e->code, sizeof(e->code), code);
 	e->where[0] = '\0';
@@ -19,13 +19,12 @@ enum rc err_set(struct err *e, enum rc rc, const char *code, const char *format,
 	va_start(args, format);
 	vsnprintf(e->detail, sizeof(e->detail), format, args);
 	va_end(args);
-	return rc;
 }
 
-enum rc err_set_at(struct err *e, enum rc rc, const char *code, const char *where, const char *format, ...)
+void err_note_at(struct err *e, enum rc rc, const char *code, const char *where, const char *format, ...)
 {
 	if (!e || e->rc != RC_OK)
-		return rc;
+		return;
 	e->rc = rc;
 	text_set(e->code, sizeof(e->code), code);
 	text_set(e->where, sizeof(e->where), where);
@@ -33,7 +32,6 @@ enum rc err_set_at(struct err *e, enum rc rc, const char *code, const char *wher
 	va_start(args, format);
 	vsnprintf(e->detail, sizeof(e->detail), format, args);
 	va_end(args);
-	return rc;
 }
 
 const char *rc_name(enum rc rc)

@@ -34,10 +34,19 @@ struct err {
 
 #define ERR_NONE ((struct err){.rc = RC_OK})
 
-/* Both return rc, so that a failing function can end with `return err_set(...)`. e may be NULL. */
-enum rc err_set(struct err *e, enum rc rc, const char *code, const char *format, ...) PRINTF_LIKE(4, 5);
-enum rc err_set_at(struct err *e, enum rc rc, const char *code, const char *where, const char *format, ...)
-    PRINTF_LIKE(5, 6);
+/* Keep the first cause; e may be NULL. */
+void err_note(struct err *e, enum rc rc, const char *code, const char *format, ...) PRINTF_LIKE(4, 5);
+void err_note_at(struct err *e, enum rc rc, const char *code, const char *where, const char *format, ...)
+	PRINTF_LIKE(5, 6);
+
+/* The same, with rc as the value, so that a failing function can end with `return err_set(...)`. Macros, because so the
+ * compiler and the analyser see which value it is. */
+#define err_set(e, rc, ...)    (err_note((e), (rc), __VA_ARGS__), rc_itself(rc))
+#define err_set_at(e, rc, ...) (err_note_at((e), (rc), __VA_ARGS__), rc_itself(rc))
+static inline enum rc rc_itself(enum rc rc)
+{
+	return rc;
+}
 
 /* "reject", "io" ...: a static string. */
 const char *rc_name(enum rc rc);
