@@ -84,7 +84,7 @@ enum rc entries_each(struct str in, entry_fn visit, void *ctx)
 
 		if (!take_str(&in, &e.sku) || !take_str(&in, &e.location) || !take_str(&in, &e.lot) ||
 		    !take_str(&in, &e.owner) || !take_str(&in, &e.to_location) || !take_state(&in, &e.from) ||
-		    !take_state(&in, &e.to) || !take_varint(&in, &quantity) || quantity > (uint64_t)QTY_MAX)
+		    !take_state(&in, &e.to) || !take_varint(&in, &quantity))
 			return RC_IO;
 		e.quantity = (qty_t)quantity;
 		rc = visit(ctx, &e);

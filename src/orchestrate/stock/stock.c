@@ -194,12 +194,12 @@ static bool parse_int(struct str text, int64_t *out)
 	bool negative = text.n > 0 && text.p[0] == '-';
 	int64_t v = 0;
 
-	if (text.n <= (size_t)negative || text.n > 19)
+	if (text.n <= (size_t)negative)
 		return false;
 	for (size_t n = negative; n < text.n; n++) {
-		if (text.p[n] < '0' || text.p[n] > '9')
+		if (text.p[n] < '0' || text.p[n] > '9' || __builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, text.p[n] - '0', &v))
 			return false;
-		v = v * 10 + (text.p[n] - '0');
 	}
 	*out = negative ? -v : v;
 	return true;
@@ -294,15 +294,21 @@ static enum rc find_location(const struct stock *s, struct str name, uint16_t *i
 		       STR_ARG(name), STR_ARG(s->tenant->name));
 }
 
-/* inside: the other side of the entry is on hand at the same place, so that the quantity there did not change. */
-static void replay_side(struct replay *r, struct stock_place *p, enum stock_state state, qty_t delta, bool inside)
+/* inside: the other side of the entry is on hand at the same place, so that the quantity there did not change. False:
+ * the sum cannot be. */
+static bool replay_side(struct replay *r, struct stock_place *p, enum stock_state state, qty_t delta, bool inside)
 {
+	qty_t sum;
+
 	if (stock_state_on_hand(state) && !inside)
 		remember_change(p, r->at, delta);
 	if (r->seq <= p->loaded)
-		return;
+		return true;
+	if (state != STOCK_OUTSIDE && __builtin_add_overflow(p->position.states[state], delta, &sum))
+		return false;
 	apply_side(p, state, delta);
 	mark_dirty(r->stock, p, r->seq);
+	return true;
 }
 
 static enum rc replay_entry(void *ctx, const struct entry *en)
@@ -324,8 +330,9 @@ static enum rc replay_entry(void *ctx, const struct entry *en)
 			return rc;
 		q = stock_place_make(r->stock, i, location, en->lot, en->owner);
 	}
-	replay_side(r, p, en->from, -en->quantity, p == q && stock_state_on_hand(en->to));
-	replay_side(r, q, en->to, en->quantity, p == q && stock_state_on_hand(en->from));
+	if (!replay_side(r, p, en->from, -en->quantity, p == q && stock_state_on_hand(en->to)) ||
+	    !replay_side(r, q, en->to, en->quantity, p == q && stock_state_on_hand(en->from)))
+		return RC_IO;
 	return RC_OK;
 }
 
