@@ -146,6 +146,14 @@ static enum rc give_dead(struct stream *s, struct intake *k, const struct canoni
 	return give(s, k, canonical_dead(o, reason, document));
 }
 
+/* The mapping says that the business does not want this: rejected, and somebody hears of it. */
+static enum rc give_refused(struct stream *s, struct intake *k, const struct canonical_origin *o, struct str reason)
+{
+	struct command *c = canonical_dead(o, reason, NULL);
+	c->refused = true;
+	return give(s, k, c);
+}
+
 static enum rc give_item(struct stream *s, struct intake *k, struct canonical_origin *o,
 			 const struct inbound_item *item)
 {
@@ -191,6 +199,8 @@ static enum rc mediate(struct stream *s, struct intake *k)
 	enum rc rc = pack_inbound(system->pack, s->worker->mediator, m->endpoint, system->settings, m->payload,
 				  &k->arena, &in, &e);
 	measure(s, system, begin);
+	if (rc == RC_REJECT)
+		return give_refused(s, k, &o, str_from(e.detail));
 	if (rc != RC_OK) {
 		char reason[sizeof(e.code) + sizeof(e.where) + sizeof(e.detail) + 8];
 		snprintf(reason, sizeof(reason), "%s%s%s: %s", e.code, e.where[0] ? " at " : "", e.where, e.detail);

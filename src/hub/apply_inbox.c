@@ -166,7 +166,10 @@ void apply_message_accept(struct hub *h, struct command *c)
 
 void apply_message_dead(struct hub *h, struct command *c)
 {
-	txn_dead_letter(&h->batch.txn, "mapping", c->source, c->message_seq, 0, c->reason, c->document);
-	inbox_settle(h, c, FATE_DEAD, STR_NONE, c->reason, STR_NONE);
+	if (c->refused)
+		txn_exception(&h->batch.txn, "message_refused", c->source, STR_NONE, c->reason);
+	else
+		txn_dead_letter(&h->batch.txn, "mapping", c->source, c->message_seq, 0, c->reason, c->document);
+	inbox_settle(h, c, c->refused ? FATE_REJECTED : FATE_DEAD, STR_NONE, c->reason, STR_NONE);
 	c->answer = answer_json(200, STR("{}"));
 }

@@ -96,6 +96,7 @@ struct command {
 	int message_items;
 	struct str document; /* compress()ed canonical JSON; may be empty */
 	bool wait_decision;  /* Prefer: wait */
+	bool refused;        /* COMMAND_MESSAGE_DEAD: the mapping refused it: rejected, not a dead letter */
 
 	union {
 		struct order order;
