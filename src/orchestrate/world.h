@@ -59,6 +59,10 @@ struct world_line {
 	qty_t quantity;
 	const char *line_id, *to, *lot;
 };
+#define WANT(a, at, q)                                                                                                 \
+	{                                                                                                              \
+		.sku = (a), .location = (at), .quantity = (q)                                                          \
+	}
 
 static uint16_t world_locations_shop[] = {0, 1}, world_locations_market[] = {1, 2};
 
@@ -337,18 +341,31 @@ static inline void world_load_rows(struct world *w, enum store_statement table, 
 	}
 }
 
+static inline int world_row_order(const void *a, const void *b)
+{
+	const struct world_row *x = a, *y = b;
+	int64_t p = x->values[0].integer, q = y->values[0].integer;
+
+	if (x->table != y->table)
+		return x->table < y->table ? -1 : 1;
+	return p < q ? -1 : p > q;
+}
+
 /* Loads the state again from the disk, in the hub's order. What was not committed is gone. */
 static inline void world_reload(struct world *w)
 {
 	static const enum store_statement tables[] = {W_ITEM,  W_POSITION,    W_MOVEMENT, W_RESERVATION,
 						      W_ORDER, W_PUBLICATION, W_META};
 	struct world_row *floor = world_row(w, W_META, &SV_TEXT(STR("position_floor")), 1);
+	int64_t from = floor ? floor->values[1].integer : 0;
 	struct err e = ERR_NONE;
 
 	world_drop_books(w);
 	world_books(w);
+	if (w->row_count)
+		qsort(w->rows, w->row_count, sizeof(*w->rows), world_row_order);
 	for (size_t i = 0; i < COUNT(tables); i++)
-		world_load_rows(w, tables[i], floor ? floor->values[1].integer : 0, &e);
+		world_load_rows(w, tables[i], from, &e);
 	world_load_deliveries(w);
 	publish_load_done(w->publisher, w->now);
 	w->orders->items_seen = 0;
