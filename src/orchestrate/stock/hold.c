@@ -268,22 +268,25 @@ static qty_t plan_place(struct plan *plan, struct stock_place *p, qty_t want)
 	return want - part;
 }
 
+/* Free at a location and not yet planned, over its lots: what one lot owes, another has not. */
 static qty_t unplanned_at(const struct stock_item *i, uint16_t location)
 {
-	qty_t free = 0;
+	qty_t free = stock_free_at(i, location);
 
 	for (uint32_t n = 0; n < i->place_count; n++)
-		if (i->places[n]->position.location == location && i->places[n]->position.states[STOCK_FREE] > 0)
-			free += i->places[n]->position.states[STOCK_FREE] - i->places[n]->planned;
-	return free;
+		if (i->places[n]->position.location == location)
+			free -= i->places[n]->planned;
+	return free > 0 ? free : 0;
 }
 
 static qty_t plan_location(struct plan *plan, struct stock_item *item, uint16_t location, qty_t want)
 {
-	for (uint32_t n = 0; n < item->place_count && want > 0; n++)
+	qty_t there = unplanned_at(item, location), part = want < there ? want : there, rest = want - part;
+
+	for (uint32_t n = 0; n < item->place_count && part > 0; n++)
 		if (item->places[n]->position.location == location)
-			want = plan_place(plan, item->places[n], want);
-	return want;
+			part = plan_place(plan, item->places[n], part);
+	return rest + part;
 }
 
 /* Where it fits whole, else split in the channel's order of preference. Returns what is short. */

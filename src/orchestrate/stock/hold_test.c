@@ -1,0 +1,419 @@
+#include "orchestrate/world.h"
+
+static struct world w;
+
+static int set_up(void **state)
+{
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	world_done(&w);
+	return 0;
+}
+
+/* ---- admission ---- */
+
+struct hold_case {
+	const char *name;
+	qty_t free[3]; /* of A-1 at A, B, C */
+	struct world_line lines[3];
+	size_t count;
+	enum rc want;
+	qty_t held[3];
+	const char *shortage;
+};
+
+static const struct hold_case cases[] = {
+    {"the last one", {1}, {WANT("A-1", NULL, Q(1))}, 1, RC_OK, {1}, NULL},
+    {"one more than there is",
+     {1},
+     {WANT("A-1", NULL, Q(2))},
+     1,
+     RC_CONFLICT,
+     {0},
+     "[{\"sku\":\"A-1\",\"requested\":\"2\",\"available\":\"1\"}]"},
+    {"an unknown item",
+     {1},
+     {WANT("A-9", NULL, Q(2))},
+     1,
+     RC_CONFLICT,
+     {0},
+     "[{\"sku\":\"A-9\",\"requested\":\"2\",\"available\":\"0\"}]"},
+    {"all or nothing",
+     {5},
+     {WANT("A-1", NULL, Q(2)), WANT("A-9", NULL, Q(1))},
+     2,
+     RC_CONFLICT,
+     {0},
+     "[{\"sku\":\"A-9\",\"requested\":\"1\",\"available\":\"0\"}]"},
+    /* The ten ways, 3. */
+    {"two lines of one item fit together",
+     {5},
+     {WANT("A-1", NULL, Q(2)), WANT("A-1", NULL, Q(3))},
+     2,
+     RC_OK,
+     {5},
+     NULL},
+    {"two lines of one item are checked together",
+     {5},
+     {WANT("A-1", NULL, Q(3)), WANT("A-1", NULL, Q(3))},
+     2,
+     RC_CONFLICT,
+     {0},
+     "[{\"sku\":\"A-1\",\"requested\":\"3\",\"available\":\"2\"}]"},
+    /* The ten ways, 6. */
+    {"where it fits whole", {1, 3}, {WANT("A-1", NULL, Q(3))}, 1, RC_OK, {0, 3}, NULL},
+    {"the preferred one of two that fit", {3, 3}, {WANT("A-1", NULL, Q(3))}, 1, RC_OK, {3}, NULL},
+    {"split in the order of preference", {2, 3}, {WANT("A-1", NULL, Q(4))}, 1, RC_OK, {2, 2}, NULL},
+    {"not from a location the channel does not sell from",
+     {1, 0, 9},
+     {WANT("A-1", NULL, Q(2))},
+     1,
+     RC_CONFLICT,
+     {0},
+     "[{\"sku\":\"A-1\",\"requested\":\"2\",\"available\":\"1\"}]"},
+    {"a location by name", {3, 3}, {WANT("A-1", "B", Q(2))}, 1, RC_OK, {0, 2}, NULL},
+    {"a location by name does not spill",
+     {3, 1},
+     {WANT("A-1", "B", Q(2))},
+     1,
+     RC_CONFLICT,
+     {0},
+     "[{\"sku\":\"A-1\",\"location\":\"B\",\"requested\":\"2\",\"available\":\"1\"}]"},
+    {"negative elsewhere does not matter", {-3, 2}, {WANT("A-1", NULL, Q(2))}, 1, RC_OK, {0, 2}, NULL},
+};
+
+static void test_admission(void **state)
+{
+	static const char *const locations[] = {"A", "B", "C"};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct hold_case *c = &cases[i];
+		struct hold *h = NULL;
+		struct str shortage = STR_NONE;
+
+		set_up(state);
+		for (int n = 0; n < 3; n++)
+			if (c->free[n])
+				world_move(&w, MOVE_ADJUST, "A-1", locations[n], Q(c->free[n]));
+		if (world_hold(&w, "r-1", "shop", c->lines, c->count, &h, &shortage) != c->want)
+			fail_msg("%s: the result", c->name);
+		for (int n = 0; n < 3; n++) {
+			if (world_state(&w, "A-1", locations[n], STOCK_HELD) != Q(c->held[n]) ||
+			    world_state(&w, "A-1", locations[n], STOCK_FREE) != Q(c->free[n] - c->held[n]))
+				fail_msg("%s: at %s", c->name, locations[n]);
+		}
+		if (c->shortage && !str_is(shortage, c->shortage))
+			fail_msg("%s: " STR_FMT, c->name, STR_ARG(shortage));
+		assert_int_equal(w.holds->heap_count, c->want == RC_OK);
+		assert_int_equal(world_count(&w, W_RESERVATION, 0, NULL), c->want == RC_OK);
+		tear_down(state);
+	}
+}
+
+/* What another lot owes is not there to be held: the books have 2 at A, whatever the lots say. */
+static void test_lots_of_a_location_count_together(void **state)
+{
+	struct world_line lot = {.sku = "A-1", .location = "A", .lot = "L1", .quantity = Q(5)};
+	struct world_line three = {.sku = "A-1", .quantity = Q(3)}, two = {.sku = "A-1", .quantity = Q(2)};
+	struct hold *h;
+	struct str shortage;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_RECEIVE}, &lot, 1, &e), RC_OK);
+	world_move(&w, MOVE_SHIP, "A-1", "A", Q(3)); /* the warehouse did not say which lot */
+	assert_int_equal(world_hold(&w, "r-1", "shop", &three, 1, &h, &shortage), RC_CONFLICT);
+	three.location = "A";
+	assert_int_equal(world_hold(&w, "r-1", "shop", &three, 1, &h, &shortage), RC_CONFLICT);
+	assert_int_equal(world_hold(&w, "r-1", "shop", &two, 1, &h, &shortage), RC_OK);
+	assert_int_equal(world_hold(&w, "r-2", "shop", &two, 1, &h, &shortage), RC_CONFLICT);
+	assert_int_equal(world_place(&w, "A-1", "A", "L1")->position.states[STOCK_HELD], Q(2));
+}
+
+/* The ten ways, 1: of many who want the last one, one gets it. */
+static void test_last_unit(void **state)
+{
+	struct world_line line = {.sku = "A-1", .quantity = Q(1)};
+	struct hold *h;
+	struct str shortage;
+	int got = 0;
+
+	(void)state;
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(3));
+	world_move(&w, MOVE_RECEIVE, "A-1", "B", Q(2));
+	for (int i = 0; i < 20; i++) {
+		char id[8];
+
+		snprintf(id, sizeof(id), "r-%d", i);
+		got += world_hold(&w, id, i % 2 ? "shop" : "market", &line, 1, &h, &shortage) == RC_OK;
+	}
+	assert_int_equal(got, 5);
+}
+
+static void test_refused(void **state)
+{
+	struct world_line line = {.sku = "A-1", .location = "Z", .quantity = Q(1)};
+	struct hold *h;
+	struct str shortage;
+
+	(void)state;
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(3));
+	assert_int_equal(world_hold(&w, "r-1", "shop", &line, 1, &h, &shortage), RC_INVALID);
+	line.location = NULL;
+	assert_int_equal(world_hold(&w, "r-1", "nobody", &line, 1, &h, &shortage), RC_INVALID);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_HELD), 0);
+	assert_null(hold_find(w.holds, STR("r-1")));
+}
+
+static void test_limit(void **state)
+{
+	struct world_line line = {.sku = "A-1", .quantity = Q(1)};
+	struct hold *h;
+	struct str shortage;
+
+	tear_down(state);
+	world_init(&w);
+	w.holds_max = 2;
+	world_start(&w);
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(9));
+	assert_int_equal(world_hold(&w, "r-1", "shop", &line, 1, &h, &shortage), RC_OK);
+	assert_int_equal(world_hold(&w, "r-2", "shop", &line, 1, &h, &shortage), RC_OK);
+	assert_int_equal(world_hold(&w, "r-3", "shop", &line, 1, &h, &shortage), RC_LIMIT);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_HELD), Q(2));
+	hold_step_end(w.holds, &w.txn, hold_find(w.holds, STR("r-1")), HOLD_VOIDED);
+	assert_int_equal(world_hold(&w, "r-3", "shop", &line, 1, &h, &shortage), RC_OK);
+}
+
+/* Safety, buffer and cap bind the holds of a strict channel, and nobody else's. */
+static void test_strict(void **state)
+{
+	static const struct {
+		bool strict;
+		qty_t quantity[2];
+		enum rc want;
+	} strict[] = {
+	    {false, {8, 0}, RC_OK},      {true, {8, 0}, RC_CONFLICT}, {true, {5, 0}, RC_OK},
+	    {true, {6, 0}, RC_CONFLICT}, {true, {3, 2}, RC_OK},       {true, {3, 3}, RC_CONFLICT},
+	};
+
+	for (size_t i = 0; i < COUNT(strict); i++) {
+		struct world_line lines[] = {{.sku = "A-1", .quantity = Q(strict[i].quantity[0])},
+					     {.sku = "A-1", .quantity = Q(strict[i].quantity[1])}};
+		struct hold *h;
+		struct str shortage;
+
+		tear_down(state);
+		world_init(&w);
+		w.channels[0].strict = strict[i].strict;
+		w.channels[0].buffer = Q(1);
+		w.locations[0].safety_stock = Q(2);
+		world_start(&w);
+		world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(8));
+		assert_int_equal(world_hold(&w, "r-1", "shop", lines, lines[1].quantity ? 2 : 1, &h, &shortage),
+				 strict[i].want);
+	}
+}
+
+/* ---- ending ---- */
+
+static void test_void(void **state)
+{
+	struct world_line lines[] = {{.sku = "A-1", .quantity = Q(4)}, {.sku = "A-2", .quantity = Q(1)}};
+	struct hold *h;
+	struct str shortage;
+
+	(void)state;
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(3));
+	world_move(&w, MOVE_RECEIVE, "A-1", "B", Q(3));
+	world_move(&w, MOVE_RECEIVE, "A-2", "B", Q(1));
+	assert_int_equal(world_hold(&w, "r-1", "shop", lines, 2, &h, &shortage), RC_OK);
+	assert_int_equal(h->line_count, 3);
+	hold_step_end(w.holds, &w.txn, h, HOLD_VOIDED);
+	assert_null(hold_find(w.holds, STR("r-1")));
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), Q(3));
+	assert_int_equal(world_state(&w, "A-1", "B", STOCK_FREE), Q(3));
+	assert_int_equal(world_state(&w, "A-2", "B", STOCK_FREE), Q(1));
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_HELD), 0);
+	assert_int_equal(world_events(&w, "reservation.voided"), 1);
+}
+
+/* An order gets what it needs of a reservation; the rest is free again. */
+static void test_commit(void **state)
+{
+	struct world_line held[] = {{.sku = "A-1", .location = "B", .quantity = Q(4)},
+				    {.sku = "A-2", .quantity = Q(2)}};
+	struct world_line ordered[] = {{.sku = "A-1", .quantity = Q(3)}};
+	struct order_open *o;
+	struct hold *h;
+	struct str shortage;
+
+	(void)state;
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(9));
+	world_move(&w, MOVE_RECEIVE, "A-1", "B", Q(4));
+	world_move(&w, MOVE_RECEIVE, "A-2", "A", Q(2));
+	assert_int_equal(world_hold(&w, "r-1", "shop", held, 2, &h, &shortage), RC_OK);
+	o = world_order(&w, "shop", ordered, 1, h);
+	assert_int_equal(o->status, ORDER_RESERVED);
+	assert_int_equal(world_state(&w, "A-1", "B", STOCK_ALLOCATED), Q(3));
+	assert_int_equal(world_state(&w, "A-1", "B", STOCK_FREE), Q(1));
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_ALLOCATED), 0);
+	assert_int_equal(world_state(&w, "A-2", "A", STOCK_FREE), Q(2));
+	assert_null(hold_find(w.holds, STR("r-1")));
+	assert_int_equal(world_events(&w, "reservation.committed"), 1);
+	assert_int_equal(world_events(&w, "reservation.voided"), 0);
+}
+
+/* ---- expiry: in its order, in slices, each once ---- */
+
+static void test_expiry_order(void **state)
+{
+	int64_t last = 0;
+	uint64_t random = 7;
+
+	(void)state;
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(1000));
+	for (int i = 0; i < 300; i++) {
+		struct movement_line line = {.sku = STR("A-1"), .quantity = Q(1)};
+		struct hold_request r = {.channel = STR("shop"), .line_count = 1, .lines = &line};
+		struct str shortage;
+		struct hold *h;
+
+		r.ttl_ms = 1 + (int64_t)(test_random(&random) % 1000);
+		assert_int_equal(hold_step_place(w.holds, &w.txn, &r, 0, &h, &shortage, &(struct err){0}), RC_OK);
+		assert_int_equal(h->expires_at, w.now + r.ttl_ms);
+		if (i % 3 == 0) /* out of the middle of the heap */
+			hold_step_end(w.holds, &w.txn, w.holds->heap[test_random(&random) % w.holds->heap_count],
+				      HOLD_VOIDED);
+	}
+	for (size_t i = 0; i < w.holds->heap_count; i++)
+		assert_int_equal(w.holds->heap[i]->heap_index, i);
+	while (w.holds->heap_count) {
+		int64_t next = hold_next_expiry(w.holds);
+
+		for (size_t i = 0; i < w.holds->heap_count; i++)
+			assert_true(w.holds->heap[i]->expires_at >= next);
+		assert_true(next >= last);
+		last = next;
+		w.txn.now = next - 1;
+		assert_false(hold_step_expire(w.holds, &w.txn, 1));
+		assert_int_equal(hold_next_expiry(w.holds), next);
+		w.txn.now = next;
+		hold_step_expire(w.holds, &w.txn, 1);
+	}
+	assert_int_equal(hold_next_expiry(w.holds), INT64_MAX);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), Q(1000));
+	assert_int_equal(world_events(&w, "reservation.expired") + world_events(&w, "reservation.voided"), 300);
+}
+
+static void test_expiry_in_slices(void **state)
+{
+	struct world_line line = {.sku = "A-1", .quantity = Q(1)};
+	struct hold *h;
+	struct str shortage;
+
+	(void)state;
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(5));
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(world_hold(&w, NULL, "shop", &line, 1, &h, &shortage), RC_OK);
+	w.txn.now = w.now + 900000;
+	assert_true(hold_step_expire(w.holds, &w.txn, 2));
+	assert_int_equal(world_events(&w, "reservation.expired"), 2);
+	assert_false(hold_step_expire(w.holds, &w.txn, 3));
+	assert_int_equal(world_events(&w, "reservation.expired"), 5);
+	assert_false(hold_step_expire(w.holds, &w.txn, 3));
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), Q(5));
+}
+
+/* ---- loading ---- */
+
+static void test_reload(void **state)
+{
+	struct world_line lines[] = {{.sku = "A-1", .quantity = Q(4)}};
+	struct hold *h;
+	struct str shortage;
+	struct buf before, after;
+
+	(void)state;
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(3));
+	world_move(&w, MOVE_RECEIVE, "A-1", "B", Q(3));
+	assert_int_equal(world_hold(&w, "r-1", "market", lines, 1, &h, &shortage), RC_CONFLICT);
+	assert_int_equal(world_hold(&w, "r-1", "shop", lines, 1, &h, &shortage), RC_OK);
+	assert_int_equal(
+	    world_hold(&w, "r-2", "shop", &(struct world_line){.sku = "A-1", .quantity = Q(1)}, 1, &h, &shortage),
+	    RC_OK);
+	hold_step_end(w.holds, &w.txn, h, HOLD_VOIDED);
+	buf_init(&before, 4096);
+	buf_init(&after, 4096);
+	hold_write(&before, w.holds, hold_find(w.holds, STR("r-1")), HOLD_HELD);
+	world_commit(&w, 1);
+	world_reload(&w);
+	assert_int_equal(w.holds->heap_count, 1);
+	h = hold_find(w.holds, STR("r-1"));
+	assert_non_null(h);
+	hold_write(&after, w.holds, h, HOLD_HELD);
+	assert_true(str_eq(buf_str(&before), buf_str(&after)));
+	assert_int_equal(h->fingerprint, 7);
+	assert_int_equal(hold_next_expiry(w.holds), w.now + 900000);
+	hold_step_end(w.holds, &w.txn, h, HOLD_VOIDED);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), Q(3));
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_HELD), 0);
+	buf_done(&before);
+	buf_done(&after);
+}
+
+static void test_damaged_row(void **state)
+{
+	static const char *const lines[] = {"[",
+					    "[{\"sku\":\"A-9\",\"quantity\":\"1\",\"location\":\"A\"}]",
+					    "[{\"sku\":\"A-1\",\"quantity\":\"x\",\"location\":\"A\"}]",
+					    "[{\"sku\":\"A-1\",\"quantity\":\"1\",\"location\":\"Z\"}]",
+					    "[{\"sku\":\"A-1\",\"quantity\":\"1\",\"location\":\"B\"}]",
+					    "[null]"};
+
+	(void)state;
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(3));
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		struct store_value row[] = {SV_TEXT(str_from(i % 2 ? "r-1" : "r-2")),
+					    SV_INT(HOLD_HELD),
+					    SV_TEXT(STR("shop")),
+					    SV_INT(1),
+					    SV_INT(2),
+					    SV_NULL,
+					    SV_TEXT(STR("c")),
+					    SV_INT(0),
+					    SV_TEXT(str_from(lines[i]))};
+		struct hold_book *book = hold_book_new(&w.tenant, w.stock, 10);
+		struct err e = ERR_NONE;
+
+		assert_int_not_equal(hold_load(book, row, &e), RC_OK);
+		hold_book_free(book);
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_admission),
+	    TEST(test_lots_of_a_location_count_together),
+	    TEST(test_last_unit),
+	    TEST(test_refused),
+	    TEST(test_limit),
+	    TEST(test_strict),
+	    TEST(test_void),
+	    TEST(test_commit),
+	    TEST(test_expiry_order),
+	    TEST(test_expiry_in_slices),
+	    TEST(test_reload),
+	    TEST(test_damaged_row),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
