@@ -47,6 +47,7 @@ struct order_book *order_book_new(const struct config_tenant *tenant, struct sto
 
 	b->tenant = tenant;
 	b->stock = stock;
+	b->held_last = &b->held;
 	map_init(&b->orders, max);
 	b->counts_through = mem_zalloc(tenant->channel_count + 1, sizeof(*b->counts_through));
 	return b;
@@ -171,20 +172,21 @@ void order_hold(struct order_book *b, struct order_open *o)
 {
 	if (o->previous_held)
 		return;
-	o->previous_held = &b->held;
-	o->next_held = b->held;
-	if (b->held)
-		b->held->previous_held = &o->next_held;
-	b->held = o;
+	o->next_held = NULL;
+	o->previous_held = b->held_last;
+	*b->held_last = o;
+	b->held_last = &o->next_held;
 }
 
-void order_unhold(struct order_open *o)
+void order_unhold(struct order_book *b, struct order_open *o)
 {
 	if (!o->previous_held)
 		return;
 	*o->previous_held = o->next_held;
 	if (o->next_held)
 		o->next_held->previous_held = o->previous_held;
+	else
+		b->held_last = o->previous_held;
 	o->previous_held = NULL;
 	o->next_held = NULL;
 }
@@ -327,6 +329,14 @@ static bool find_channel(const struct order_book *b, struct str name, uint16_t *
 	return false;
 }
 
+static bool items_known(const struct order_open *o)
+{
+	for (uint32_t i = 0; i < o->line_count; i++)
+		if (!o->lines[i].item)
+			return false;
+	return true;
+}
+
 enum rc order_load(struct order_book *b, const struct store_value *row, struct err *e)
 {
 	struct arena a;
@@ -378,7 +388,8 @@ enum rc order_load(struct order_book *b, const struct store_value *row, struct e
 		goto done;
 	}
 	load_external(b, o, json_get(progress, "external_ids"));
-	if (o->status == ORDER_ON_HOLD)
+	/* An order that the ERP refused is on hold as well, but its items are known. */
+	if (o->status == ORDER_ON_HOLD && !items_known(o))
 		order_hold(b, o);
 	order_note_external(b, channel, o->external_id);
 done:

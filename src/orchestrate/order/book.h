@@ -19,7 +19,7 @@ struct allocation *order_allocation(struct order_line_open *l, struct stock_plac
 void order_wait(struct order_line_open *l);   /* on its item's list of backordered lines */
 void order_unwait(struct order_line_open *l); /* off it */
 void order_hold(struct order_book *b, struct order_open *o);
-void order_unhold(struct order_open *o);
+void order_unhold(struct order_book *b, struct order_open *o);
 void order_note_external(struct order_book *b, uint16_t channel, struct str external_id);
 void order_set_external(struct order_open *o, uint16_t system, struct str id);
 

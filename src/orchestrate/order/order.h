@@ -79,7 +79,8 @@ struct order_book {
 	struct stock *stock;
 	struct map orders;          /* by order_id */
 	struct order_open *changed; /* in this batch: rows to write */
-	struct order_open *held;    /* for an unknown item */
+	struct order_open *held;    /* for an unknown item, oldest first */
+	struct order_open **held_last;
 	size_t items_seen;          /* items there were when the held orders were looked at */
 	struct str *counts_through; /* by channel: the external id of its last captured order */
 };

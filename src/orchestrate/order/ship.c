@@ -72,7 +72,23 @@ qty_t order_take(struct order_open *o, struct stock_draft *d, struct stock_item 
 	return quantity - left;
 }
 
-/* Lines that are complete give back what is still allocated elsewhere, and wait for nothing. True: all are complete. */
+/* What was picked for a line that does not need it any more. */
+static void unpick_line(struct stock_draft *d, struct order_line_open *l)
+{
+	for (uint32_t i = 0; i < l->allocation_count; i++) {
+		struct allocation *a = &l->allocations[i];
+
+		if (a->picked <= 0)
+			continue;
+		stock_post(d, a->place, STOCK_PICKED, NULL, STOCK_FREE, a->picked);
+		a->place->order_picked -= a->picked;
+		a->picked = 0;
+		a->released = 0;
+	}
+}
+
+/* Lines that are complete give back what is still allocated or picked elsewhere, and wait for nothing. True: all are
+ * complete. */
 static bool settle_lines(struct order_book *b, struct txn *t, struct order_open *o)
 {
 	struct stock_draft d;
@@ -82,12 +98,15 @@ static bool settle_lines(struct order_book *b, struct txn *t, struct order_open 
 	d.order_id = o->order_id;
 	for (uint32_t i = 0; i < o->line_count; i++) {
 		struct order_line_open *l = &o->lines[i];
-		qty_t open = l->ordered - l->shipped - l->cancelled;
+		qty_t open = l->ordered - l->shipped - l->cancelled, missing;
 
-		if (open <= 0)
+		if (open <= 0) {
 			order_deallocate_line(&d, l);
-		if (l->backordered > open)
-			l->backordered = open > 0 ? open : 0;
+			unpick_line(&d, l);
+		}
+		missing = order_open_quantity(l);
+		if (l->backordered > missing)
+			l->backordered = missing > 0 ? missing : 0;
 		if (l->backordered == 0)
 			order_unwait(l);
 		complete = complete && open <= 0;
@@ -216,7 +235,7 @@ static void resume_held(struct order_book *b, struct txn *t)
 		}
 		if (!known)
 			continue;
-		order_unhold(o);
+		order_unhold(b, o);
 		t->cause.correlation_id = o->correlation_id;
 		order_decide(b, t, o);
 	}

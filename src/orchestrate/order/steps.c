@@ -100,8 +100,10 @@ qty_t order_open_quantity(const struct order_line_open *l)
 /* Allocates up to want of a line at one location, lot after lot; returns how much. */
 static qty_t allocate_at(struct stock_draft *d, struct order_line_open *l, uint16_t location, qty_t want)
 {
-	qty_t got = 0;
+	qty_t got = 0, there = stock_free_at(l->item, location);
 
+	if (want > there)
+		want = there;
 	for (uint32_t i = 0; i < l->item->place_count && got < want; i++) {
 		struct stock_place *p = l->item->places[i];
 		qty_t part = p->position.states[STOCK_FREE];
@@ -128,7 +130,7 @@ void order_allocate_line(const struct config_channel *c, struct stock_draft *d, 
 			want -= allocate_at(d, l, c->locations[i], want);
 	for (size_t i = 0; i < c->location_count && want > 0; i++)
 		want -= allocate_at(d, l, c->locations[i], want);
-	l->backordered = want;
+	l->backordered = want > 0 ? want : 0;
 	if (want > 0)
 		order_wait(l);
 	else
@@ -251,7 +253,9 @@ void order_release(struct order_book *b, struct txn *t, struct order_open *o)
 static void accepted(struct order_book *b, struct txn *t, struct order_open *o)
 {
 	o->posted = true;
-	order_set_status(b, t, o, ORDER_ACCEPTED, STR_NONE);
+	order_changed(b, o);
+	if (o->status < ORDER_ACCEPTED)
+		order_set_status(b, t, o, ORDER_ACCEPTED, STR_NONE);
 	order_release(b, t, o);
 }
 
@@ -371,7 +375,7 @@ enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open
 
 	for (uint32_t i = 0; i < o->line_count; i++) {
 		for (uint32_t n = 0; n < o->lines[i].allocation_count; n++)
-			if (o->lines[i].allocations[n].released > 0)
+			if (o->lines[i].allocations[n].released > 0 || o->lines[i].allocations[n].picked > 0)
 				return err_set(e, RC_CONFLICT, "order_released",
 					       "the warehouse was already asked to ship this order");
 		if (o->lines[i].shipped > 0)
@@ -389,7 +393,7 @@ enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open
 		l->cancelled = l->ordered;
 	}
 	stock_draft_end(&d, false);
-	order_unhold(o);
+	order_unhold(b, o);
 	event = order_set_status(b, t, o, ORDER_CANCELLED, reason);
 	for (size_t i = 0; i < b->tenant->system_count; i++) {
 		const struct config_system *s = &b->tenant->systems[i];
