@@ -128,13 +128,17 @@ export function Status(props: { of: string }) {
 	return <span class={`status ${tones[props.of] ?? "plain"}`}>{words(props.of)}</span>;
 }
 
+/* The first page begins at the top of the document, with the link that skips the menu. */
+let changed = false;
+
 /* A page's title is told to a screen reader when the page changes. */
 export function Heading(props: { children: ComponentChildren; title: string; lead?: ComponentChildren }) {
 	const ref = useRef<HTMLHeadingElement>(null);
 	useEffect(() => {
 		document.title = `${props.title} · Crossdock`;
-		if (document.activeElement === document.body || document.activeElement?.closest("main"))
+		if (changed)
 			ref.current?.focus({ preventScroll: true });
+		changed = true;
 	}, [props.title]);
 	return (
 		<header class="heading">

@@ -295,6 +295,8 @@ export function configuration(systems, { store = "sqlite", extra = "", delivery 
 	};
 	const named = Object.entries(rows).filter(([name]) => systems[name]);
 	const channels = { shop: 'shop: {locations: [east, west], share: 100%, buffer: "0"}', portal: 'portal: {locations: [east], share: 50%, buffer: "1", cap: "100"}' };
+	const owners = { stock: "wms", price: "erp", customer: "erp", item: "erp" };
+	const records = Object.entries(owners).filter(([, name]) => systems[name]).map(([what, name]) => `${what}: ${name}`).join(", ");
 	return [
 		"listen: 127.0.0.1:0",
 		`store: ${store}`,
@@ -310,7 +312,7 @@ export function configuration(systems, { store = "sqlite", extra = "", delivery 
 		}),
 		"    channels:",
 		...Object.entries(channels).filter(([name]) => systems[name]).map(([, row]) => `      ${row}`),
-		"    records: {stock: wms, price: erp, customer: erp, item: erp}",
+		`    records: {${records}}`,
 		"    processes: {order: order-to-cash}",
 		`    delivery: {${delivery}}`,
 		"  other:",
@@ -438,6 +440,18 @@ export async function world(t, names = ["shop", "portal", "erp", "wms"], options
 	return { hub, ...peers };
 }
 
+/* Lets the warehouse ship what it is asked to ship, at once. */
+export function shipsAtOnce(hub, wms) {
+	wms.handler = (r) => {
+		if (r.method !== "POST" || r.path !== "/shipment-requests" || wms.answers.has(r.key))
+			return undefined;
+		const { order_id, lines } = r.json;
+		const sent = { shipment_id: `s-${r.key}`, order_id, shipped_at: new Date().toISOString(), lines: lines.map(({ line_id, sku, location, quantity }) => ({ line_id, sku, location: location ?? "east", quantity })) };
+		void hub.push("wms", "shipment", sent).then((a) => a.expect(202));
+		return undefined;
+	};
+}
+
 /* The product's own sandbox systems beside a server: {hub, state(system), log(system), behave(system, rule)}. */
 export async function sandbox(t, { store, pickMs = 0 } = {}) {
 	const port = await freePort();
@@ -497,5 +511,5 @@ export function shipment(orderId, lines, changes = {}) {
 
 /* Sum over the places of one state: state(await hub.stock("A"), "free"). */
 export function inState(stock, state) {
-	return stock.positions.reduce((sum, p) => sum + Number(p[state] ?? p.states?.[state] ?? 0), 0);
+	return stock.positions.reduce((sum, p) => sum + Number(p.states[state] ?? 0), 0);
 }

@@ -1,0 +1,180 @@
+/*
+ * The console in a real browser. With CROSSDOCK_SCREENSHOT set it also writes docs/console.png, from a server that has been
+ * busy for a while with the sandbox systems.
+ */
+import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { spawnSync } from "node:child_process";
+import { chromium } from "playwright-core";
+import { folder, order, root, shipment, shipsAtOnce, until, world } from "./harness.mjs";
+
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+before(() => {
+	const { status, stderr } = spawnSync(process.execPath, [join(root, "console/build.mjs")], { encoding: "utf8" });
+	assert.equal(status, 0, stderr);
+});
+
+/* A page that reports everything it complains of: errors, refused policies, requests to anywhere else. */
+async function browse(t, hub, options = {}) {
+	const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
+	t.after(() => browser.close());
+	const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, ...options });
+	const page = await context.newPage();
+	page.setDefaultTimeout(30_000);
+	const complaints = [];
+	page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
+	page.on("pageerror", (e) => complaints.push(e.message));
+	page.on("request", (r) => r.url().startsWith(hub.url) || r.url().startsWith("data:") || complaints.push(`asked ${r.url()}`));
+	return { page, complaints };
+}
+
+const figure = (page, step) => page.locator(`[data-step=${step}] .figure`).innerText();
+
+test("signs in by the address, and shows what happens as it happens", async (t) => {
+	const { hub, shop } = await world(t, ["shop", "erp", "wms"]);
+	await hub.count({ A: "100" });
+	const { page, complaints } = await browse(t, hub);
+	await page.goto(`${hub.url}/#key=${hub.key}`);
+	await page.waitForURL(`${hub.url}/console/**`);
+	await page.getByRole("heading", { name: "Overview" }).waitFor();
+	assert.ok(!page.url().includes(hub.key.slice(0, 12)), page.url());
+	assert.equal(await figure(page, "captured"), "0");
+	assert.equal(await page.locator("[data-figure=oversold]").innerText(), "0");
+	for (const name of ["shop", "erp", "wms"])
+		await page.locator(`[data-system=${name}]`).waitFor();
+	await page.getByText("Live", { exact: true }).waitFor();
+
+	const sent = order({ A: "3" });
+	const o = await hub.capture(sent);
+	await hub.orderIs(o.order_id, "released");
+	await until("the figures follow", async () => (await figure(page, "captured")) === "1" && (await figure(page, "released")) === "1");
+	await page.locator(".tail").getByText("order.captured").first().waitFor();
+	(await hub.push("wms", "shipment", shipment(o.order_id, { A: "3" }))).expect(202);
+	await until("it is shipped", async () => (await figure(page, "shipped")) === "1");
+	await until("the shop is told", () => shop.of("/shipments").length === 1);
+
+	/* found by the channel's number, with its lines and its timeline */
+	await page.getByPlaceholder("Find an order").fill(sent.external_id);
+	await page.keyboard.press("Enter");
+	await page.getByRole("link", { name: sent.external_id }).click();
+	await page.getByRole("heading", { name: `Order ${sent.external_id}` }).waitFor();
+	const cells = await page.locator("section[aria-labelledby=lines] tbody tr td").allInnerTexts();
+	assert.deepEqual(cells.slice(0, 4), ["1", "A", "Shipped", "3"]);
+	const steps = page.locator(".steps li");
+	for (const text of ["Order captured", "Order accepted", "Order released", "Order shipped"])
+		await steps.filter({ hasText: text }).first().waitFor();
+	assert.ok((await steps.filter({ hasText: /erp.*HTTP 201/ }).count()) > 0);
+
+	await page.getByRole("link", { name: o.correlation_id }).click();
+	await page.getByRole("heading", { name: "Trace" }).waitFor();
+	await steps.filter({ hasText: "Order captured" }).first().waitFor();
+	await page.goBack();
+	await page.getByRole("heading", { name: `Order ${sent.external_id}` }).waitFor();
+
+	/* the key is this tab's, and a page can be loaded again */
+	await page.reload();
+	await page.getByRole("heading", { name: `Order ${sent.external_id}` }).waitFor();
+	assert.equal(await page.evaluate(() => localStorage.length), 0);
+	await page.getByRole("button", { name: "Sign out" }).click();
+	await page.getByLabel("API key").waitFor();
+	assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+	assert.deepEqual(complaints, []);
+});
+
+test("shows what needs a person", async (t) => {
+	const { hub, erp } = await world(t, ["shop", "erp", "wms"]);
+	await hub.count({ A: "1" });
+	erp.handler = (r) => (r.path === "/orders" ? { status: 404, body: { detail: "No such path." } } : undefined);
+	const sent = order({ A: "5" });
+	await hub.capture(sent);
+	(await hub.push("shop", "order", "<order/>")).expect(202);
+	await until("two dead letters", async () => (await hub.read("/v1/overview")).dead_letters_open === 2);
+	const { page, complaints } = await browse(t, hub, { colorScheme: "dark", viewport: { width: 390, height: 800 } });
+	await page.goto(`${hub.url}/console/#key=${hub.key}`);
+	await page.getByRole("heading", { name: "Overview" }).waitFor();
+	/* nothing sticks out of a narrow screen */
+	assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it scrolls sideways");
+	await page.locator("[data-system=erp]").getByText("1 dead letter").waitFor();
+	await page.getByRole("navigation").getByRole("link", { name: /Exceptions/ }).click();
+	await page.getByText("the rest is backordered").first().waitFor();
+	await page.getByRole("navigation").getByRole("link", { name: /Dead letters/ }).click();
+	await until("both are listed", async () => (await page.locator("tbody tr").count()) === 2);
+	await page.locator("tbody tr", { hasText: "Message" }).getByRole("link").first().click();
+	await page.getByText("<order/>").waitFor();
+	await page.goto(`${hub.url}/console/orders/unheard-of`);
+	await page.getByText("There is no such order.").waitFor();
+	assert.deepEqual(complaints.filter((c) => !c.includes("404")), []);
+});
+
+test("asks for a key that works, and says when the server is away", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	const { page, complaints } = await browse(t, hub);
+	await page.goto(`${hub.url}/console/`);
+	await page.getByLabel("API key").fill("something");
+	await page.getByRole("button", { name: "Sign in" }).click();
+	await page.getByText("A key begins with cd_").waitFor();
+	await page.getByLabel("API key").fill(`cd_acme_${"x".repeat(43)}`);
+	await page.getByRole("button", { name: "Sign in" }).click();
+	await page.getByRole("alert").filter({ hasText: /key/ }).waitFor();
+	await page.getByLabel("API key").fill(hub.key);
+	await page.keyboard.press("Enter");
+	await page.getByRole("heading", { name: "Overview" }).waitFor();
+	const port = new URL(hub.url).port;
+	await hub.stop();
+	await page.getByText("Crossdock does not answer").first().waitFor();
+	await hub.start(`127.0.0.1:${port}`);
+	await until("it is there again", async () => (await page.getByText("Crossdock does not answer").count()) === 0);
+	await page.getByText("Live", { exact: true }).waitFor();
+	assert.deepEqual(complaints.filter((c) => !/401|ERR_|Failed to load/.test(c)), []);
+});
+
+test("every control can be reached and named without a mouse", async (t) => {
+	const { hub } = await world(t, ["shop", "erp", "wms"]);
+	const { page } = await browse(t, hub);
+	await page.goto(`${hub.url}/console/#key=${hub.key}`);
+	await page.locator("[data-system=wms]").waitFor();
+	const nameless = await page.evaluate(() =>
+		[...document.querySelectorAll("a, button, input, select")].filter((e) => !(e.innerText?.trim() || e.getAttribute("aria-label") || e.labels?.length)).map((e) => e.outerHTML));
+	assert.deepEqual(nameless, []);
+	await page.keyboard.press("Tab");
+	assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
+	const seen = new Set();
+	for (let i = 0; i < 40; i++) {
+		await page.keyboard.press("Tab");
+		seen.add(await page.evaluate(() => document.activeElement.innerText ?? ""));
+	}
+	for (const wanted of ["Orders", "Trace", "Pause", "Check now"])
+		assert.ok(seen.has(wanted), `${wanted} in ${[...seen].join("|")}`);
+	await page.getByRole("button", { name: "Pause deliveries to erp" }).press("Enter");
+	await page.getByRole("button", { name: "Resume deliveries to erp" }).waitFor();
+	await page.getByRole("button", { name: "Check now" }).press("Enter");
+	await page.getByText("All agree").waitFor();
+});
+
+test("a picture of it", async (t) => {
+	const { hub, wms } = await world(t);
+	shipsAtOnce(hub, wms);
+	const skus = Array.from({ length: 12 }, (_, i) => `85123${String.fromCharCode(65 + i)}`);
+	await hub.count(Object.fromEntries(skus.map((sku) => [sku, "5000"])));
+	const { page, complaints } = await browse(t, hub, { viewport: { width: 1280, height: 1000 } });
+	await page.goto(`${hub.url}/console/#key=${hub.key}`);
+	await page.getByRole("heading", { name: "Overview" }).waitFor();
+	const wanted = process.env.CROSSDOCK_SCREENSHOT ? 3000 : 20;
+	let sent = 0;
+	await until("orders have been shipped", async () => {
+		const wave = Math.round(4 + 3 * Math.sin(sent / 150));
+		for (let i = 0; i < wave && sent < wanted; i++)
+			await hub.capture(order({ [skus[sent++ % skus.length]]: String(1 + (sent % 4)) }, { channel: sent % 3 ? "shop" : "portal" }));
+		return sent >= wanted && Number((await figure(page, "shipped")).replace(/\D/g, "")) >= wanted;
+	}, 240_000);
+	await page.getByRole("button", { name: "Check now" }).click();
+	await page.getByText("All agree").waitFor();
+	const path = process.env.CROSSDOCK_SCREENSHOT ? join(root, "docs/console.png") : join(folder(t), "console.png");
+	await page.screenshot({ path });
+	const { size } = statSync(path);
+	assert.ok(size > 20_000 && size < 200_000, `${size} bytes`);
+	assert.deepEqual(complaints, []);
+});

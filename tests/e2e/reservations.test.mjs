@@ -1,0 +1,95 @@
+/* Holding stock: all or nothing, for a time, for one order. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inState, order, until, world } from "./harness.mjs";
+
+const hold = (hub, lines, more = {}) =>
+	hub.post("/v1/reservations", { channel: "shop", lines: Object.entries(lines).map(([sku, quantity]) => ({ sku, quantity })), ...more });
+
+test("held stock is not sold, and what is short is listed", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	await hub.count({ A: "10", B: "3", C: "1" });
+	const held = (await hold(hub, { A: "4", B: "3" }, { ttl_s: 600, reservation_id: "cart-1" })).expect(201).json;
+	assert.equal(held.reservation_id, "cart-1");
+	assert.equal(held.status, "held");
+	assert.deepEqual(held.lines.map((l) => [l.sku, l.quantity, l.location]), [["A", "4", "east"], ["B", "3", "east"]]);
+	const seconds = (Date.parse(held.expires_at) - Date.now()) / 1000;
+	assert.ok(seconds > 500 && seconds <= 601, held.expires_at);
+	assert.equal(await hub.available("shop", "A"), "6");
+	assert.equal(await hub.available("shop", "B"), "0");
+
+	const refused = (await hold(hub, { A: "7", B: "1", C: "1" })).expect(409, "insufficient_stock").json;
+	assert.deepEqual(refused.short.map((s) => [s.sku, s.requested, s.available]), [["A", "7", "6"], ["B", "1", "0"]]);
+	assert.equal(await hub.available("shop", "C"), "1");
+
+	const again = (await hold(hub, { A: "4", B: "3" }, { ttl_s: 600, reservation_id: "cart-1" })).expect(201).json;
+	assert.deepEqual(again, held);
+	(await hold(hub, { A: "5" }, { reservation_id: "cart-1" })).expect(409, "reservation_exists");
+	assert.equal(await hub.available("shop", "A"), "6");
+	await hub.audit();
+});
+
+test("many callers at once never hold more than there is", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	await hub.count({ A: "25" });
+	const answers = await Promise.all(Array.from({ length: 40 }, () => hold(hub, { A: "1" })));
+	const statuses = answers.map((a) => a.status);
+	assert.equal(statuses.filter((s) => s === 201).length, 25);
+	assert.equal(statuses.filter((s) => s === 409).length, 15);
+	assert.equal(inState(await hub.stock("A"), "held"), 25);
+	assert.equal(await hub.available("shop", "A"), "0");
+	await hub.audit();
+});
+
+test("a hold is committed to an order, which then has its stock before others", async (t) => {
+	const { hub, wms } = await world(t, ["shop", "erp", "wms"]);
+	await hub.count({ A: "2" });
+	const held = (await hold(hub, { A: "2" })).expect(201).json;
+	const waiting = await hub.capture(order({ A: "1" }));
+	const backordered = async (o) => (await hub.order(o.order_id)).lines[0].backordered;
+	await until("the one waits", async () => (await backordered(waiting)) === "1");
+	const bought = await hub.capture(order({ A: "2" }));
+	await until("the other too", async () => (await backordered(bought)) === "2");
+	const done = (await hub.post(`/v1/reservations/${held.reservation_id}/commit`, { order_id: bought.order_id })).expect(200).json;
+	assert.equal(done.status, "committed");
+	await until("the warehouse is asked for both", () => wms.of("/shipment-requests").some((r) => r.json.order_id === bought.order_id && r.json.lines[0].quantity === "2"));
+	const stock = await hub.stock("A");
+	assert.equal(inState(stock, "held"), 0);
+	assert.equal(inState(stock, "allocated"), 2);
+	assert.equal(await backordered(waiting), "1");
+	assert.equal(await backordered(bought), "0");
+	assert.equal((await hub.read(`/v1/reservations/${held.reservation_id}`)).status, "committed");
+	(await hub.call("DELETE", `/v1/reservations/${held.reservation_id}`)).expect(409, "reservation_ended");
+	await hub.audit();
+});
+
+test("a hold that is voided is free again", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	await hub.count({ A: "2" });
+	const held = (await hold(hub, { A: "2" })).expect(201).json;
+	assert.equal(await hub.available("shop", "A"), "0");
+	(await hub.call("DELETE", `/v1/reservations/${held.reservation_id}`)).expect(200);
+	assert.equal(await hub.available("shop", "A"), "2");
+	assert.equal((await hub.read(`/v1/reservations/${held.reservation_id}`)).status, "voided");
+	(await hub.call("DELETE", "/v1/reservations/unheard-of")).expect(404, "reservation_not_found");
+	await hub.audit();
+});
+
+test("a hold expires when its time is up, not before, also over a restart", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	await hub.count({ A: "3" });
+	const short = (await hold(hub, { A: "1" }, { ttl_s: 60 })).expect(201).json;
+	const long = (await hold(hub, { A: "1" }, { ttl_s: 7200 })).expect(201).json;
+	assert.equal(await hub.available("shop", "A"), "1");
+	await hub.stop();
+	await hub.start();
+	assert.equal(await hub.available("shop", "A"), "1");
+	await hub.advance(61_000);
+	await until("the short one has expired", async () => (await hub.read(`/v1/reservations/${short.reservation_id}`)).status === "expired");
+	assert.equal(await hub.available("shop", "A"), "2");
+	assert.equal((await hub.read(`/v1/reservations/${long.reservation_id}`)).status, "held");
+	(await hub.post(`/v1/reservations/${short.reservation_id}/commit`, { order_id: "x" })).expect(409, "reservation_ended");
+	await hub.advance(7_200_000);
+	await until("the long one has expired", async () => (await hub.available("shop", "A")) === "3");
+	await hub.audit();
+});
