@@ -26,10 +26,10 @@ function make(host: HTMLElement): uPlot {
 			cursor: { show: false },
 			scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
 			axes: [
-				{ ...axis, values: (_, ticks) => ticks.map((t) => clock(new Date(t * 1000).toISOString(), false)), space: 90 },
+				{ ...axis, size: 28, values: (_, ticks) => ticks.map((t) => clock(new Date(t * 1000).toISOString(), false)), space: 90 },
 				{ ...axis, size: 44, values: (_, ticks) => ticks.map((t) => rate(t)) },
 			],
-			series: [{}, ...STAGES.map((s) => ({ label: names[s], stroke: c[s]!, width: s === "captured" ? 2.5 : 1.5, points: { show: false } }))],
+			series: [{}, ...STAGES.map((s) => ({ label: names[s], stroke: c[s]!, width: 1.5, points: { show: false }, ...(s === "captured" && { width: 2.5, fill: `${c[s]}1c` }) }))],
 		},
 		[[], ...STAGES.map(() => [])],
 		host,
@@ -72,7 +72,7 @@ export function RateChart(props: { live: Live }) {
 	const said = STAGES.map((name) => `${names[name]} ${rate(recent(s.values[name]))}`).join(", ");
 	return (
 		<figure class="chart">
-			<div ref={host} role="img" aria-label={`Orders a second by stage over five minutes. Now: ${said}.`} />
+			<div ref={host} role="img" aria-label={`Orders a second by stage over the last minutes. Now: ${said}.`} />
 			<figcaption>
 				{STAGES.map((name) => (
 					<span key={name} class="key">

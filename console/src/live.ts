@@ -4,6 +4,7 @@ import type { CloudEvent } from "./types.ts";
 export const TAIL = 200;
 export const SLOT_MS = 2000;
 export const SLOTS = 150;
+export const SLOTS_MIN = 30;
 
 export const STAGES = ["captured", "reserved", "accepted", "released", "shipped"] as const;
 export type Stage = (typeof STAGES)[number];
@@ -60,11 +61,14 @@ export interface Series {
 	values: Record<Stage, number[]>; /* per second */
 }
 
-/* The window that ends with the last whole slot before `now` (the server's clock). */
+/* The window that ends with the last whole slot before `now` (the server's clock). It begins with the first slot that has
+ * something, but has at least SLOTS_MIN and at most SLOTS slots. */
 export function series(live: Live, now: number): Series {
 	const last = Math.floor(now / SLOT_MS) - 1;
+	const begun = Math.min(last, ...live.slots.keys());
+	const first = Math.max(last - SLOTS + 1, Math.min(last - SLOTS_MIN + 1, begun));
 	const out: Series = { times: [], values: { captured: [], reserved: [], accepted: [], released: [], shipped: [] } };
-	for (let slot = last - SLOTS + 1; slot <= last; slot++) {
+	for (let slot = first; slot <= last; slot++) {
 		const counts = live.slots.get(slot);
 		out.times.push((slot * SLOT_MS) / 1000);
 		for (const s of STAGES)

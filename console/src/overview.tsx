@@ -95,13 +95,15 @@ function Books() {
 	);
 }
 
-function lagWords(lag: Lag | undefined, wide = true) {
+function lagWords(lag: Lag | undefined) {
 	if (!lag || lag.count === 0)
 		return <span class="dim">nothing yet</span>;
 	return (
-		<>
-			{micros(lag.p50_us)} <span class="dim">{wide ? "p50 · " : ""}</span> {micros(lag.p99_us)} <span class="dim">p99</span>
-		</>
+		<span class="whole">
+			{micros(lag.p50_us)}
+			<span class="dim"> · p99 </span>
+			{micros(lag.p99_us)}
+		</span>
 	);
 }
 
@@ -138,7 +140,7 @@ function SystemCard(props: { system: System; overview: Overview; changed: () => 
 				</dd>
 				<dt>Delivered</dt>
 				<dd>{count(o.delivered)}</dd>
-				<dt>To its answer</dt>
+				<dt>Lag p50</dt>
 				<dd>{lagWords(lag?.delivery)}</dd>
 				{lag?.availability && (
 					<>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as format from "../src/format.ts";
 import { parser } from "../src/sse.ts";
-import { add, EMPTY, recent, series, SLOT_MS, SLOTS, stageOf, TAIL } from "../src/live.ts";
+import { add, EMPTY, recent, series, SLOT_MS, SLOTS, SLOTS_MIN, stageOf, TAIL } from "../src/live.ts";
 import { aside, funnel, health, outcomes, oversold, published } from "../src/derive.ts";
 import { hrefTo, parseRoute } from "../src/route.ts";
 import { keyOfFragment, tenantOf } from "../src/session.ts";
@@ -63,12 +63,15 @@ test("live: rates are of whole slots, and end before the running one", () => {
 	const slot = 5_000;
 	const events = Array.from({ length: 10 }, (_, i) => event(i + 1, "order.captured", slot * SLOT_MS + i));
 	const s = series(add(EMPTY, [...events, event(11, "order.captured", (slot + 1) * SLOT_MS)]), (slot + 1) * SLOT_MS + 10);
-	assert.equal(s.times.length, SLOTS);
+	assert.equal(s.times.length, SLOTS_MIN);
 	assert.equal(s.times.at(-1), (slot * SLOT_MS) / 1000);
 	assert.equal(s.values.captured.at(-1), 10 / (SLOT_MS / 1000));
 	assert.equal(s.values.shipped.at(-1), 0);
 	assert.equal(recent(s.values.captured, 5), 1);
 	assert.equal(recent([], 5), 0);
+	const long = add(EMPTY, [event(1, "order.captured", slot * SLOT_MS)]);
+	assert.equal(series(long, (slot + 100) * SLOT_MS).times.length, 100);
+	assert.equal(series(long, (slot + 1000) * SLOT_MS).times.length, SLOTS);
 });
 
 test("live: old slots are dropped, and a clock that is ahead is noticed", () => {
