@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "orchestrate/order/progress.h"
+#include "orchestrate/order/steps.h"
 
 static const struct {
 	enum order_status status;
@@ -337,6 +338,14 @@ static bool items_known(const struct order_open *o)
 	return true;
 }
 
+static bool has_erp(const struct config_tenant *tenant)
+{
+	for (size_t i = 0; i < tenant->system_count; i++)
+		if (system_can(&tenant->systems[i], ROLE_ERP, OP_ORDER_POST))
+			return true;
+	return false;
+}
+
 enum rc order_load(struct order_book *b, const struct store_value *row, struct err *e)
 {
 	struct arena a;
@@ -382,12 +391,14 @@ enum rc order_load(struct order_book *b, const struct store_value *row, struct e
 	o->stage_since = row[5].integer;
 	o->placed_at = row[6].integer;
 	o->document = row[10].integer;
-	o->posted = o->status >= ORDER_ACCEPTED;
 	if (!load_lines(b, o, lines)) {
 		rc = damaged(row[1].bytes, e);
 		goto done;
 	}
 	load_external(b, o, json_get(progress, "external_ids"));
+	/* What was shipped before the ERP answered was not accepted by it. */
+	o->posted = o->status >= ORDER_ACCEPTED &&
+		    (o->status < ORDER_PARTIALLY_SHIPPED || o->external.id.p || !has_erp(b->tenant));
 	/* An order that the ERP refused is on hold as well, but its items are known. */
 	if (o->status == ORDER_ON_HOLD && !items_known(o))
 		order_hold(b, o);

@@ -66,7 +66,7 @@ void order_progress_write(struct buf *out, const struct order_book *b, const str
 	for (uint32_t i = 0; i < o->line_count; i++)
 		write_line(&w, b, &o->lines[i]);
 	jw_array_end(&w);
-	if (o->external.id.n) {
+	if (o->external.id.p) {
 		jw_key(&w, "x");
 		jw_object(&w);
 		jw_key_str(&w, b->tenant->systems[o->external.system].name);
@@ -74,6 +74,20 @@ void order_progress_write(struct buf *out, const struct order_book *b, const str
 		jw_object_end(&w);
 	}
 	jw_object_end(&w);
+}
+
+void order_progress_add_external(struct buf *out, struct str progress, struct str system, struct str id)
+{
+	struct json_writer w;
+
+	buf_add(out, progress.p, progress.n - 1);
+	buf_add_z(out, ",\"x\":");
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key_str(&w, system);
+	jw_text(&w, id);
+	jw_object_end(&w);
+	buf_add_char(out, '}');
 }
 
 /* ---- reading ---- */

@@ -13,6 +13,8 @@
 #include "orchestrate/order/order.h"
 
 void order_progress_write(struct buf *out, const struct order_book *b, const struct order_open *o);
+/* The same text with the order's id in a system; for one that has none yet. */
+void order_progress_add_external(struct buf *out, struct str progress, struct str system, struct str id);
 
 /*
  * The readable form, in the arena: {"lines":[{"line_id","sku","ordered","reserved","backordered","released","shipped",

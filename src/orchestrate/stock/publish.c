@@ -25,6 +25,8 @@ struct channel {
 	int64_t changed_at;
 	struct flight_item *items;
 	size_t item_count;
+	struct publication **untold; /* in this batch: the channel was not told after all what is stored */
+	size_t untold_count;
 };
 
 struct publisher {
@@ -53,6 +55,7 @@ struct publisher *publisher_new(const struct config_tenant *tenant, struct stock
 		if (op->present)
 			c->batch = op->batch_items ? op->batch_items : ITEMS_DEFAULT;
 		c->items = mem_zalloc(c->batch, sizeof(*c->items));
+		c->untold = mem_zalloc(c->batch, sizeof(*c->untold));
 	}
 	return p;
 }
@@ -61,8 +64,10 @@ void publisher_free(struct publisher *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < p->tenant->channel_count; i++)
+	for (size_t i = 0; i < p->tenant->channel_count; i++) {
 		free(p->channels[i].items);
+		free(p->channels[i].untold);
+	}
 	free(p->channels);
 	free(p);
 }
@@ -200,20 +205,26 @@ static void write_item(struct json_writer *w, const struct publication *p, struc
 	jw_object_end(w);
 }
 
+/* told may be UNKNOWN: it is a quantity like any other. */
+static void write_row(struct channel *c, struct txn *t, const struct publication *p)
+{
+	char told[DECIMAL_TEXT_MAX];
+	struct str text = {told, qty_format(p->told, told)};
+
+	txn_put(t, W_PUBLICATION, SV_TEXT(c->config->name), SV_TEXT(p->item->sku), SV_TEXT(txn_copy(t, text)),
+		SV_INT(p->version), SV_INT(t->now));
+}
+
 /* Tells one item: it leaves the list and joins the delivery. */
 static void take_item(struct channel *c, struct txn *t, struct publication *p)
 {
-	char available[DECIMAL_TEXT_MAX];
-	struct str text = {available, qty_format(p->current, available)};
-
 	list_remove(c, p);
 	p->told = p->current;
 	p->version++;
 	if (p->changed_at < c->changed_at)
 		c->changed_at = p->changed_at;
 	c->items[c->item_count++] = (struct flight_item){p, p->told};
-	txn_put(t, W_PUBLICATION, SV_TEXT(c->config->name), SV_TEXT(p->item->sku), SV_TEXT(txn_copy(t, text)),
-		SV_INT(p->version), SV_INT(t->now));
+	write_row(c, t, p);
 }
 
 static void cut(struct channel *c, struct order_book *orders, struct txn *t)
@@ -258,10 +269,14 @@ void publish_step(struct publisher *p, struct order_book *orders, struct txn *t)
 	for (size_t i = 0; i < p->tenant->channel_count; i++) {
 		struct channel *c = &p->channels[i];
 
-		if (c->under_way || !next_change(c))
-			continue;
-		t->cause = (struct txn_cause){.correlation_id = txn_uuid(t)};
-		cut(c, orders, t);
+		if (!c->under_way && next_change(c)) {
+			t->cause = (struct txn_cause){.correlation_id = txn_uuid(t)};
+			cut(c, orders, t);
+		}
+		for (size_t n = 0; n < c->untold_count; n++)
+			if (c->untold[n]->previous)
+				write_row(c, t, c->untold[n]);
+		c->untold_count = 0;
 	}
 }
 
@@ -279,6 +294,14 @@ bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t a
 	return false;
 }
 
+/* It goes back to the list, and is found there after a restart too. */
+static void tell_again(struct channel *c, struct publication *p, int64_t now)
+{
+	compare(c, p, p->current, now);
+	if (c->untold_count < c->batch)
+		c->untold[c->untold_count++] = p;
+}
+
 static void note_stale(struct publisher *p, struct channel *c, const struct json *stale, int64_t now)
 {
 	for (uint32_t i = 0; stale && i < stale->count; i++) {
@@ -291,7 +314,7 @@ static void note_stale(struct publisher *p, struct channel *c, const struct json
 		pub = publication_of(p, item, c->index);
 		pub->expected = shown;
 		pub->told = shown;
-		compare(c, pub, pub->current, now);
+		tell_again(c, pub, now);
 	}
 }
 
@@ -314,7 +337,7 @@ void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish
 		if (pub->told == c->items[i].told)
 			pub->told = UNKNOWN;
 		if (result == PUBLISH_OVERTAKEN)
-			compare(c, pub, pub->current, now);
+			tell_again(c, pub, now);
 	}
 	c->item_count = 0;
 	note_stale(p, c, stale, now);

@@ -1,5 +1,7 @@
 #include "orchestrate/stock/verbs.h"
 
+#include "orchestrate/order/book.h"
+
 #include <stdio.h>
 
 /* One line of a movement on its way into the ledger. */
@@ -328,6 +330,8 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 		l.place = stock_place_make(s, l.item, location->index, l.line->lot, STR_NONE);
 		step_line(&l, to ? to->index : 0);
 	}
+	if (l.order)
+		order_changed(orders, l.order);
 	write_event(&d, m);
 	*out = (struct movement_result){d.movement_id, stock_draft_end(&d, true)};
 	return RC_OK;
