@@ -5,6 +5,7 @@
  * failed for too long, is a dead letter. The two are never mixed.
  */
 #include "hub/state.h"
+#include "orchestrate/order/book.h"
 #include "orchestrate/order/progress.h"
 
 /* ---- start ---- */
@@ -66,6 +67,30 @@ void apply_delivery_start(struct hub *h, struct command *c)
 
 /* ---- result ---- */
 
+/* The ERP has an order that was closed meanwhile: its id there is noted, so that a cancellation can name it. */
+static void note_external(struct hub *h, const struct delivery_result *r, struct order_open *o)
+{
+	struct txn *t = &h->batch.txn;
+	struct store_value row[12];
+	struct json *progress;
+	struct buf text;
+
+	if (o) {
+		order_set_external(o, r->system, r->external_id);
+		order_changed(h->state.orders, o);
+		return;
+	}
+	if (store_read_one(h->reader, R_ORDER, &SV_TEXT(r->order_id), 1, t->arena, row, NULL) != RC_OK ||
+	    order_progress_read(t->arena, row[11].bytes, &progress, NULL) != RC_OK ||
+	    json_get(progress, "external_ids"))
+		return;
+	buf_init(&text, 8u << 20);
+	order_progress_add_external(&text, row[11].bytes, h->tenant->systems[r->system].name, r->external_id);
+	txn_put(t, W_ORDER_STATE, SV_INT(row[0].integer), SV_INT(row[4].integer), SV_INT(row[5].integer),
+		SV_TEXT(txn_text(t, &text)));
+	buf_done(&text);
+}
+
 static void on_delivered(struct hub *h, const struct delivery_result *r)
 {
 	struct txn *t = &h->batch.txn;
@@ -75,6 +100,8 @@ static void on_delivered(struct hub *h, const struct delivery_result *r)
 	case OP_ORDER_POST:
 		if (o && o->status < ORDER_CLOSED)
 			order_step_accepted(h->state.orders, t, o, r->system, r->external_id);
+		else
+			note_external(h, r, o);
 		return;
 	case OP_SHIPMENT_REQUEST:
 		if (o)

@@ -197,7 +197,7 @@ void apply_stock_move(struct hub *h, struct command *c)
 	if (c->movements.array)
 		c->answer = answer_json(200, arena_copy(&c->arena, buf_str(&body)));
 	buf_done(&body);
-	if (worst != FATE_DUPLICATE || c->message_seq)
+	if ((worst != FATE_DUPLICATE && c->answer.status < 500) || c->message_seq)
 		inbox_settle(h, c, worst, STR_NONE, c->answer.code ? c->answer.body : STR_NONE, STR_NONE);
 }
 

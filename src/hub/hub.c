@@ -102,11 +102,22 @@ enum rc hub_open(const struct config *config, const struct config_tenant *tenant
 	return RC_OK;
 }
 
+static void drop_messages(struct hub *h)
+{
+	while (h->batch.messages) {
+		struct message *m = h->batch.messages;
+
+		h->batch.messages = m->next;
+		message_free(m);
+	}
+}
+
 void hub_close(struct hub *h)
 {
 	if (!h)
 		return;
 	assert(!h->threaded);
+	drop_messages(h);
 	state_done(&h->state);
 	while (h->messages) {
 		struct message_progress *p = h->messages;
@@ -146,8 +157,20 @@ enum rc hub_submit(struct hub *h, struct command *c)
 	return rc == RC_DENIED ? RC_RETRY : rc;
 }
 
+/* A key belongs to the first request that was answered with it, also if that wrote no row of its own. */
+static void keep_answer(struct hub *h, struct command *c, int64_t inbox_before)
+{
+	enum fate fate = c->answer.replayed ? FATE_DUPLICATE : c->answer.status >= 400 ? FATE_REJECTED : FATE_APPLIED;
+
+	if (c->idempotency_key.n && !c->message_seq && c->type != COMMAND_MESSAGE_ACCEPT && c->answer.status < 500 &&
+	    h->state.heads.inbox == inbox_before)
+		inbox_settle(h, c, fate, STR_NONE, STR_NONE, STR_NONE);
+}
+
 void apply_command(struct hub *h, struct command *c)
 {
+	int64_t inbox = h->state.heads.inbox;
+
 	h->batch.txn.cause = (struct txn_cause){c->correlation_id, c->source};
 	if (inbox_replayed(h, c))
 		return;
@@ -197,6 +220,7 @@ void apply_command(struct hub *h, struct command *c)
 	case COMMAND_TYPES:
 		break;
 	}
+	keep_answer(h, c, inbox);
 	order_step_restock(h->state.orders, &h->batch.txn);
 }
 
@@ -227,16 +251,6 @@ static void finish_batch(struct hub *h, size_t commands)
 	order_flush(h->state.orders, t);
 	if (t->batch.count > 0 || commands == 0)
 		stock_flush(h->state.stock, t, FLUSH_MIN + commands / 2);
-}
-
-static void drop_messages(struct hub *h)
-{
-	while (h->batch.messages) {
-		struct message *m = h->batch.messages;
-
-		h->batch.messages = m->next;
-		message_free(m);
-	}
 }
 
 static void show_state(struct hub *h)
@@ -364,7 +378,7 @@ static void run_batch(struct hub *h, void **commands, size_t count)
 	committed = commit_batch(h);
 	if (committed)
 		tell_sinks(h);
-	else
+	else if (!h->in_doubt)
 		drop_messages(h);
 	answer_all(h, commands, count, committed);
 }
@@ -380,6 +394,11 @@ static bool still_stale(struct hub *h)
 	if (!h->stale)
 		return false;
 	if (repair(h, &committed, &e) == RC_OK) {
+		/* Nobody was answered, but what the batch made is there: it must not wait for the next start. */
+		if (committed)
+			tell_sinks(h);
+		else
+			drop_messages(h);
 		atomic_store(&h->ready, true);
 		return false;
 	}
