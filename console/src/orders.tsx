@@ -1,8 +1,9 @@
 /* Finding orders, one order, and the trace of a correlation id. */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { get, query } from "./api.ts";
 import { clock, dateTime, isZero, micros, pretty, quantity, since, words } from "./format.ts";
 import { hrefTo } from "./route.ts";
-import type { Entry, Order, OrderHead, Timeline } from "./types.ts";
+import type { Entry, Order, OrderHead, Page, System, Timeline } from "./types.ts";
 import { Empty, Failure, Heading, Link, List, Loading, Status, Table, useGet, useShell } from "./ui.tsx";
 
 const statuses = ["captured", "on_hold", "backordered", "reserved", "accepted", "released", "partially_shipped", "shipped", "invoiced",
@@ -47,29 +48,72 @@ export function OrdersPage(props: { search: string; status: string }) {
 				</label>
 				<button type="submit">Search</button>
 			</form>
-			<List<OrderHead>
-				path="/v1/orders"
-				values={{ external_id: props.search, status: props.status }}
-				caption="Orders, the newest first"
-				columns={["Order", "Channel", "Status", "Since", "Placed", "Customer"]}
-				keyOf={(o) => o.order_id}
-				empty={props.search || props.status ? "No order fits." : "No order has come in yet."}
-				row={(o) => (
-					<>
-						<td>
-							<Link href={hrefTo("orders", o.order_id)}>{o.external_id}</Link>
-						</td>
-						<td>{o.channel}</td>
-						<td>
-							<Status of={o.status} />
-						</td>
-						<td>{dateTime(o.stage_since)}</td>
-						<td>{o.placed_at ? dateTime(o.placed_at) : ""}</td>
-						<td>{o.customer?.external_id}</td>
-					</>
-				)}
-			/>
+			{props.search ? (
+				<Found search={props.search} status={props.status} />
+			) : (
+				<List<OrderHead>
+					path="/v1/orders"
+					values={{ status: props.status }}
+					caption="Orders, the newest first"
+					columns={columns}
+					keyOf={(o) => o.order_id}
+					empty={props.status ? "No order fits." : "No order has come in yet."}
+					row={row}
+				/>
+			)}
 		</>
+	);
+}
+
+const columns = ["Order", "Channel", "Status", "Since", "Placed", "Customer"];
+
+function row(o: OrderHead) {
+	return (
+		<>
+			<td>
+				<Link href={hrefTo("orders", o.order_id)}>{o.external_id}</Link>
+			</td>
+			<td>{o.channel}</td>
+			<td>
+				<Status of={o.status} />
+			</td>
+			<td>{dateTime(o.stage_since)}</td>
+			<td>{o.placed_at ? dateTime(o.placed_at) : ""}</td>
+			<td>{o.customer?.external_id}</td>
+		</>
+	);
+}
+
+/* An order number belongs to a channel: each is asked, which finds it at once however many orders there are. */
+function Found(props: { search: string; status: string }) {
+	const { api } = useShell();
+	const systems = useGet<Page<System>>("/v1/systems");
+	const [found, setFound] = useState<{ search: string; items?: OrderHead[]; error?: Error }>();
+	const channels = systems.data?.items.filter((s) => s.roles.includes("channel")).map((s) => s.id);
+	useEffect(() => {
+		if (!channels)
+			return undefined;
+		const stop = new AbortController();
+		const ask = (channel: string) => get<Page<OrderHead>>(api, query("/v1/orders", { channel, external_id: props.search, status: props.status }), stop.signal);
+		Promise.all(channels.map(ask)).then(
+			(pages) => !stop.signal.aborted && setFound({ search: props.search, items: pages.flatMap((p) => p.items) }),
+			(error: Error) => !stop.signal.aborted && setFound({ search: props.search, error }),
+		);
+		return () => stop.abort();
+	}, [api, channels?.join("\n"), props.search, props.status]);
+	const error = systems.error ?? (found?.search === props.search ? found.error : undefined);
+	if (error)
+		return <Failure error={error} again={systems.again} />;
+	if (!found?.items || found.search !== props.search)
+		return <Loading />;
+	if (found.items.length === 0)
+		return <Empty>No channel has an order with this number.</Empty>;
+	return (
+		<Table caption="Orders that were found" columns={columns}>
+			{found.items.map((o) => (
+				<tr key={o.order_id}>{row(o)}</tr>
+			))}
+		</Table>
 	);
 }
 

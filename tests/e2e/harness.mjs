@@ -265,8 +265,11 @@ export class Hub {
 		assert.ok(audit.ok, JSON.stringify(audit.checks.filter((c) => !c.ok)));
 	}
 
-	/* Bytes as they are; what the server answers until it closes, or `enough` says so. */
-	async raw(bytes, enough = () => false) {
+	/*
+	 * Bytes as they are; what the server answers until it closes, or `enough` says so. With everyMs the last part of them comes
+	 * one by one.
+	 */
+	async raw(bytes, enough = () => false, { trickle = "", everyMs = 100 } = {}) {
 		const { hostname, port } = new URL(this.url);
 		const socket = net.connect(Number(port), hostname);
 		let heard = Buffer.alloc(0);
@@ -278,7 +281,10 @@ export class Hub {
 		socket.setTimeout(WAIT_MS, () => socket.destroy(new Error("no answer")));
 		socket.write(bytes);
 		const closed = new Promise((done, fail) => socket.once("close", done).once("error", (e) => (e.code === "ECONNRESET" || e.code === "EPIPE" ? done() : fail(e))));
+		let at = 0;
+		const timer = setInterval(() => at < trickle.length && socket.writable && socket.write(trickle[at++]), everyMs);
 		await closed;
+		clearInterval(timer);
 		const text = heard.toString("latin1");
 		const [head, ...body] = text.split("\r\n\r\n");
 		return new Answer(Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 0), head, body.join("\r\n\r\n"));

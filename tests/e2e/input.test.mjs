@@ -1,7 +1,7 @@
 /* Bad input: each has its own precise problem, nothing of it is applied, and the server is well afterwards. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createKey, inState, order, postgres, until, world } from "./harness.mjs";
+import { cli, createKey, inState, order, postgres, until, world } from "./harness.mjs";
 
 const good = order({ A: "1" }, { external_id: "bad-1" });
 const change = (change) => JSON.stringify({ ...good, ...change });
@@ -191,6 +191,23 @@ test("what another tenant has does not exist, and a key may do only what it may"
 	await hub.audit();
 });
 
+test("a key that is revoked ends while the server runs", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	const key = createKey(hub.dir, { scopes: "orders:read" });
+	(await hub.get("/v1/orders", { key })).expect(200);
+	const listed = cli(["key", "list", "--tenant", "acme", "--dir", hub.dir, "--json"]);
+	assert.equal(listed.code, 0, listed.err);
+	assert.ok(!listed.out.includes(key) && !listed.out.includes(key.split("_").at(-1)), listed.out);
+	const { id } = JSON.parse(listed.out).items.find((k) => k.scopes.length === 1 && k.scopes[0] === "orders:read");
+	assert.equal(cli(["key", "revoke", id, "--tenant", "acme", "--dir", hub.dir]).code, 0);
+	const refused = await until("the key is refused", async () => {
+		const answer = await hub.get("/v1/orders", { key });
+		return answer.status !== 200 && answer;
+	});
+	refused.expect(401, "key_revoked");
+	(await hub.get("/v1/orders")).expect(200);
+});
+
 test("in a system's own format: acknowledged, then a dead letter that says where it is wrong", async (t) => {
 	const { hub } = await world(t, ["shop", "wms"]);
 	await hub.count({ A: "10" });
@@ -245,6 +262,10 @@ test("requests that are too large, or too slow, or not HTTP", async (t) => {
 			const answer = await hub.raw(Buffer.from(bytes, "latin1"), (text) => /\r\n\r\n[^]*\}$/.test(text));
 			assert.ok(statuses.includes(answer.status), `${answer.status} ${answer.headers} ${answer.text}`);
 		});
+	await t.test("a byte now and then", async () => {
+		const answer = await hub.raw(head("Content-Length: 1000\r\n"), () => false, { trickle: padded(1000) });
+		assert.ok([0, 408].includes(answer.status), `${answer.status} ${answer.headers}`);
+	});
 	assert.deepEqual(await state(hub), before);
 	assert.equal(inState(await hub.stock("A"), "free"), 10);
 	await hub.capture(good);
