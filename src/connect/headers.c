@@ -46,7 +46,7 @@ enum rc webhook_sign(struct arena *a, struct str secret, struct str id, int64_t 
 		memcpy(text + id.n + stamp_n, body.p, body.n);
 	unsigned char mac[32];
 	hash_hmac_sha256(secret, (struct str){text, n}, mac);
-	memcpy(out, "v1,", 3);
+	memcpy(out, "v1,", sizeof("v1,"));
 	base64_encode(mac, sizeof(mac), out + 3);
 	return RC_OK;
 }

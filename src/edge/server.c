@@ -164,13 +164,14 @@ static void request_end(void *ctx, struct MHD_Connection *mhd, void **request, e
 	if (!c || !c->head_read)
 		return;
 	stream_detach(c);
-	if (c->owed && atomic_load(&c->turn) == TURN_HANDLER)
-		connection_release(c); /* nobody was asked to answer */
+	bool unasked = c->owed && atomic_load(&c->turn) == TURN_HANDLER; /* nobody will release it by answering */
 	c->owed = false;
 	if (atomic_load(&c->turn) != TURN_LOST)
 		request_forget(c);
 	c->head_read = false;
 	connection_phase(c, PHASE_IDLE);
+	if (unasked)
+		connection_release(c);
 	if (atomic_fetch_sub(&s->active, 1) == 1 && atomic_load(&s->stopping)) {
 		pthread_mutex_lock(&s->lock);
 		pthread_cond_broadcast(&s->change);
@@ -310,11 +311,14 @@ static enum rc listen_on(const char *address, int *out, uint16_t *port, struct e
 		if (fd >= 0)
 			close(fd);
 	} else {
-		struct sockaddr_storage bound = {0};
+		union {
+			struct sockaddr any;
+			struct sockaddr_in v4;
+			struct sockaddr_in6 v6;
+		} bound = {.v6 = {0}};
 		socklen_t size = sizeof(bound);
-		getsockname(fd, (struct sockaddr *)&bound, &size);
-		*port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port
-							  : ((struct sockaddr_in *)(void *)&bound)->sin_port);
+		getsockname(fd, &bound.any, &size);
+		*port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
 		*out = fd;
 	}
 	freeaddrinfo(found);

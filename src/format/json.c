@@ -41,11 +41,6 @@ struct str json_text(const struct json *j)
 	return (struct str){j->text, j->count};
 }
 
-bool json_is(const struct json *j, enum json_type type)
-{
-	return j && j->type == type;
-}
-
 static size_t digits_end(struct str text, size_t i)
 {
 	while (i < text.n && text.p[i] >= '0' && text.p[i] <= '9')

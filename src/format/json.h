@@ -64,8 +64,12 @@ const struct json *json_get(const struct json *j, const char *name);
 const struct json *json_get_str(const struct json *j, struct str name);
 /* The text of a string member; STR_NONE if it is absent or not a string. */
 struct str json_get_text(const struct json *j, const char *name);
-struct str json_text(const struct json *j);              /* of a string or number; STR_NONE else */
-bool json_is(const struct json *j, enum json_type type); /* false for NULL */
+struct str json_text(const struct json *j); /* of a string or number; STR_NONE else */
+/* false for NULL; here, so that the analyser sees it. */
+static inline bool json_is(const struct json *j, enum json_type type)
+{
+	return j && j->type == type;
+}
 /* An integral number that fits; false else. */
 bool json_int(const struct json *j, int64_t *out);
 /* Numbers by value (1.0 equals 1), objects without regard to order. */

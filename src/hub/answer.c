@@ -2,6 +2,7 @@
  */
 #include "hub/state.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -60,6 +61,7 @@ static struct answer problem(struct arena *a, int status, const char *code, cons
 
 struct answer answer_problem(struct arena *a, int status, const struct err *e)
 {
+	assert(e);
 	struct str code = arena_copy(a, str_from(e->code));
 
 	return problem(a, status, code.p ? code.p : "error", e->where, str_from(e->detail));

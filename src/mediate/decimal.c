@@ -114,7 +114,7 @@ static bool read_operand(lua_State *L, int at, struct decimal *out)
 
 struct decimal number_check(lua_State *L, int at)
 {
-	struct decimal d;
+	struct decimal d = {0};
 	if (!read_operand(L, at, &d))
 		luaL_error(L,
 			   lua_type(L, at) == LUA_TNUMBER

@@ -321,7 +321,7 @@ static void read_operation(struct loader *l, enum operation op, const struct jso
 		o->batch_items = (uint32_t)batch_items;
 	else
 		o->batch_items = 1;
-	if (map && body.p)
+	if (map && body.n)
 		problem(l, l->manifest_path, j, "map_and_body", "an operation has a mapping or a body, not both");
 	plan->map = find_function(l, map);
 	plan->body = str_is(body, "document") ? BODY_DOCUMENT : str_is(body, "params") ? BODY_PARAMS : BODY_NONE;

@@ -1,5 +1,7 @@
 #include "model/schema_number.h"
 
+#include <assert.h>
+
 #define EXPONENT_MAX 1000000000000
 
 static int64_t read_exponent(const char *p, const char *end)
@@ -110,6 +112,7 @@ bool number_is_multiple(const struct number *n, const struct number *divisor)
 	for (const char *p = divisor->first; p < divisor->end; p++)
 		if (*p != '.')
 			d = d * 10 + (uint64_t)(*p - '0');
+	assert(d > 0);
 	/* Both are whole numbers without trailing zeros, times a power of ten. If the divisor's power is the larger
 	 * one, n would have to end in a zero. */
 	int64_t zeros = (n->magnitude - (int64_t)n->digits) - (divisor->magnitude - (int64_t)divisor->digits);

@@ -237,11 +237,10 @@ static void compare_orders(struct comparison *c)
 {
 	struct hub_order *o;
 	struct str key;
-	const struct json *erp;
 	compare_sent(c);
 	for (size_t at = 0; (o = map_next(&c->orders.by_id, &at, &key)) != NULL;)
 		compare_hub_order(c, o);
-	for (size_t at = 0; (erp = map_next(&c->erp_orders, &at, &key)) != NULL;)
+	for (size_t at = 0; map_next(&c->erp_orders, &at, &key);)
 		if (!map_get(&c->orders.by_id, key))
 			differs(c, COMPARE_ERP, STR_FMT " is in the ERP and not in the hub", STR_ARG(key));
 }

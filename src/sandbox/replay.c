@@ -493,8 +493,10 @@ void replay_free(struct replay *r)
 	assert(!r->running);
 	if (r->http)
 		http_free(r->http);
-	while (r->all)
-		finish(r->all);
+	for (struct call *c = r->all, *older; c; c = older) {
+		older = c->older;
+		finish(c);
+	}
 	map_done(&r->items);
 	arena_done(&r->arena);
 	pthread_mutex_destroy(&r->lock);

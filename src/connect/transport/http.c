@@ -475,8 +475,10 @@ void http_free(struct http *h)
 {
 	if (!h)
 		return;
-	while (h->transfers)
-		http_cancel(h->transfers);
+	for (struct http_transfer *t = h->transfers, *next; t; t = next) {
+		next = t->next;
+		http_cancel(t);
+	}
 	while (h->pooled)
 		curl_easy_cleanup(h->pool[--h->pooled]);
 	curl_multi_cleanup(h->multi);

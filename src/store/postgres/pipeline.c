@@ -102,7 +102,7 @@ static bool await_result(PGconn *c, int64_t deadline)
 /* The outcome of one step, NULL when the connection is lost. The result is the caller's. */
 static PGresult *take_result(PGconn *c, enum step step, int64_t deadline)
 {
-	PGresult *result, *end;
+	PGresult *result, *end = NULL;
 
 	if (!await_result(c, deadline))
 		return NULL;
@@ -112,6 +112,7 @@ static PGresult *take_result(PGconn *c, enum step step, int64_t deadline)
 	/* A statement's results end with NULL. */
 	if (!await_result(c, deadline) || (end = PQgetResult(c)) != NULL) {
 		PQclear(result);
+		PQclear(end);
 		return NULL;
 	}
 	return result;
