@@ -2,18 +2,21 @@
  * repeat. */
 #include "sandbox/sandbox.h"
 #include "cli/cli.h"
+#include "sandbox/kinds.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BEHAVIOURS_MAX 64
+#define STOCK_MAX      1000
 
 struct sandbox_plan {
 	struct sandbox *sandbox;
 	const char *hub, *tenant, *key, *pick;
-	const char *behave[BEHAVIOURS_MAX];
-	size_t behave_count;
+	const char *behave[BEHAVIOURS_MAX], *stock[STOCK_MAX];
+	size_t behave_count, stock_count;
+	struct system *warehouse; /* the last one, which --stock is for */
 	uint64_t seed;
 };
 
@@ -49,6 +52,8 @@ static int add_system(struct sandbox_plan *p, const char *option, const char *va
 							: sandbox_warehouse_new(name, p->seed, pick_ms);
 	if (sandbox_serve(p->sandbox, s, (uint16_t)port, &e))
 		return cli_fail(&e);
+	if (strcmp(option, "warehouse") == 0)
+		p->warehouse = s;
 	printf("%s %s http://127.0.0.1:%u\n", option, name, (unsigned)sandbox_port(p->sandbox, name));
 	return CLI_DONE;
 }
@@ -76,6 +81,10 @@ static int take_option(struct sandbox_plan *p, const char *name, const char *val
 		p->behave[p->behave_count++] = value;
 		return CLI_DONE;
 	}
+	if (strcmp(name, "stock") == 0 && p->stock_count < STOCK_MAX) {
+		p->stock[p->stock_count++] = value;
+		return CLI_DONE;
+	}
 	return cli_usage("sandbox", "there is no option '--%s' with the value '%s'", name, value);
 }
 
@@ -96,6 +105,22 @@ static int set_behaviour(struct sandbox_plan *p, const char *text)
 	return CLI_DONE;
 }
 
+/* "LOCATION:SKU=QUANTITY": what lies in the warehouse; it is counted to the hub at the start. */
+static int put_stock(struct sandbox_plan *p, const char *text)
+{
+	size_t location = strcspn(text, ":");
+	const char *sku = text + location + 1, *equals = text[location] ? strrchr(sku, '=') : NULL;
+	qty_t quantity;
+
+	if (!p->warehouse || location == 0 || !equals || equals == sku ||
+	    qty_parse(str_from(equals + 1), &quantity, NULL) != RC_OK || quantity < 0)
+		return cli_usage("sandbox", "--stock takes LOCATION:SKU=QUANTITY, and needs --warehouse, not '%s'",
+				 text);
+	sandbox_warehouse_stock(p->warehouse, (struct str){sku, (size_t)(equals - sku)}, (struct str){text, location},
+				quantity);
+	return CLI_DONE;
+}
+
 static int prepare(struct sandbox_plan *p, int argc, char **argv)
 {
 	int code = CLI_DONE;
@@ -113,6 +138,10 @@ static int prepare(struct sandbox_plan *p, int argc, char **argv)
 	}
 	for (size_t i = 0; code == CLI_DONE && i < p->behave_count; i++)
 		code = set_behaviour(p, p->behave[i]);
+	for (size_t i = 0; code == CLI_DONE && i < p->stock_count; i++)
+		code = put_stock(p, p->stock[i]);
+	if (code == CLI_DONE && p->stock_count > 0)
+		sandbox_warehouse_count(p->warehouse, clock_wall_ms(clock_system()));
 	return code;
 }
 
