@@ -37,17 +37,22 @@ const struct cli_verb cli_verbs[] = {
      "dropped). ${secret:NAME} in crossdock.yaml stands for it. Secrets are in DIR/secrets.enc, under the key in\n"
      "DIR/secret.key or, if it is set, in CROSSDOCK_SECRET_KEY (base64 of 32 bytes).\n"},
     {"sandbox", "Run stand-ins for the systems around Crossdock", cli_sandbox,
-     "crossdock sandbox [--shop NAME:PORT[:compare]] [--erp [NAME:]PORT] [--warehouse [NAME:]PORT] ...\n"
-     "                  [--hub URL] [--tenant T] [--key KEY] [--pick-ms MS] [--seed N] [--behave SYSTEM:MODE[,...]]\n\n"
-     "Runs stand-ins of shops, ERPs and warehouses that speak the canonical connector, until SIGTERM or SIGINT.\n"
-     "Options are taken in their order and may repeat; port 0 takes any free port. They push their messages to --hub\n"
-     "(http://127.0.0.1:8080) with --key (CROSSDOCK_KEY). --behave makes one slow, failing or away.\n"},
+     "crossdock sandbox [--erp [NAME:]PORT] [--warehouse [NAME:]PORT] [--shop [NAME:]PORT[:compare]] ...\n"
+     "                  [--hub URL] [--tenant T] [--key KEY] [--pick-ms MS] [--seed N]\n"
+     "                  [--stock LOCATION:SKU=QUANTITY] ... [--behave SYSTEM:MODE[,NAME=VALUE...]] ...\n\n"
+     "Runs stand-ins of ERPs, warehouses and shops that speak the canonical connector, until SIGTERM or SIGINT.\n"
+     "Options are taken in their order. --erp, --warehouse, --shop, --stock and --behave may repeat; port 0 takes any\n"
+     "free port. A shop with :compare refuses a number whose 'expected' is not what it shows. --pick-ms (500, from a\n"
+     "shipment request to its shipment) and --seed (1) hold for the systems behind them. --stock is what lies in the\n"
+     "warehouse, counted to the hub at the start. Messages go to --hub (http://127.0.0.1:8080), tenant --tenant\n"
+     "(demo), with --key (or CROSSDOCK_KEY). --behave makes a system slow, failing or away. docs/sandbox.md says\n"
+     "what the systems do, and lists the modes.\n"},
     {"demo", "Run everything with example data", cli_demo,
-     "crossdock demo [--for SECONDS] [--dir DIR] [--rate N] [--data FILE]\n\n"
-     "Runs a server and its sandbox on this machine, replays example orders through them, N documents a second (60),\n"
-     "and at the end compares what every system has. Without --for it goes on until ^C. --dir keeps its folder, "
-     "--data\n"
-     "names the file of orders.\n"},
+     "crossdock demo [--for SECONDS] [--rate N] [--dir DIR] [--data FILE] [--behave LIST]\n\n"
+     "Runs a server and its sandbox on this machine, replays example orders through them, N documents a second (100),\n"
+     "and at the end compares what every system has. Without --for it goes on until ^C. --dir keeps its folder;\n"
+     "--data names the file of orders. LIST is 'SYSTEM:MODE[,NAME=VALUE...] ...': how the systems (erp, wms, shop,\n"
+     "portal) misbehave while orders come in. docs/sandbox.md explains the columns, the comparison and the modes.\n"},
     {"version", "Print the version", cli_version, "crossdock version [--json]\n"},
     {"help", "Print this help, or a verb's", cli_help, "crossdock help [VERB]\n"},
     {NULL, NULL, NULL, NULL},
