@@ -4,10 +4,6 @@
 
 #include <stdio.h>
 
-/* "crossdock/content": stored fingerprints depend on it; the same as for what comes through /v1. */
-static const struct hash_key content_key = {
-    {'c', 'r', 'o', 's', 's', 'd', 'o', 'c', 'k', '/', 'c', 'o', 'n', 't', 'e', 'n'}};
-
 #define REASON_MAX 2000
 
 static struct command *command_of(const struct canonical_origin *o, enum command_type type)
@@ -26,7 +22,7 @@ static enum rc keep_document(struct command *c, const struct json *document)
 	struct buf text;
 	buf_init(&text, DOCUMENT_BYTES_MAX);
 	json_write(&text, document);
-	c->fingerprint = json_fingerprint(document, &content_key);
+	c->fingerprint = json_fingerprint(document, &command_fingerprint_key);
 	enum rc rc = buf_ok(&text) ? compress(&c->arena, buf_str(&text), &c->document) : RC_LIMIT;
 	buf_done(&text);
 	return rc;
@@ -79,7 +75,7 @@ static enum rc read_movement_command(struct command *c, const struct canonical_o
 	struct command_movement *one = &c->movements.items[0];
 	enum rc rc = movement_read(&c->arena, doc, o->tenant->sku_case, "", &one->movement, f);
 	one->movement.source = c->source; /* a system speaks for itself only */
-	one->fingerprint = json_fingerprint(doc, &content_key);
+	one->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
 	return rc;
 }
 
@@ -93,7 +89,7 @@ static enum rc read_count_command(struct command *c, const struct canonical_orig
 	struct command_movement *one = &c->movements.items[0];
 	enum rc rc = stock_count_read(&c->arena, doc, o->tenant->sku_case, "", &one->movement, f);
 	one->movement.source = c->source;
-	one->fingerprint = json_fingerprint(doc, &content_key);
+	one->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
 	return rc;
 }
 
@@ -139,6 +135,16 @@ static enum rc read_record_command(struct command *c, struct str type, const cha
 	return RC_INVALID;
 }
 
+static enum rc read_item_command(struct command *c, const struct canonical_origin *o, const struct json *doc,
+				 struct findings *f)
+{
+	enum rc rc = read_record_command(c, STR("item"), "sku", doc, f);
+	if (rc != RC_OK)
+		return rc;
+	c->record.id = sku_apply_case(&c->arena, c->record.id, o->tenant->sku_case);
+	return c->record.id.n ? RC_OK : RC_LIMIT;
+}
+
 typedef enum rc (*read_fn)(struct command *c, const struct canonical_origin *o, const struct json *doc,
 			   struct findings *f);
 
@@ -153,7 +159,7 @@ static const struct canonical_type {
     {"stock-movement", COMMAND_STOCK_MOVE, read_movement_command, NULL},
     {"stock-count", COMMAND_STOCK_MOVE, read_count_command, NULL},
     {"shipment", COMMAND_SHIPMENT, read_shipment_command, NULL},
-    {"item", COMMAND_RECORD, NULL, "sku"},
+    {"item", COMMAND_RECORD, read_item_command, NULL},
     {"customer", COMMAND_RECORD, NULL, "external_id"},
     {"price-list", COMMAND_RECORD, NULL, "external_id"},
     {"invoice", COMMAND_RECORD, NULL, "external_id"},

@@ -4,17 +4,10 @@
 #define QUERY_SKUS_MAX 500
 #define POST_SKUS_MAX  10000
 
-/* As the tenant spells its SKUs. */
+/* As the tenant spells its SKUs; empty when the request needs too much memory. */
 static struct str spelled(const struct exchange *x, struct str sku)
 {
-	if (x->tenant->sku_case == SKU_AS_IS || sku.n == 0)
-		return sku;
-	char *p = arena_alloc(x->request->arena, sku.n);
-	if (!p)
-		return sku;
-	for (size_t i = 0; i < sku.n; i++)
-		p[i] = sku.p[i] >= 'a' && sku.p[i] <= 'z' ? (char)(sku.p[i] - 'a' + 'A') : sku.p[i];
-	return (struct str){p, sku.n};
+	return sku_apply_case(x->request->arena, sku, x->tenant->sku_case);
 }
 
 static enum server_next answer(struct exchange *x, struct str channel, struct str *skus, size_t count)
@@ -24,8 +17,12 @@ static enum server_next answer(struct exchange *x, struct str channel, struct st
 	if (!config_find_channel(x->tenant, channel))
 		return exchange_refuse(x, "unknown_channel", "There is no channel \"%.64s\".",
 				       arena_copy(x->request->arena, channel).p);
-	for (size_t i = 0; i < count; i++)
-		skus[i] = spelled(x, skus[i]);
+	for (size_t i = 0; i < count; i++) {
+		struct str sku = skus[i];
+		skus[i] = spelled(x, sku);
+		if (skus[i].n < sku.n)
+			return exchange_refuse(x, "body_too_large", "The request needs too much memory.");
+	}
 	if (!reading_begin(x, &r))
 		return SERVER_ANSWERED;
 	enum rc rc = query_availability(&r.query, channel, skus, count, &r.out, &e);

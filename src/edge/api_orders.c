@@ -33,7 +33,7 @@ enum server_next orders_capture(struct exchange *x)
 		return exchange_drop(x, c, &e);
 	if (!order_fill(x, c, doc))
 		return SERVER_ANSWERED;
-	c->fingerprint = json_fingerprint(doc, &exchange_fingerprint_key);
+	c->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
 	if (compress(&c->arena, x->request->body, &c->document) != RC_OK) {
 		err_set(&e, RC_LIMIT, "body_too_large", "The order needs too much memory.");
 		return exchange_drop(x, c, &e);
@@ -70,7 +70,7 @@ enum server_next orders_cancel(struct exchange *x)
 			return SERVER_ANSWERED;
 		}
 		c->reason = json_get_text(doc, "reason");
-		c->fingerprint = json_fingerprint(doc, &exchange_fingerprint_key);
+		c->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
 	}
 	return exchange_submit(x, c);
 }

@@ -58,7 +58,7 @@ static void item_read(struct item *i)
 						  .prefix = i->at,
 						  .detail = STR("The key speaks for another system.")});
 	} else {
-		i->out->fingerprint = json_fingerprint(i->doc, &exchange_fingerprint_key);
+		i->out->fingerprint = json_fingerprint(i->doc, &command_fingerprint_key);
 	}
 }
 
@@ -134,7 +134,7 @@ enum server_next stock_move(struct exchange *x)
 		err_set(&e, RC_LIMIT, "body_too_large", "The request needs too much memory.");
 		return exchange_drop(x, c, &e);
 	}
-	c->fingerprint = json_fingerprint(doc, &exchange_fingerprint_key);
+	c->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
 	return exchange_submit(x, c);
 }
 
@@ -161,7 +161,7 @@ enum server_next reservations_create(struct exchange *x)
 		exchange_refuse(x, "other_system", "The key speaks for the system %s only.", x->principal.system);
 	} else {
 		c->target = c->hold.reservation_id;
-		c->fingerprint = json_fingerprint(doc, &exchange_fingerprint_key);
+		c->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
 		if (compress(&c->arena, x->request->body, &c->document) == RC_OK)
 			return exchange_submit(x, c);
 		exchange_refuse(x, "body_too_large", "The request needs too much memory.");
@@ -188,7 +188,7 @@ enum server_next reservations_commit(struct exchange *x)
 	}
 	c->target = arena_copy(&c->arena, x->params[0]);
 	c->order_id = json_get_text(doc, "order_id");
-	c->fingerprint = json_fingerprint(doc, &exchange_fingerprint_key);
+	c->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
 	return exchange_submit(x, c);
 }
 

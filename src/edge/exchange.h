@@ -91,9 +91,6 @@ enum server_next exchange_submit(struct exchange *x, struct command *c);
 /* Forgets the command and answers with the error, which may point into its arena. */
 enum server_next exchange_drop(struct exchange *x, struct command *c, const struct err *e);
 
-/* How canonical content is fingerprinted: the same in every process, for ever. */
-extern const struct hash_key exchange_fingerprint_key;
-
 /* ---- reading ---- */
 
 struct reading {

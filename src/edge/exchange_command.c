@@ -5,10 +5,6 @@
  */
 #include "edge/exchange.h"
 
-/* "crossdock/content": fingerprints are stored, so this never changes. */
-const struct hash_key exchange_fingerprint_key = {
-    {'c', 'r', 'o', 's', 's', 'd', 'o', 'c', 'k', '/', 'c', 'o', 'n', 't', 'e', 'n'}};
-
 static bool visible(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -29,8 +25,8 @@ static uint64_t request_fingerprint(struct exchange *x)
 	buf_add_char(&text, '?');
 	buf_add_str(&text, r->query);
 	buf_printf(&text, "\n%s\n%016llx", x->principal.id,
-		   (unsigned long long)hash64(&exchange_fingerprint_key, r->body));
-	uint64_t h = hash64(&exchange_fingerprint_key, buf_str(&text));
+		   (unsigned long long)hash64(&command_fingerprint_key, r->body));
+	uint64_t h = hash64(&command_fingerprint_key, buf_str(&text));
 	buf_done(&text);
 	return h;
 }

@@ -128,7 +128,7 @@ static enum server_next take(struct exchange *x, const struct config_system *s, 
 	struct str id = server_header(x->request, "webhook-id");
 	if (id_ok(id))
 		c->message.natural_key = arena_copy(&c->arena, id);
-	c->fingerprint = hash64(&exchange_fingerprint_key, x->request->body);
+	c->fingerprint = hash64(&command_fingerprint_key, x->request->body);
 	if (compress(&c->arena, x->request->body, &c->message.payload) == RC_OK)
 		return exchange_submit(x, c);
 	command_free(c);

@@ -130,6 +130,9 @@ struct command {
 
 #define COMMAND_ARENA_MAX (32u << 20)
 
+/* How canonical content is fingerprinted, whichever way it came. Fingerprints are stored: this never changes. */
+extern const struct hash_key command_fingerprint_key;
+
 struct command *command_new(enum command_type type);
 void command_free(struct command *c);
 
