@@ -205,15 +205,15 @@ static void print_line(struct demo *d)
 	struct replay_counts c = replay_read(d->replay);
 	struct meter_values m = meter_read(d->meter);
 	struct look l = look_at_hub(d);
+	long long lost = l.dead + m.refused + c.refused;
+	long long oversold = sandbox_warehouse_short(sandbox_find(d->sandbox, systems.warehouse)) / QTY_ONE;
 	if (d->lines++ % HEAD_EVERY == 0)
 		printf("%5s %7s %8s %8s %8s %7s %9s  %-15s  %-15s %8s %5s\n", "s", "orders", "reserved", "posted",
 		       "shipped", "backord", "published", "order-ERP ms", "stock-shop ms", "oversold", "lost");
 	printf("%5.1f %7lld %8lld %8lld %8lld %7lld %9lld  p50 %4.0f p99 %4.0f  p50 %4.0f p99 %4.0f %8lld %5lld\n",
 	       (double)(now(d) - d->started_ms) / 1000, (long long)c.taken, (long long)l.reserved, (long long)m.posted,
 	       (long long)m.shipped, (long long)l.backordered, (long long)m.shown, m.order.p50_ms, m.order.p99_ms,
-	       m.stock.p50_ms, m.stock.p99_ms,
-	       (long long)(sandbox_warehouse_short(sandbox_find(d->sandbox, systems.warehouse)) / QTY_ONE),
-	       (long long)(l.dead + m.refused + c.refused));
+	       m.stock.p50_ms, m.stock.p99_ms, oversold, lost);
 	fflush(stdout);
 }
 
