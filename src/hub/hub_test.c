@@ -415,6 +415,16 @@ static void test_an_array_is_answered_item_by_item(void **state)
 	assert_string_equal(stock_of("A"), "free 5");
 }
 
+/* A count stands for its instant: what was received before it is not on top of it, also after a restart. */
+static void test_a_count_after_a_restart(void **state)
+{
+	(void)state;
+	move("receive", "1", "A:9");
+	reopen();
+	move("count", "2", "A:6");
+	assert_string_equal(stock_of("A"), "free 6");
+}
+
 /* ---- shipments of orders ---- */
 
 static void test_shipments_close_an_order(void **state)
@@ -615,6 +625,7 @@ int main(void)
 	    TEST(test_every_verb),
 	    TEST(test_movements_that_are_refused),
 	    TEST(test_an_array_is_answered_item_by_item),
+	    TEST(test_a_count_after_a_restart),
 	    TEST(test_shipments_close_an_order),
 	    TEST(test_holds),
 	    TEST(test_holds_expire),

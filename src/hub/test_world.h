@@ -491,11 +491,25 @@ static inline struct delivery_head *find_delivery(const char *system, enum opera
 	return NULL;
 }
 
-static inline bool start_delivery(struct delivery_head *head)
+/* Submits and runs; false: the hub takes nothing or did not commit. The command is still the caller's. */
+static inline bool apply(struct command *c)
+{
+	struct reply r = {0};
+
+	c->done = world_answered;
+	c->ctx = &r;
+	if (hub_submit(world.hub, c) != RC_OK)
+		return false;
+	run();
+	assert_true(r.done);
+	return r.status < 500;
+}
+
+/* 1: send it; 0: it is not to be sent any more; -1: the hub did not commit. */
+static inline int start_delivery(struct delivery_head *head)
 {
 	struct command *c = command_new(COMMAND_DELIVERY_START);
-	struct reply r;
-	bool go;
+	int go = -1;
 
 	c->correlation_id = STR("c-start");
 	c->starts.items = arena_new(&c->arena, struct delivery_start);
@@ -505,13 +519,8 @@ static inline bool start_delivery(struct delivery_head *head)
 						     .operation = head->operation,
 						     .attempts = head->attempts,
 						     .order_id = delivery_of(head).order_id};
-	r = (struct reply){0};
-	c->done = world_answered;
-	c->ctx = &r;
-	assert_int_equal(hub_submit(world.hub, c), RC_OK);
-	run();
-	assert_true(r.done);
-	go = c->starts.items[0].go;
+	if (apply(c))
+		go = c->starts.items[0].go;
 	command_free(c);
 	return go;
 }
@@ -528,8 +537,7 @@ static inline int end_delivery(struct delivery_head *head, struct outcome_told o
 	struct command *c = command_new(COMMAND_DELIVERY_RESULT);
 	struct delivery d = delivery_of(head);
 	struct json *stale = NULL;
-	struct reply r = {0};
-	int status;
+	int status = -1;
 
 	if (o.stale)
 		stale = world_parse(c, world_text("%s", o.stale));
@@ -550,14 +558,10 @@ static inline int end_delivery(struct delivery_head *head, struct outcome_told o
 	    .detail = str_from(o.detail),
 	    .stale = stale,
 	};
-	c->done = world_answered;
-	c->ctx = &r;
-	assert_int_equal(hub_submit(world.hub, c), RC_OK);
-	run();
-	assert_true(r.done);
-	status = r.status == 200 ? (int)c->result.status : -1;
-	if (status >= 0)
+	if (apply(c)) {
+		status = (int)c->result.status;
 		head->attempts++;
+	}
 	command_free(c);
 	return status;
 }
