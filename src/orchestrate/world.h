@@ -328,7 +328,7 @@ static inline void world_load_rows(struct world *w, enum store_statement table, 
 		else if (table == W_POSITION)
 			rc = stock_load_position(w->stock, v[0].bytes, v[1].bytes, v[2].bytes, v[3].bytes, v[4].integer,
 						 v[5].bytes, e);
-		else if (table == W_MOVEMENT && v[0].integer > floor - 50)
+		else if (table == W_MOVEMENT && v[0].integer > floor - 5000)
 			rc = stock_replay(w->stock, v[0].integer, v[3].integer, v[10].bytes, e);
 		else if (table == W_RESERVATION && v[1].integer == HOLD_HELD)
 			rc = hold_load(w->holds, v, e);

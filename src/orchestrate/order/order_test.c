@@ -1,4 +1,5 @@
 #include "orchestrate/order/book.h"
+#include "orchestrate/order/progress.h"
 #include "orchestrate/world.h"
 
 static struct world w;
@@ -218,6 +219,7 @@ static void test_accept_and_release(void **state)
 static void test_accepted_after_the_first_shipment(void **state)
 {
 	struct order_open *o;
+	struct str id;
 
 	(void)state;
 	stock_up(9, 0, 0);
@@ -228,6 +230,17 @@ static void test_accepted_after_the_first_shipment(void **state)
 	assert_int_equal(o->status, ORDER_PARTIALLY_SHIPPED);
 	assert_true(o->posted);
 	assert_true(str_is(o->external.id, "SO-7"));
+	assert_int_equal(world_deliveries(&w, "shipment.request"), 1);
+	/* The same with a restart in between. */
+	o = order_one("shop", 3);
+	id = keep_id(o);
+	ship(id, "A", 1, NULL);
+	world_commit(&w, 10);
+	world_reload(&w);
+	o = order_find(w.orders, id);
+	assert_false(o->posted);
+	order_step_accepted(w.orders, &w.txn, o, 1, STR("SO-8"));
+	assert_true(str_is(o->external.id, "SO-8"));
 	assert_int_equal(world_deliveries(&w, "shipment.request"), 1);
 }
 
@@ -255,6 +268,26 @@ static void test_refused_stays_on_hold(void **state)
 	o = order_find(w.orders, id);
 	order_step_accepted(w.orders, &w.txn, o, 1, STR("SO-7"));
 	assert_int_equal(o->status, ORDER_ACCEPTED);
+}
+
+/* What comes while an order is on hold goes to others; what is left is there for it when it goes on. */
+static void test_stock_that_came_while_on_hold(void **state)
+{
+	struct order_open *first, *second;
+
+	(void)state;
+	stock_up(0, 0, 1);
+	first = order_one("shop", 3);
+	second = order_one("shop", 2);
+	order_step_refused(w.orders, &w.txn, first, "order_refused", STR("credit limit"));
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(4));
+	assert_int_equal(second->status, ORDER_RESERVED);
+	assert_int_equal(first->lines[0].backordered, Q(3));
+	world_commit(&w, 10);
+	order_step_accepted(w.orders, &w.txn, first, 1, STR("SO-7"));
+	order_step_restock(w.orders, &w.txn);
+	assert_int_equal(first->lines[0].backordered, Q(1));
+	assert_int_equal(world_deliveries(&w, "shipment.request"), 1);
 }
 
 /* ---- cancelling ---- */
@@ -592,11 +625,14 @@ static void test_damaged_row(void **state)
 	static const char *const progress[] = {
 	    "",
 	    "[]",
-	    "{\"lines\":{}}",
-	    "{\"lines\":[{\"line_id\":\"1\",\"sku\":\"A-1\",\"ordered\":\"1\",\"allocations\":[{\"location\":\"Z\"}]}]"
-	    "}",
-	    "{\"lines\":[{\"line_id\":\"1\",\"sku\":\"A-9\",\"ordered\":\"1\",\"allocations\":[{\"location\":\"A\"}]}]"
-	    "}",
+	    "{\"l\":{}}",
+	    "{\"l\":[{}]}",
+	    "{\"l\":[[\"1\",\"A-1\",\"1\"]]}",
+	    "{\"l\":[[\"1\",\"A-1\",\"1\",[[\"A\"]]]]}",
+	    "{\"l\":[[1,\"A-1\",\"1\",[]]]}",
+	    "{\"l\":[[\"1\",\"A-1\",\"1\",[[\"Z\",\"1\"]]]]}",
+	    "{\"l\":[[\"1\",\"A-1\",\"1\",[[\"A\",\"1\",\"0\",\"0\",\"no such lot\"]]]]}",
+	    "{\"l\":[[\"1\",\"A-9\",\"1\",[[\"A\",\"1\"]]]]}",
 	};
 
 	(void)state;
@@ -617,6 +653,42 @@ static void test_damaged_row(void **state)
 		assert_string_equal(e.code, "channel_missing");
 		order_book_free(book);
 	}
+}
+
+/* What is stored of an order is what is loaded; names may look like numbers. */
+static void test_reload(void **state)
+{
+	struct world_line lines[] = {WANT("0", NULL, Q(2)), WANT("0", NULL, Q(7))};
+	struct world_line lot = {.sku = "0", .location = "A", .lot = "0", .quantity = Q(5)};
+	struct order_open *o;
+	struct buf before, after;
+	struct str id;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_RECEIVE}, &lot, 1, &e), RC_OK);
+	o = world_order(&w, "shop", lines, 2, NULL);
+	id = keep_id(o);
+	order_step_accepted(w.orders, &w.txn, o, 1, STR("0"));
+	lot.quantity = Q(1);
+	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_SHIP, .order_id = id}, &lot, 1, &e), RC_OK);
+	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_PICK, .order_id = id}, &lot, 1, &e), RC_OK);
+	world_commit(&w, 1);
+	buf_init(&before, 4096);
+	buf_init(&after, 4096);
+	order_progress_write(&before, w.orders, o);
+	world_reload(&w);
+	o = order_find(w.orders, id);
+	assert_non_null(o);
+	order_progress_write(&after, w.orders, o);
+	assert_true(str_eq(buf_str(&before), buf_str(&after)));
+	assert_int_equal(o->status, ORDER_PARTIALLY_SHIPPED);
+	assert_int_equal(o->lines[0].shipped, Q(1));
+	assert_int_equal(o->lines[0].allocations[0].picked, Q(1));
+	assert_int_equal(o->lines[1].backordered, Q(4));
+	assert_int_equal(world_place(&w, "0", "A", "0")->order_picked, Q(1));
+	buf_done(&before);
+	buf_done(&after);
 }
 
 static void test_status_names(void **state)
@@ -645,6 +717,7 @@ int main(void)
 	    TEST(test_accept_and_release),
 	    TEST(test_accepted_after_the_first_shipment),
 	    TEST(test_refused_stays_on_hold),
+	    TEST(test_stock_that_came_while_on_hold),
 	    TEST(test_cancel),
 	    TEST(test_cancel_too_late),
 	    TEST(test_cancel_feeds_the_waiting),
@@ -661,6 +734,7 @@ int main(void)
 	    TEST(test_unknown_then_known),
 	    TEST(test_unknown_oldest_first),
 	    TEST(test_unknown_cancelled),
+	    TEST(test_reload),
 	    TEST(test_damaged_row),
 	    TEST(test_status_names),
 	};

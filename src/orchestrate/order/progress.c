@@ -113,14 +113,20 @@ static bool finish(struct arena *a, const struct object *o, struct json *out)
 	return true;
 }
 
-/* A string at a place of an array; NULL if it is not there, empty, or zero. */
-static const struct json *said(const struct json *array, uint32_t at)
+/* A string at a place of an array; NULL if it is not there or empty. */
+static const struct json *name_at(const struct json *array, uint32_t at)
 {
 	const struct json *j = at < array->count ? &array->items[at] : NULL;
 
-	if (!json_is(j, JSON_STRING) || j->count == 0 || str_is(json_text(j), "0"))
-		return NULL;
-	return j;
+	return json_is(j, JSON_STRING) && j->count > 0 ? j : NULL;
+}
+
+/* The same of a quantity; NULL as well if it is zero. */
+static const struct json *said(const struct json *array, uint32_t at)
+{
+	const struct json *j = name_at(array, at);
+
+	return j && !str_is(json_text(j), "0") ? j : NULL;
 }
 
 static qty_t quantity(const struct json *j)
@@ -158,9 +164,12 @@ static bool read_allocations(struct arena *a, const struct json *from, struct js
 
 		if (!json_is(j, JSON_ARRAY) || j->count < 2)
 			return false;
-		for (uint32_t n = 0; n < 5; n++)
-			if (said(j, n))
-				add(&o, names[n], said(j, n));
+		for (uint32_t n = 0; n < 5; n++) {
+			const struct json *value = n == 0 || n == 4 ? name_at(j, n) : said(j, n);
+
+			if (value)
+				add(&o, names[n], value);
+		}
 		*reserved += quantity(said(j, 1));
 		*released += quantity(said(j, 2));
 		if (!finish(a, &o, &items[i]))

@@ -25,7 +25,7 @@ struct channel {
 	int64_t changed_at;
 	struct flight_item *items;
 	size_t item_count;
-	struct publication **untold; /* in this batch: the channel was not told after all what is stored */
+	struct publication **untold; /* in this batch: the channel was told something else than what is stored */
 	size_t untold_count;
 };
 
@@ -274,8 +274,7 @@ void publish_step(struct publisher *p, struct order_book *orders, struct txn *t)
 			cut(c, orders, t);
 		}
 		for (size_t n = 0; n < c->untold_count; n++)
-			if (c->untold[n]->previous)
-				write_row(c, t, c->untold[n]);
+			write_row(c, t, c->untold[n]);
 		c->untold_count = 0;
 	}
 }

@@ -95,7 +95,7 @@ struct stock_place *stock_place_find(const struct stock_item *i, uint16_t locati
 	return NULL;
 }
 
-static void touch(struct stock *s, struct stock_item *i)
+void stock_touch(struct stock *s, struct stock_item *i)
 {
 	if (i->touched)
 		return;
@@ -118,7 +118,7 @@ struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint
 	p->position.owner = str_dup(owner);
 	i->places = mem_grow(i->places, (i->place_count + 1) * sizeof(struct stock_place *));
 	i->places[i->place_count++] = p;
-	touch(s, i);
+	stock_touch(s, i);
 	return p;
 }
 
@@ -231,7 +231,7 @@ static void apply(struct stock *s, struct stock_place *p, enum stock_state from,
 	if (enters && !(leaves && p == q))
 		remember_change(q, occurred_at, quantity);
 	mark_dirty(s, p, seq);
-	touch(s, p->item);
+	stock_touch(s, p->item);
 	if (p != q)
 		mark_dirty(s, q, seq);
 }

@@ -83,6 +83,8 @@ struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sk
 struct stock_place *stock_place_find(const struct stock_item *i, uint16_t location, struct str lot, struct str owner);
 struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint16_t location, struct str lot,
 				     struct str owner);
+/* As if it had changed: it is looked at after the command, and published. */
+void stock_touch(struct stock *s, struct stock_item *i);
 /* Free at a location, over its lots; what is negative counts as nothing. */
 qty_t stock_free_at(const struct stock_item *i, uint16_t location);
 qty_t stock_on_hand(const struct stock_place *p);

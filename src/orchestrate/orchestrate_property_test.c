@@ -1,0 +1,1038 @@
+/*
+ * Random histories against a model.
+ *
+ * The model below knows the rules in whole units and plain arrays; it shares no code with the books. After every step
+ * the books must equal it: states by item and place, orders line by line, reservations. Besides: sums change only
+ * against the outside, nothing is promised that was not free, a reservation ends once, what is published is what the
+ * model's formula says, and what is loaded from the rows equals what was in memory.
+ *
+ * A history is a list of random words, one a step. SEED=<n> runs one history; a failing one is cut off behind the step
+ * that failed, then steps that are not needed are left out, and the rest is printed.
+ */
+#include "orchestrate/world.h"
+
+#define ITEMS      3
+#define PLACES     WORLD_LOCATIONS
+#define STEPS      70
+#define SEEDS      1500
+#define ORDERS     STEPS
+#define LINES      3
+#define CHANGES    4096
+#define EACH(i, n) for (int i = 0; i < (n); i++)
+
+/* ---- the model ---- */
+
+struct m_line {
+	int item, ordered, shipped, cancelled, backordered;
+	int allocated[PLACES], picked[PLACES], released[PLACES];
+};
+
+struct m_order {
+	char id[UUID_TEXT];
+	int channel, line_count;
+	enum order_status status;
+	bool posted;
+	struct m_line lines[LINES];
+};
+
+struct m_hold {
+	char id[8];
+	int channel, held[ITEMS][PLACES], ended;
+	int64_t expires_at;
+	bool live;
+};
+
+struct m_change {
+	int64_t at;
+	int item, place, delta;
+};
+
+struct model {
+	int states[ITEMS][PLACES][STOCK_STATES], entered[ITEMS];
+	struct m_order orders[ORDERS];
+	struct m_hold holds[STEPS];
+	struct m_change changes[CHANGES];
+	int order_count, hold_count, change_count;
+	int told[WORLD_CHANNELS][ITEMS]; /* -1: that delivery failed for good */
+	int64_t under_way[WORLD_CHANNELS];
+	bool oversold;
+};
+
+static struct world w;
+static struct model m;
+static const char *const skus[ITEMS] = {"A-1", "A-2", "A-3"}, *const places[PLACES] = {"A", "B", "C"};
+static const int sells_at[WORLD_CHANNELS][2] = {{0, 1}, {1, 2}};
+static const int safety[PLACES] = {0, 0, 1};
+
+static void note_change(int64_t at, int item, int place, int delta)
+{
+	m.changes[m.change_count++] = (struct m_change){at, item, place, delta};
+	assert_true(m.change_count < CHANGES);
+}
+
+static void m_move(int item, int place, enum stock_state from, enum stock_state to, int n, int64_t at)
+{
+	bool out = from <= STOCK_DAMAGED, in = to <= STOCK_DAMAGED;
+
+	if (n <= 0)
+		return;
+	if (from == STOCK_OUTSIDE)
+		m.entered[item] += n;
+	else
+		m.states[item][place][from] -= n;
+	if (to == STOCK_OUTSIDE)
+		m.entered[item] -= n;
+	else
+		m.states[item][place][to] += n;
+	if (out != in)
+		note_change(at, item, place, in ? n : -n);
+}
+
+/* A promise, unlike a fact, never takes what is not there. */
+static void m_promise(int item, int place, enum stock_state to, int n)
+{
+	if (n > 0 && m.states[item][place][STOCK_FREE] < n)
+		m.oversold = true;
+	m_move(item, place, STOCK_FREE, to, n, w.now);
+}
+
+static int least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+static int most(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static int m_take(int item, int place, enum stock_state from, enum stock_state to, int n)
+{
+	int part = most(0, least(n, m.states[item][place][from]));
+
+	m_move(item, place, from, to, part, w.now);
+	return n - part;
+}
+
+static int m_sellable(int channel, int item)
+{
+	int pool = 0;
+
+	EACH(i, 2)
+	pool += most(0, m.states[item][sells_at[channel][i]][STOCK_FREE] - safety[sells_at[channel][i]]);
+	return channel == 0 ? pool : most(0, pool / 2 - 1);
+}
+
+static int m_free(int item, int place)
+{
+	return most(0, m.states[item][place][STOCK_FREE]);
+}
+
+static int m_open(const struct m_line *l)
+{
+	int open = l->ordered - l->shipped - l->cancelled;
+
+	EACH(p, PLACES)
+	open -= l->allocated[p] + l->picked[p];
+	return open;
+}
+
+static void m_allocate(struct m_line *l, int place, int n)
+{
+	n = least(n, m_free(l->item, place));
+	if (n <= 0)
+		return;
+	m_promise(l->item, place, STOCK_ALLOCATED, n);
+	l->allocated[place] += n;
+}
+
+static bool m_allocate_line(struct m_order *o, struct m_line *l)
+{
+	int before = m_open(l);
+
+	EACH(i, 2)
+	if (m_open(l) > 0 && m_free(l->item, sells_at[o->channel][i]) >= m_open(l))
+		m_allocate(l, sells_at[o->channel][i], m_open(l));
+	EACH(i, 2)
+	m_allocate(l, sells_at[o->channel][i], m_open(l));
+	l->backordered = most(0, m_open(l));
+	return m_open(l) != before;
+}
+
+static void m_release(struct m_order *o)
+{
+	EACH(i, o->line_count)
+	EACH(p, 2)
+	o->lines[i].released[p] = most(o->lines[i].released[p], o->lines[i].allocated[p] + o->lines[i].picked[p]);
+}
+
+static void m_given(struct m_order *o)
+{
+	bool whole = true;
+
+	EACH(i, o->line_count)
+	whole = whole && o->lines[i].backordered == 0;
+	if (whole && o->status == ORDER_BACKORDERED)
+		o->status = ORDER_RESERVED;
+	if (o->posted)
+		m_release(o);
+}
+
+static void m_restock(void)
+{
+	EACH(n, m.order_count)
+	{
+		struct m_order *o = &m.orders[n];
+
+		if (o->status >= ORDER_CLOSED || o->status == ORDER_ON_HOLD)
+			continue;
+		EACH(i, o->line_count)
+		if (o->lines[i].backordered > 0 && m_allocate_line(o, &o->lines[i]))
+			m_given(o);
+	}
+}
+
+static void m_decide(struct m_order *o)
+{
+	int whole = -1;
+
+	EACH(i, 2)
+	{
+		int wanted[ITEMS] = {0};
+		bool all = true;
+
+		EACH(n, o->line_count)
+		wanted[o->lines[n].item] += m_open(&o->lines[n]);
+		EACH(n, ITEMS)
+		all = all && m_free(n, sells_at[o->channel][i]) >= wanted[n];
+		if (all && whole < 0)
+			whole = sells_at[o->channel][i];
+	}
+	o->status = ORDER_RESERVED;
+	EACH(n, o->line_count)
+	{
+		if (whole >= 0)
+			m_allocate(&o->lines[n], whole, m_open(&o->lines[n]));
+		m_allocate_line(o, &o->lines[n]);
+		if (o->lines[n].backordered > 0)
+			o->status = ORDER_BACKORDERED;
+	}
+}
+
+static void m_give_back(struct m_line *l, bool picked_too)
+{
+	EACH(p, PLACES)
+	{
+		m_move(l->item, p, STOCK_ALLOCATED, STOCK_FREE, l->allocated[p], w.now);
+		if (l->allocated[p])
+			l->released[p] = least(l->released[p], l->picked[p]);
+		l->allocated[p] = 0;
+		if (!picked_too || !l->picked[p])
+			continue;
+		m_move(l->item, p, STOCK_PICKED, STOCK_FREE, l->picked[p], w.now);
+		l->picked[p] = l->released[p] = 0;
+	}
+}
+
+/* Ends a reservation; what the order o (or nobody) does not need is free again. */
+static void m_end(struct m_hold *h, struct m_order *o)
+{
+	EACH(item, ITEMS)
+	EACH(p, PLACES)
+	{
+		int left = h->held[item][p];
+
+		for (int i = 0; o && i < o->line_count; i++) {
+			struct m_line *l = &o->lines[i];
+			int part = least(left, m_open(l));
+
+			if (l->item != item || part <= 0)
+				continue;
+			m_move(item, p, STOCK_HELD, STOCK_ALLOCATED, part, w.now);
+			l->allocated[p] += part;
+			l->backordered = most(0, l->backordered - part);
+			left -= part;
+		}
+		m_move(item, p, STOCK_HELD, STOCK_FREE, left, w.now);
+	}
+	h->live = false;
+}
+
+static int m_loose(int item, int place)
+{
+	int loose = m.states[item][place][STOCK_PICKED];
+
+	EACH(n, m.order_count)
+	EACH(i, m.orders[n].line_count)
+	if (m.orders[n].lines[i].item == item)
+		loose -= m.orders[n].lines[i].picked[place];
+	return loose;
+}
+
+/* What of a shipment or pick is the order's; returns the rest. */
+static int m_of_order(struct m_order *o, int item, int place, int line, enum stock_state to, int n)
+{
+	int left = n;
+
+	EACH(i, o->line_count)
+	{
+		struct m_line *l = &o->lines[i];
+		int part;
+
+		if (l->item != item || (line >= 0 && line != i))
+			continue;
+		if (to == STOCK_OUTSIDE) {
+			part = least(left, l->picked[place]);
+			m_move(item, place, STOCK_PICKED, to, part, w.now);
+			l->picked[place] -= part;
+			l->shipped += part;
+			l->released[place] = most(0, l->released[place] - part);
+			left -= part;
+		}
+		part = least(left, l->allocated[place]);
+		m_move(item, place, STOCK_ALLOCATED, to, part, w.now);
+		l->allocated[place] -= part;
+		if (to == STOCK_OUTSIDE) {
+			l->shipped += part;
+			l->released[place] = most(0, l->released[place] - part);
+		} else {
+			l->picked[place] += part;
+		}
+		left -= part;
+	}
+	return left;
+}
+
+static void m_shipped(struct m_order *o, int item, int line, int beyond)
+{
+	bool complete = true;
+
+	EACH(i, o->line_count)
+	{
+		struct m_line *l = &o->lines[i];
+		int part = most(0, least(beyond, l->ordered - l->shipped - l->cancelled));
+
+		if (l->item != item || (line >= 0 && line != i))
+			continue;
+		l->shipped += part;
+		beyond -= part;
+	}
+	EACH(i, o->line_count)
+	{
+		struct m_line *l = &o->lines[i];
+
+		if (l->shipped + l->cancelled >= l->ordered)
+			m_give_back(l, true);
+		else
+			complete = false;
+		l->backordered = most(0, least(l->backordered, m_open(l)));
+	}
+	o->status = complete ? ORDER_SHIPPED : ORDER_PARTIALLY_SHIPPED;
+}
+
+/* ---- one step: a command to the books and to the model ---- */
+
+struct step {
+	uint64_t word;
+	char text[96];
+};
+
+static int draw(struct step *s, int n)
+{
+	return (int)(test_random(&s->word) % (uint64_t)n);
+}
+
+static struct m_order *draw_order(struct step *s)
+{
+	int from = m.order_count ? draw(s, m.order_count) : 0;
+
+	EACH(i, m.order_count)
+	{
+		struct m_order *o = &m.orders[(from + i) % m.order_count];
+
+		if (o->status < ORDER_CLOSED)
+			return o;
+	}
+	return NULL;
+}
+
+static struct m_hold *draw_hold(struct step *s)
+{
+	int from = m.hold_count ? draw(s, m.hold_count) : 0;
+
+	EACH(i, m.hold_count)
+	if (m.holds[(from + i) % m.hold_count].live)
+		return &m.holds[(from + i) % m.hold_count];
+	return NULL;
+}
+
+static struct order_open *open_order(const struct m_order *o)
+{
+	return order_find(w.orders, (struct str){o->id, UUID_TEXT});
+}
+
+static void m_count(int item, int place, int n, int64_t at)
+{
+	int on_hand = 0;
+
+	for (int s = STOCK_FREE; s <= STOCK_DAMAGED; s++)
+		on_hand += m.states[item][place][s];
+	EACH(i, m.change_count)
+	if (m.changes[i].at > at && m.changes[i].item == item && m.changes[i].place == place)
+		on_hand -= m.changes[i].delta;
+	m_move(item, place, STOCK_OUTSIDE, STOCK_FREE, n - on_hand, at);
+	m_move(item, place, STOCK_FREE, STOCK_OUTSIDE, on_hand - n, at);
+}
+
+static void m_fact(enum movement_type type, int item, int p, int to, int n, bool purchase)
+{
+	int left = n;
+
+	switch (type) {
+	case MOVE_RECEIVE:
+		if (purchase) {
+			left = m_take(item, p, STOCK_IN_TRANSIT, STOCK_FREE, left);
+			left = m_take(item, p, STOCK_ON_ORDER, STOCK_FREE, left);
+		}
+		m_move(item, p, STOCK_OUTSIDE, STOCK_FREE, left, w.now);
+		return;
+	case MOVE_ADJUST:
+		m_move(item, p, STOCK_OUTSIDE, STOCK_FREE, n, w.now);
+		m_move(item, p, STOCK_FREE, STOCK_OUTSIDE, -n, w.now);
+		return;
+	case MOVE_MOVE:
+		if (to != p) {
+			m_move(item, p, STOCK_FREE, STOCK_OUTSIDE, n, w.now);
+			m_move(item, to, STOCK_OUTSIDE, STOCK_FREE, n, w.now);
+		}
+		return;
+	case MOVE_QUARANTINE:
+		m_move(item, p, STOCK_FREE, STOCK_QUARANTINED, n, w.now);
+		return;
+	case MOVE_CLEAR:
+		left = m_take(item, p, STOCK_QUARANTINED, STOCK_FREE, left);
+		m_move(item, p, STOCK_OUTSIDE, STOCK_FREE, left, w.now);
+		return;
+	case MOVE_SCRAP:
+		left = m_take(item, p, STOCK_QUARANTINED, STOCK_OUTSIDE, left);
+		m_move(item, p, STOCK_FREE, STOCK_OUTSIDE, left, w.now);
+		return;
+	case MOVE_RETURN:
+		m_move(item, p, STOCK_OUTSIDE, STOCK_QUARANTINED, n, w.now);
+		return;
+	case MOVE_ORDER_IN:
+		m_move(item, p, STOCK_OUTSIDE, STOCK_ON_ORDER, n, w.now);
+		return;
+	case MOVE_ANNOUNCE:
+		left = m_take(item, p, STOCK_ON_ORDER, STOCK_IN_TRANSIT, left);
+		m_move(item, p, STOCK_OUTSIDE, STOCK_IN_TRANSIT, left, w.now);
+		return;
+	case MOVE_PICK:
+	case MOVE_SHIP:
+	case MOVE_COUNT:
+		fail_msg("has a step of its own");
+	}
+}
+
+static void step_fact(struct step *s)
+{
+	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_RECEIVE,    MOVE_RECEIVE, MOVE_ADJUST,
+						   MOVE_MOVE,    MOVE_QUARANTINE, MOVE_CLEAR,   MOVE_SCRAP,
+						   MOVE_RETURN,  MOVE_ORDER_IN,   MOVE_ANNOUNCE};
+	enum movement_type type = types[draw(s, COUNT(types))];
+	int item = draw(s, ITEMS), p = draw(s, PLACES), to = draw(s, PLACES), n = 1 + draw(s, 6);
+	bool purchase = draw(s, 2);
+	struct world_line line = {.sku = skus[item], .location = places[p], .to = places[to]};
+	struct err e = ERR_NONE;
+
+	if (type == MOVE_ADJUST && draw(s, 2))
+		n = -n;
+	line.quantity = Q(n);
+	snprintf(s->text, sizeof(s->text), "%s %d of %s at %s to %s", movement_type_name(type), n, skus[item],
+		 places[p], places[to]);
+	assert_int_equal(
+	    world_apply(&w, (struct world_fact){.type = type, .purchase_order_id = purchase ? "PO" : ""}, &line, 1, &e),
+	    RC_OK);
+	m_fact(type, item, p, to, n, purchase);
+}
+
+static void step_count(struct step *s)
+{
+	int item = draw(s, ITEMS), p = draw(s, PLACES), n = draw(s, 12);
+	int64_t at = w.now - draw(s, 3) * 1000;
+	struct world_line line = {.sku = skus[item], .location = places[p], .quantity = Q(n)};
+	struct err e = ERR_NONE;
+
+	snprintf(s->text, sizeof(s->text), "count %d of %s at %s, %d ms ago", n, skus[item], places[p],
+		 (int)(w.now - at));
+	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_COUNT, .occurred_at = at}, &line, 1, &e),
+			 RC_OK);
+	m_count(item, p, n, at);
+}
+
+static void step_ship_or_pick(struct step *s, bool ship)
+{
+	struct m_order *o = draw(s, 5) ? draw_order(s) : NULL;
+	int item = draw(s, ITEMS), p = draw(s, PLACES), n = 1 + draw(s, 5), line = -1, left;
+	struct world_fact fact = {.type = ship ? MOVE_SHIP : MOVE_PICK};
+	enum stock_state to = ship ? STOCK_OUTSIDE : STOCK_PICKED;
+	struct world_line in = {.sku = skus[item], .location = places[p], .quantity = Q(n)};
+	char line_id[16];
+	struct err e = ERR_NONE;
+
+	if (o && draw(s, 4)) {
+		line = draw(s, o->line_count);
+		in.sku = skus[item = o->lines[line].item];
+		snprintf(line_id, sizeof(line_id), "%d", line + 1);
+		in.line_id = line_id;
+	}
+	if (o)
+		fact.order_id = (struct str){o->id, UUID_TEXT};
+	snprintf(s->text, sizeof(s->text), "%s %d of %s at %s for order %d line %d", ship ? "ship" : "pick", n,
+		 skus[item], places[p], o ? (int)(o - m.orders) : -1, line);
+	assert_int_equal(world_apply(&w, fact, &in, 1, &e), RC_OK);
+	left = o ? m_of_order(o, item, p, line, to, n) : n;
+	if (ship) {
+		int loose, beyond = left;
+
+		/* What the order is short of there is shipped out of what nobody owns. */
+		loose = most(0, least(left, m_loose(item, p)));
+		m_move(item, p, STOCK_PICKED, to, loose, w.now);
+		m_move(item, p, STOCK_FREE, to, left - loose, w.now);
+		if (o)
+			m_shipped(o, item, line, beyond);
+		return;
+	}
+	m_move(item, p, STOCK_FREE, to, left, w.now);
+}
+
+static void step_order(struct step *s)
+{
+	struct m_order *o = &m.orders[m.order_count];
+	struct m_hold *h = draw(s, 3) ? NULL : draw_hold(s);
+	struct world_line lines[LINES] = {{0}};
+	struct order_open *made;
+
+	*o = (struct m_order){
+	    .channel = draw(s, WORLD_CHANNELS), .line_count = 1 + draw(s, LINES), .status = ORDER_CAPTURED};
+	EACH(i, o->line_count)
+	{
+		o->lines[i] = (struct m_line){.item = draw(s, ITEMS), .ordered = 1 + draw(s, 5)};
+		lines[i] = (struct world_line){.sku = skus[o->lines[i].item], .quantity = Q(o->lines[i].ordered)};
+	}
+	snprintf(s->text, sizeof(s->text), "order %d: %d lines, first %d of %s, by %s%s", m.order_count, o->line_count,
+		 o->lines[0].ordered, lines[0].sku, o->channel ? "market" : "shop", h ? ", with a reservation" : "");
+	made = world_order(&w, o->channel ? "market" : "shop", lines, (size_t)o->line_count,
+			   h ? hold_find(w.holds, str_from(h->id)) : NULL);
+	assert_non_null(made);
+	memcpy(o->id, made->order_id.p, UUID_TEXT);
+	m.order_count++;
+	if (h)
+		m_end(h, o);
+	m_decide(o);
+}
+
+static void step_cancel(struct step *s)
+{
+	struct m_order *o = draw_order(s);
+	bool may = true;
+	struct err e = ERR_NONE;
+
+	if (!o)
+		return;
+	snprintf(s->text, sizeof(s->text), "cancel order %d", (int)(o - m.orders));
+	EACH(i, o->line_count)
+	{
+		may = may && o->lines[i].shipped == 0;
+		EACH(p, PLACES)
+		may = may && o->lines[i].released[p] == 0 && o->lines[i].picked[p] == 0;
+	}
+	assert_int_equal(order_step_cancel(w.orders, &w.txn, open_order(o), STR("why not"), &e),
+			 may ? RC_OK : RC_CONFLICT);
+	order_step_restock(w.orders, &w.txn);
+	if (!may)
+		return;
+	EACH(i, o->line_count)
+	{
+		m_give_back(&o->lines[i], false);
+		o->lines[i].backordered = 0;
+		o->lines[i].cancelled = o->lines[i].ordered;
+	}
+	o->status = ORDER_CANCELLED;
+}
+
+static void step_answer(struct step *s)
+{
+	struct m_order *o = draw_order(s);
+	int what = draw(s, 4);
+
+	if (!o)
+		return;
+	snprintf(s->text, sizeof(s->text), "order %d is %s", (int)(o - m.orders),
+		 what == 0   ? "refused"
+		 : what == 1 ? "released"
+			     : "accepted");
+	if (what == 0) {
+		order_step_refused(w.orders, &w.txn, open_order(o), "order_refused", STR("no"));
+		if (!o->posted)
+			o->status = ORDER_ON_HOLD;
+	} else if (what == 1) {
+		order_step_released(w.orders, &w.txn, open_order(o));
+		if (o->status == ORDER_ACCEPTED)
+			o->status = ORDER_RELEASED;
+	} else {
+		order_step_accepted(w.orders, &w.txn, open_order(o), 1, draw(s, 2) ? STR("SO-1") : STR(""));
+		if (!o->posted) {
+			o->posted = true;
+			o->status = (enum order_status)most((int)o->status, ORDER_ACCEPTED);
+			m_release(o);
+		}
+	}
+	order_step_restock(w.orders, &w.txn);
+}
+
+static void step_hold(struct step *s)
+{
+	struct m_hold *h = &m.holds[m.hold_count];
+	int count = 1 + draw(s, 2), planned[ITEMS][PLACES] = {{0}};
+	struct world_line lines[2] = {{0}};
+	struct hold *made = NULL;
+	struct str shortage;
+	bool fits = true;
+
+	*h = (struct m_hold){.channel = draw(s, WORLD_CHANNELS), .expires_at = w.now + 900000};
+	snprintf(h->id, sizeof(h->id), "h%d", m.hold_count++);
+	EACH(i, count)
+	{
+		int item = draw(s, ITEMS), n = 1 + draw(s, 5), all = 0;
+
+		lines[i] = (struct world_line){.sku = skus[item], .quantity = Q(n)};
+		EACH(p, PLACES)
+		all += planned[item][p];
+		if (h->channel == 1 && n > m_sellable(1, item) - all) {
+			fits = false;
+			continue;
+		}
+		EACH(round, 2)
+		EACH(k, 2)
+		{
+			int p = sells_at[h->channel][k], there = m_free(item, p) - planned[item][p];
+
+			if (n > 0 && there > 0 && (round == 1 || there >= n)) {
+				planned[item][p] += least(n, there);
+				n -= least(n, there);
+			}
+		}
+		fits = fits && n == 0;
+	}
+	snprintf(s->text, sizeof(s->text), "hold %s: %d lines, first %s, by %s", h->id, count, lines[0].sku,
+		 h->channel ? "market" : "shop");
+	assert_int_equal(world_hold(&w, h->id, h->channel ? "market" : "shop", lines, (size_t)count, &made, &shortage),
+			 fits ? RC_OK : RC_CONFLICT);
+	if (!fits)
+		return;
+	h->live = true;
+	memcpy(h->held, planned, sizeof(planned));
+	EACH(item, ITEMS)
+	EACH(p, PLACES)
+	m_promise(item, p, STOCK_HELD, planned[item][p]);
+}
+
+static void step_end_hold(struct step *s)
+{
+	struct m_hold *h = draw_hold(s);
+	struct m_order *o = draw(s, 2) ? draw_order(s) : NULL;
+
+	if (!h)
+		return;
+	snprintf(s->text, sizeof(s->text), "%s %s, order %d", o ? "commit" : "void", h->id,
+		 o ? (int)(o - m.orders) : -1);
+	if (o) {
+		hold_step_commit(w.holds, &w.txn, hold_find(w.holds, str_from(h->id)), open_order(o));
+		order_step_given(w.orders, &w.txn, open_order(o));
+	} else {
+		hold_step_end(w.holds, &w.txn, hold_find(w.holds, str_from(h->id)), HOLD_VOIDED);
+	}
+	order_step_restock(w.orders, &w.txn);
+	m_end(h, o);
+	if (o)
+		m_given(o);
+}
+
+static void step_time(struct step *s)
+{
+	w.now += draw(s, 6) ? 500 + draw(s, 1000) : 900000;
+	w.txn.now = w.now;
+	snprintf(s->text, sizeof(s->text), "time is %lld", (long long)w.now);
+	while (hold_step_expire(w.holds, &w.txn, 1))
+		;
+	order_step_restock(w.orders, &w.txn);
+	EACH(i, m.hold_count)
+	if (m.holds[i].live && m.holds[i].expires_at <= w.now)
+		m_end(&m.holds[i], NULL);
+}
+
+/* ---- publishing ---- */
+
+static void set_delivery(int64_t seq, enum delivery_status status)
+{
+	txn_put(&w.txn, W_DELIVERY_STATE, SV_INT(seq), SV_INT(status), SV_INT(1), SV_INT(0), SV_INT(w.now), SV_NULL,
+		SV_NULL);
+}
+
+static void end_delivery(int channel, enum publish_result result, const struct json *stale)
+{
+	publish_end(w.publisher, w.channels[channel].system, m.under_way[channel], result, stale, w.now);
+	set_delivery(m.under_way[channel], result == PUBLISH_DELIVERED ? DELIVERY_DELIVERED : DELIVERY_DEAD);
+	m.under_way[channel] = 0;
+}
+
+static void forget_what_failed(int channel)
+{
+	struct world_row *row = world_row(&w, W_DELIVERY, &SV_INT(m.under_way[channel]), 1);
+	struct json *params;
+
+	assert_non_null(row);
+	assert_int_equal(json_parse(&w.arena, row->values[9].bytes, NULL, &params, NULL), RC_OK);
+	EACH(n, (int)json_get(params, "items")->count)
+	EACH(i, ITEMS)
+	if (str_is(json_get_text(&json_get(params, "items")->items[n], "sku"), skus[i]))
+		m.told[channel][i] = -1;
+}
+
+static void step_delivery(struct step *s)
+{
+	int channel = draw(s, WORLD_CHANNELS), what = draw(s, 6);
+	char text[96];
+	struct json *stale;
+
+	if (!m.under_way[channel])
+		return;
+	snprintf(s->text, sizeof(s->text), "availability of %s: %s", channel ? "market" : "shop",
+		 what == 0   ? "failed"
+		 : what == 1 ? "tried again"
+		 : what == 2 ? "stale"
+			     : "delivered");
+	if (what == 0) {
+		forget_what_failed(channel);
+		end_delivery(channel, PUBLISH_FAILED, NULL);
+	} else if (what == 1) {
+		if (publish_start(w.publisher, w.channels[channel].system, m.under_way[channel], 1))
+			return;
+		set_delivery(m.under_way[channel], DELIVERY_SUPERSEDED);
+		m.under_way[channel] = 0;
+	} else if (what == 2) {
+		int item = draw(s, ITEMS), shown = draw(s, 5);
+
+		m.told[channel][item] = shown;
+		snprintf(text, sizeof(text), "[{\"sku\":\"%s\",\"available\":\"%d\"}]", skus[item], shown);
+		assert_int_equal(json_parse(&w.arena, str_from(text), NULL, &stale, NULL), RC_OK);
+		end_delivery(channel, PUBLISH_DELIVERED, stale);
+	} else {
+		end_delivery(channel, PUBLISH_DELIVERED, NULL);
+	}
+}
+
+/* What this batch tells a channel is what the model says that it may sell. */
+static const char *check_cuts(void)
+{
+	for (const struct store_write *r = w.txn.batch.first; r; r = r->next) {
+		const struct json *items;
+		struct json *params;
+		int channel;
+
+		if (r->statement != W_DELIVERY || !str_is(r->values[3].bytes, "availability"))
+			continue;
+		channel = str_is(r->values[2].bytes, "market");
+		if (m.under_way[channel])
+			return "two deliveries of a channel's availability at once";
+		m.under_way[channel] = r->values[0].integer;
+		assert_int_equal(json_parse(&w.arena, r->values[9].bytes, NULL, &params, NULL), RC_OK);
+		items = json_get(params, "items");
+		for (uint32_t n = 0; n < items->count; n++) {
+			qty_t available = -1;
+
+			assert_int_equal(qty_parse(json_get_text(&items->items[n], "available"), &available, NULL),
+					 RC_OK);
+			EACH(i, ITEMS)
+			{
+				if (!str_is(json_get_text(&items->items[n], "sku"), skus[i]))
+					continue;
+				if (available != Q(m_sellable(channel, i)))
+					return "published is not what may be sold";
+				m.told[channel][i] = m_sellable(channel, i);
+			}
+		}
+	}
+	return NULL;
+}
+
+/* A reservation ends once. */
+static const char *check_ends(void)
+{
+	static const char *const types[] = {"reservation.committed", "reservation.voided", "reservation.expired"};
+
+	for (const struct store_write *r = w.txn.batch.first; r; r = r->next) {
+		EACH(t, (int)COUNT(types))
+		EACH(i, m.hold_count)
+		if (r->statement == W_EVENT && str_is(r->values[3].bytes, types[t]) &&
+		    str_is(r->values[4].bytes, m.holds[i].id))
+			m.holds[i].ended++;
+	}
+	EACH(i, m.hold_count)
+	if (m.holds[i].ended > 1 || (m.holds[i].live && m.holds[i].ended))
+		return "a reservation ended twice";
+	return NULL;
+}
+
+static const char *commit(struct step *s, bool reload)
+{
+	const char *wrong;
+	int flush = s ? draw(s, 5) : 9;
+
+	if (s)
+		snprintf(s->text, sizeof(s->text), "commit, %d rows%s", flush, reload ? ", and load" : "");
+	world_finish(&w, (size_t)flush);
+	wrong = check_cuts();
+	if (!wrong)
+		wrong = check_ends();
+	world_committed(&w);
+	if (reload)
+		world_reload(&w);
+	return wrong;
+}
+
+/* ---- the checks after each step ---- */
+
+static const char *check_states(void)
+{
+	EACH(i, ITEMS)
+	{
+		qty_t sum = 0;
+
+		EACH(p, PLACES)
+		EACH(state, STOCK_STATES)
+		{
+			qty_t got = world_state(&w, skus[i], places[p], (enum stock_state)state);
+
+			sum += got;
+			if (got != Q(m.states[i][p][state]))
+				return "the states differ";
+		}
+		if (sum != Q(m.entered[i]))
+			return "the sum is not what entered";
+	}
+	return m.oversold ? "promised what was not free" : NULL;
+}
+
+static const char *check_line(const struct m_line *l, const struct order_line_open *got)
+{
+	EACH(p, PLACES)
+	{
+		struct allocation sum = {0};
+
+		for (uint32_t i = 0; i < got->allocation_count; i++)
+			if (got->allocations[i].place->position.location == p)
+				sum = got->allocations[i];
+		if (sum.allocated != Q(l->allocated[p]) || sum.picked != Q(l->picked[p]))
+			return "an allocation differs";
+		if (sum.released != Q(l->released[p]))
+			return "what is released differs";
+	}
+	if (got->shipped != Q(l->shipped) || got->cancelled != Q(l->cancelled) || got->backordered != Q(l->backordered))
+		return "the quantities of a line differ";
+	/* More than was ordered only by shipments from other places than where it was allocated. */
+	if (l->shipped == 0 && m_open(l) != l->backordered)
+		return "the quantities of a line do not add up";
+	return NULL;
+}
+
+static const char *check_orders(void)
+{
+	int open = 0;
+
+	EACH(n, m.order_count)
+	{
+		const struct m_order *o = &m.orders[n];
+		const struct order_open *got = open_order(o);
+
+		if (o->status >= ORDER_CLOSED) {
+			EACH(i, o->line_count)
+			EACH(p, PLACES)
+			if (o->lines[i].allocated[p] || o->lines[i].picked[p] || o->lines[i].backordered)
+				return "a closed order has stock";
+			continue;
+		}
+		open++;
+		if (!got)
+			return "an order is missing";
+		if (got->status != o->status || got->posted != o->posted)
+			return "the status of an order differs";
+		EACH(i, o->line_count)
+		{
+			const char *wrong = check_line(&o->lines[i], &got->lines[i]);
+
+			if (wrong)
+				return wrong;
+		}
+	}
+	return (int)w.orders->orders.count < open ? "orders are missing" : NULL;
+}
+
+static const char *check_holds(void)
+{
+	size_t live = 0;
+
+	EACH(i, m.hold_count)
+	{
+		live += m.holds[i].live;
+		if (m.holds[i].live != (hold_find(w.holds, str_from(m.holds[i].id)) != NULL))
+			return "a reservation differs";
+	}
+	return live != w.holds->heap_count ? "reservations in the heap" : NULL;
+}
+
+static const char *run_step(struct step *s)
+{
+	const char *wrong = NULL;
+	int kind = draw(s, 24);
+
+	if (kind < 6)
+		step_fact(s);
+	else if (kind < 7)
+		step_count(s);
+	else if (kind < 9)
+		step_ship_or_pick(s, true);
+	else if (kind < 10)
+		step_ship_or_pick(s, false);
+	else if (kind < 13)
+		step_order(s);
+	else if (kind < 14)
+		step_cancel(s);
+	else if (kind < 16)
+		step_answer(s);
+	else if (kind < 18)
+		step_hold(s);
+	else if (kind < 19)
+		step_end_hold(s);
+	else if (kind < 20)
+		step_time(s);
+	else if (kind < 21)
+		step_delivery(s);
+	else
+		wrong = commit(s, kind == 23);
+	m_restock();
+	if (!wrong)
+		wrong = check_states();
+	if (!wrong)
+		wrong = check_orders();
+	if (!wrong)
+		wrong = check_holds();
+	return wrong;
+}
+
+/* When all is delivered, every channel has been told the last number, unless a person has to look at its failure. */
+static const char *settle(void)
+{
+	const char *wrong = NULL;
+
+	EACH(round, 4)
+	{
+		if (!wrong)
+			wrong = commit(NULL, false);
+		EACH(c, WORLD_CHANNELS)
+		if (m.under_way[c])
+			end_delivery(c, PUBLISH_DELIVERED, NULL);
+	}
+	EACH(c, WORLD_CHANNELS)
+	EACH(i, ITEMS)
+	if (!wrong && m.told[c][i] >= 0 && m.told[c][i] != m_sellable(c, i))
+		wrong = "a channel was not told";
+	return wrong;
+}
+
+/* ---- histories ---- */
+
+static void begin_history(uint64_t seed)
+{
+	memset(&m, 0, sizeof(m));
+	world_init(&w);
+	w.random = seed;
+	w.locations[2].safety_stock = Q(1);
+	w.channels[1].strict = true;
+	w.channels[1].share_ppm = 500000;
+	w.channels[1].buffer = Q(1);
+	world_start(&w);
+	EACH(i, ITEMS)
+	stock_item_make(w.stock, &w.txn, str_from(skus[i]), STR_NONE);
+}
+
+/* NULL: all went well; else what is wrong, and *failed is the step (count: at the end). */
+static const char *run_history(uint64_t seed, const uint64_t *words, const bool *skip, int count, int *failed,
+			       bool tell)
+{
+	const char *wrong = NULL;
+	int i;
+
+	begin_history(seed);
+	for (i = 0; i < count && !wrong; i++) {
+		struct step s = {.word = words[i]};
+
+		if (skip[i])
+			continue;
+		wrong = run_step(&s);
+		if (tell && s.text[0])
+			print_error("  %3d  %s%s%s\n", i, s.text, wrong ? ": " : "", wrong ? wrong : "");
+	}
+	*failed = wrong ? i - 1 : count;
+	if (!wrong)
+		wrong = settle();
+	world_done(&w);
+	return wrong;
+}
+
+static void shrink(uint64_t seed, const uint64_t *words, int failed)
+{
+	int count = least(failed + 1, STEPS), at;
+	bool skip[STEPS] = {false};
+
+	EACH(round, 2)
+	for (int i = count - 1; i >= 0; i--) {
+		if (skip[i])
+			continue;
+		skip[i] = true;
+		if (!run_history(seed, words, skip, count, &at, false))
+			skip[i] = false;
+	}
+	run_history(seed, words, skip, count, &at, true);
+}
+
+static void test_histories(void **state)
+{
+	const char *only = getenv("SEED");
+	uint64_t first = only ? strtoull(only, NULL, 10) : 1, last = only ? first : SEEDS;
+
+	(void)state;
+	for (uint64_t seed = first; seed <= last; seed++) {
+		uint64_t words[STEPS], random = seed * 0x9e3779b97f4a7c15u;
+		bool skip[STEPS] = {false};
+		const char *wrong;
+		int failed;
+
+		EACH(i, STEPS)
+		words[i] = test_random(&random) | 1;
+		wrong = run_history(random, words, skip, STEPS, &failed, false);
+		if (!wrong)
+			continue;
+		print_error("SEED=%llu step %d: %s\n", (unsigned long long)seed, failed, wrong);
+		shrink(random, words, failed);
+		fail_msg("SEED=%llu", (unsigned long long)seed);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_histories)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
