@@ -12,10 +12,15 @@
 /* How often the stores are looked after. */
 #define MAINTAIN_MS 50
 
+struct upkeep {
+	struct metric *wal_bytes, *seconds;
+};
+
 struct node {
 	struct config *config;
 	const struct clock *clock;
 	struct hub **hubs;
+	struct upkeep *upkeep; /* by hub */
 	size_t count;
 	pthread_t maintenance;
 	pthread_mutex_t lock;
@@ -67,8 +72,13 @@ static enum rc open_tenant(struct node *n, const struct config_tenant *tenant, s
 	store.clock = n->clock;
 	if (rc == RC_OK)
 		rc = hub_open(n->config, tenant, &store, n->clock, &n->hubs[n->count], e);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		const char *labels[] = {arena_copy(&a, tenant->name).p};
+
+		n->upkeep[n->count] = (struct upkeep){metric_find(M_STORE_WAL_BYTES, labels),
+						      metric_find(M_STORE_CHECKPOINT_SECONDS, labels)};
 		n->count++;
+	}
 	arena_done(&a);
 	return rc;
 }
@@ -81,6 +91,7 @@ enum rc node_open(struct config *config, const struct clock *clock, struct node 
 	n->config = config_ref(config);
 	n->clock = clock;
 	n->hubs = mem_zalloc(config->tenant_count, sizeof(struct hub *));
+	n->upkeep = mem_zalloc(config->tenant_count, sizeof(struct upkeep));
 	pthread_mutex_init(&n->lock, NULL);
 	pthread_cond_init(&n->wake, NULL);
 	for (size_t i = 0; i < config->tenant_count && rc == RC_OK; i++)
@@ -100,6 +111,7 @@ void node_close(struct node *n)
 	for (size_t i = 0; i < n->count; i++)
 		hub_close(n->hubs[i]);
 	free(n->hubs);
+	free(n->upkeep);
 	config_unref(n->config);
 	pthread_cond_destroy(&n->wake);
 	pthread_mutex_destroy(&n->lock);
@@ -109,7 +121,6 @@ void node_close(struct node *n)
 static void maintain(struct node *n)
 {
 	for (size_t i = 0; i < n->count; i++) {
-		const char *labels[] = {n->hubs[i] ? hub_tenant(n->hubs[i])->name.p : ""};
 		int64_t started = clock_mono_ns(n->clock);
 		struct store_stats stats = {0};
 		struct err e = ERR_NONE;
@@ -118,9 +129,8 @@ static void maintain(struct node *n)
 			continue;
 		if (store_maintain(hub_store(n->hubs[i]), &stats, &e) != RC_OK)
 			log_err(LOG_WARN, "node", "upkeep of a store failed", &e);
-		metric_set(metric_find(M_STORE_WAL_BYTES, labels), stats.wal_bytes);
-		metric_observe_us(metric_find(M_STORE_CHECKPOINT_SECONDS, labels),
-				  (clock_mono_ns(n->clock) - started) / 1000);
+		metric_set(n->upkeep[i].wal_bytes, stats.wal_bytes);
+		metric_observe_us(n->upkeep[i].seconds, (clock_mono_ns(n->clock) - started) / 1000);
 	}
 }
 
