@@ -127,6 +127,61 @@ static void test_threads(void **state)
 	assert_int_equal(metric_value(metric_find(M_MEDIATE_SECONDS, (const char *const[]){"t", "p"})), 40000);
 }
 
+/* ---- docs/metrics.md ---- */
+
+#define COUNTER   "counter"
+#define GAUGE     "gauge"
+#define HISTOGRAM "histogram"
+
+/* "a,b" as "`a`, `b`". */
+static const char *label_cell(const char *labels)
+{
+	static char cell[128];
+	size_t n = 0;
+	cell[n++] = '`';
+	for (; *labels; labels++) {
+		if (*labels == ',') {
+			memcpy(cell + n, "`, `", 4);
+			n += 4;
+		} else {
+			cell[n++] = *labels;
+		}
+	}
+	cell[n++] = '`';
+	cell[n] = '\0';
+	return cell;
+}
+
+static void test_the_documentation(void **state)
+{
+	static const struct {
+		const char *kind, *name, *labels, *help;
+	} families[] = {
+#define METRIC(id, kind, name, labels, help) {kind, name, labels, help},
+#include "observe/metrics.def"
+#undef METRIC
+	};
+	static char text[64 << 10];
+	size_t documented = 0;
+	(void)state;
+	FILE *f = fopen(CD_SOURCE_DIR "/docs/metrics.md", "r");
+	assert_non_null(f);
+	size_t size = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	assert_true(size < sizeof(text) - 1);
+	text[size] = '\0';
+	for (size_t i = 0; i < COUNT(families); i++) {
+		char row[512];
+		snprintf(row, sizeof(row), "\n| `%s` | %s | %s | %s | ", families[i].name, families[i].kind,
+			 label_cell(families[i].labels), families[i].help);
+		if (!strstr(text, row))
+			fail_msg("docs/metrics.md has no row%s", row);
+	}
+	for (const char *at = text; (at = strstr(at, "\n| `crossdock_")); at++)
+		documented++;
+	assert_int_equal(documented, COUNT(families));
+}
+
 /* Last: it uses the series up. */
 static void test_bounded(void **state)
 {
@@ -150,9 +205,10 @@ static void test_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_numbers),   cmocka_unit_test(test_histogram_text),
-	    cmocka_unit_test(test_quantiles), cmocka_unit_test(test_bucket_error),
-	    cmocka_unit_test(test_threads),   cmocka_unit_test(test_bounded),
+	    cmocka_unit_test(test_numbers),           cmocka_unit_test(test_histogram_text),
+	    cmocka_unit_test(test_quantiles),         cmocka_unit_test(test_bucket_error),
+	    cmocka_unit_test(test_the_documentation), cmocka_unit_test(test_threads),
+	    cmocka_unit_test(test_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
