@@ -67,6 +67,46 @@ void txn_dedup(struct txn *t, enum dedup_kind kind, struct hash128 hash, uint64_
 		t->failed = true;
 }
 
+static size_t count_hash(struct str a, struct str b, struct str c)
+{
+	const struct str parts[] = {a, b, c};
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t n = 0; n < parts[i].n; n++)
+			hash = (hash ^ (uint8_t)parts[i].p[n]) * 16777619u;
+	return hash % TXN_COUNT_BUCKETS;
+}
+
+void txn_count(struct txn *t, enum counted what, struct str a, struct str b, struct str c, int64_t delta)
+{
+	struct txn_count **at = &t->counts[count_hash(a, b, c)], *n;
+
+	while (*at && ((*at)->what != what || !str_eq((*at)->a, a) || !str_eq((*at)->b, b) || !str_eq((*at)->c, c)))
+		at = &(*at)->next;
+	if (!*at) {
+		n = arena_new(t->arena, struct txn_count);
+		if (!n) {
+			t->failed = true;
+			return;
+		}
+		*n = (struct txn_count){.what = what, .a = txn_copy(t, a), .b = txn_copy(t, b), .c = txn_copy(t, c)};
+		*at = n;
+	}
+	(*at)->delta += delta;
+	if (delta > 0)
+		(*at)->added += delta;
+}
+
+void txn_delivery_ended(struct txn *t, struct str system, enum operation op, enum delivery_status status)
+{
+	struct str operation = str_from(operation_name(op));
+
+	assert(status >= DELIVERY_FINAL);
+	txn_count(t, COUNTED_DELIVERIES, system, operation, STR("open"), -1);
+	txn_count(t, COUNTED_DELIVERIES, system, operation, str_from(delivery_status_name(status)), 1);
+}
+
 static void remember_head(struct txn *t, const struct delivery_head *head)
 {
 	if (t->delivery_count == t->delivery_room) {
@@ -101,6 +141,7 @@ int64_t txn_delivery(struct txn *t, const struct txn_delivery *d)
 		SV_TEXT(t->cause.correlation_id), d->event ? SV_INT(d->event) : SV_NULL,
 		d->document ? SV_INT(d->document) : SV_NULL, SV_TEXT_OPT(d->params), SV_INT(DELIVERY_WAITING),
 		SV_INT(0), SV_INT(t->now), SV_INT(t->now), SV_INT(t->now), SV_NULL, SV_NULL);
+	txn_count(t, COUNTED_DELIVERIES, d->system, str_from(operation_name(d->operation)), STR("open"), 1);
 	remember_head(t, &head);
 	return head.seq;
 }
@@ -122,6 +163,7 @@ void txn_exception(struct txn *t, const char *kind, struct str subject, struct s
 	txn_put(t, W_EXCEPTION, SV_INT(++t->heads->exception), SV_TEXT(id), SV_INT(t->now), SV_TEXT(str_from(kind)),
 		SV_TEXT(subject), SV_TEXT_OPT(order_id), SV_TEXT(t->cause.correlation_id), SV_TEXT(detail), SV_INT(0),
 		SV_NULL, SV_NULL, SV_NULL);
+	txn_count(t, COUNTED_EXCEPTIONS, str_from(kind), STR_NONE, STR_NONE, 1);
 	txn_event(t, "exception.raised", subject, 0, txn_text(t, &data));
 	buf_done(&data);
 }
@@ -133,4 +175,5 @@ void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64
 		SV_TEXT(str_from(class_)), SV_TEXT_OPT(system), inbox ? SV_INT(inbox) : SV_NULL,
 		delivery ? SV_INT(delivery) : SV_NULL, SV_TEXT(t->cause.correlation_id), SV_TEXT(reason), SV_INT(0),
 		SV_NULL, SV_NULL, payload.n ? SV_BLOB(payload) : SV_NULL);
+	txn_count(t, COUNTED_DEAD_LETTERS, str_from(class_), STR_NONE, STR_NONE, 1);
 }

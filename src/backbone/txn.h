@@ -26,6 +26,26 @@ struct txn_cause {
 	struct str source; /* may be empty */
 };
 
+/* What is counted of a tenant's rows; a, b, c say which of them. */
+enum counted {
+	COUNTED_ORDERS,            /* status */
+	COUNTED_INBOX,             /* kind, fate */
+	COUNTED_DELIVERIES,        /* system, operation, "open" or a final status */
+	COUNTED_EXCEPTIONS,        /* open ones: kind */
+	COUNTED_DEAD_LETTERS,      /* open ones: class */
+	COUNTED_BACKORDERED_LINES, /* ever: a metric only */
+	COUNTED_KINDS
+};
+
+struct txn_count {
+	struct txn_count *next;
+	enum counted what;
+	struct str a, b, c;
+	int64_t delta; /* of the number there are */
+	int64_t added; /* without what was taken away */
+};
+#define TXN_COUNT_BUCKETS 64
+
 struct txn {
 	struct store_batch batch;
 	struct arena *arena;
@@ -36,6 +56,7 @@ struct txn {
 	struct txn_cause cause;
 	struct delivery_head *deliveries; /* made in this transaction, for the delivery engine */
 	size_t delivery_count, delivery_room;
+	struct txn_count *counts[TXN_COUNT_BUCKETS]; /* by hash of a, b, c */
 	bool failed;
 };
 
@@ -58,6 +79,11 @@ struct str txn_text(struct txn *t, const struct buf *b);
 int64_t txn_event(struct txn *t, const char *type, struct str subject, int64_t document, struct str data);
 int64_t txn_document(struct txn *t, struct str type, struct str packed); /* returns its seq */
 void txn_dedup(struct txn *t, enum dedup_kind kind, struct hash128 hash, uint64_t fingerprint, int64_t ref);
+
+/* Whoever writes a row that is counted says so: 1 for a row that is now of this kind, -1 for one that no longer is. */
+void txn_count(struct txn *t, enum counted what, struct str a, struct str b, struct str c, int64_t delta);
+/* A delivery is open no longer. status: a final one. */
+void txn_delivery_ended(struct txn *t, struct str system, enum operation op, enum delivery_status status);
 
 struct txn_delivery {
 	struct str system;

@@ -183,7 +183,7 @@ static struct look look_at_hub(struct demo *d)
 		l.dead = count_of(j, "dead_letters_open");
 		for (uint32_t i = 0; json_is(rows, JSON_ARRAY) && i < rows->count; i++) {
 			struct str status = json_get_text(&rows->items[i], "status");
-			if (str_is(status, "waiting") || str_is(status, "sending") || str_is(status, "unknown"))
+			if (str_is(status, "open"))
 				l.open += count_of(&rows->items[i], "count");
 		}
 		const struct json *inbox = json_get(j, "inbox");

@@ -92,7 +92,7 @@ static void say_listening(const struct config *c, const struct edge *edge)
 static enum rc start(struct server_run *r, struct config *c, const char *share, struct err *e)
 {
 	const struct connect_options connect = {.events = tell_edge, .ctx = r};
-	const struct edge_options options = {.share = share};
+	struct edge_options options = {.share = share};
 	struct edge *edge = NULL;
 
 	enum rc rc = node_open(c, clock_system(), &r->node, e);
@@ -100,6 +100,7 @@ static enum rc start(struct server_run *r, struct config *c, const char *share, 
 		rc = connect_start(r->node, &connect, &r->connect, e);
 	if (rc == RC_OK)
 		rc = node_start(r->node, e);
+	options.connect = r->connect;
 	if (rc == RC_OK)
 		rc = edge_start(r->node, &options, &edge, e);
 	if (rc == RC_OK) {

@@ -1,6 +1,10 @@
 /* What an operator sees and does: systems, deliveries, dead letters, exceptions, traces. */
+#include "connect/connect.h"
 #include "edge/exchange.h"
 #include "edge/handlers.h"
+
+/* A backlog that is older than this is late. */
+#define LATE_MS 30000
 
 /* A query about the thing that the path names. */
 static enum server_next read_one(struct exchange *x,
@@ -14,9 +18,75 @@ static enum server_next read_one(struct exchange *x,
 	return reading_end(x, &r, rc, &e);
 }
 
+/* ---- systems ---- */
+
+static const char *breaker_of(const struct delivery_view *v)
+{
+	if (strcmp(v->state, "backing_off") != 0 && strcmp(v->state, "stopped") != 0)
+		return "closed";
+	return v->in_flight ? "half_open" : "open";
+}
+
+static const char *health_of(const struct delivery_view *v, int64_t oldest_age_ms)
+{
+	if (strcmp(v->state, "running") == 0)
+		return oldest_age_ms > LATE_MS ? "late" : "good";
+	return strcmp(v->state, "paused") == 0 ? "paused" : "failing";
+}
+
+static void write_time(struct json_writer *w, const char *name, int64_t at)
+{
+	if (at)
+		jw_key_time(w, name, at);
+}
+
+/* What the delivery engine knows of a system. */
+static void write_live(void *ctx, const struct hub *h, const struct config_system *s, int64_t oldest_age_ms,
+		       struct json_writer *w)
+{
+	struct delivery_view v;
+
+	if (!connect_delivery(ctx, h, s->index, &v))
+		return;
+	jw_key_text(w, "health", str_from(health_of(&v, oldest_age_ms)));
+	jw_key_text(w, "state", str_from(v.state));
+	write_time(w, "state_since", v.state_since);
+	jw_key_text(w, "breaker", str_from(breaker_of(&v)));
+	jw_key_int(w, "in_flight", v.in_flight);
+	jw_key_int(w, "waiting", v.waiting);
+	jw_key_bool(w, "waiting_more", v.more);
+	jw_key_int(w, "failures", v.failures);
+	write_time(w, "next_attempt_at", v.next_attempt_at);
+	write_time(w, "last_success_at", v.last_success_at);
+	write_time(w, "last_failure_at", v.last_failure_at);
+	jw_opt_text(w, "last_failure", str_from(v.last_failure));
+}
+
+static struct query_live live_of(const struct exchange *x)
+{
+	return (struct query_live){write_live, x->edge->connect};
+}
+
 enum server_next systems_get(struct exchange *x)
 {
-	return read_one(x, query_system);
+	const struct query_live live = live_of(x);
+	struct reading r;
+	struct err e = ERR_NONE;
+	if (!reading_begin(x, &r))
+		return SERVER_ANSWERED;
+	enum rc rc = query_system(&r.query, x->params[0], live.ctx ? &live : NULL, &r.out, &e);
+	return reading_end(x, &r, rc, &e);
+}
+
+enum server_next systems_list(struct exchange *x)
+{
+	const struct query_live live = live_of(x);
+	struct reading r;
+	struct err e = ERR_NONE;
+	if (!reading_begin(x, &r))
+		return SERVER_ANSWERED;
+	enum rc rc = query_systems(&r.query, live.ctx ? &live : NULL, &r.out, &e);
+	return reading_end(x, &r, rc, &e);
 }
 
 enum server_next deliveries_get(struct exchange *x)
@@ -119,11 +189,6 @@ static enum server_next read_all(struct exchange *x, enum rc (*read)(struct quer
 		return SERVER_ANSWERED;
 	enum rc rc = read(&r.query, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
-}
-
-enum server_next systems_list(struct exchange *x)
-{
-	return read_all(x, query_systems);
 }
 
 enum server_next overview(struct exchange *x)

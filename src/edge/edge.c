@@ -281,6 +281,7 @@ enum rc edge_start(struct node *node, const struct edge_options *options, struct
 	arena_init(&a, 4096);
 	struct edge *edge = mem_zalloc(1, sizeof(*edge));
 	edge->node = node;
+	edge->connect = options->connect;
 	edge->drain_ms = options->drain_ms ? options->drain_ms : DEFAULT_DRAIN_MS;
 	edge->readers = readers_new(node);
 	edge->auth = auth_new(node, edge->readers, l->requests_per_s);

@@ -5,16 +5,18 @@
 #ifndef EDGE_EDGE_H
 #define EDGE_EDGE_H
 
+#include "connect/connect.h"
 #include "edge/routes.h"
 #include "hub/node.h"
 
 struct edge;
 
 struct edge_options {
-	const char *listen; /* NULL: the configuration's */
-	const char *share;  /* folder with console/; NULL: no console */
-	int64_t answer_ms;  /* a command that is not answered in this time: 503; 0: 30 s */
-	int64_t drain_ms;   /* edge_stop waits so long for what runs; 0: 10 s */
+	struct connect *connect; /* for the systems' state; until edge_stop. NULL: it is not shown */
+	const char *listen;      /* NULL: the configuration's */
+	const char *share;       /* folder with console/; NULL: no console */
+	int64_t answer_ms;       /* a command that is not answered in this time: 503; 0: 30 s */
+	int64_t drain_ms;        /* edge_stop waits so long for what runs; 0: 10 s */
 };
 
 /* After node_start. RC_INVALID, RC_IO: as server_start; RC_INVALID "schema_missing". */

@@ -12,12 +12,14 @@
 #define ROUTES_MAX       64
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 
+struct connect;
 struct console;
 struct streams;
 struct read_pool;
 
 struct edge {
 	struct node *node;
+	struct connect *connect; /* or NULL */
 	struct server *server;
 	struct auth *auth;
 	struct readers *readers;

@@ -51,6 +51,35 @@ static struct str endpoint_of(const struct command *c)
 	return c->type == COMMAND_MESSAGE_ACCEPT ? c->message.endpoint : STR_NONE;
 }
 
+static void count_inbox(struct txn *t, struct str kind, enum fate fate, int64_t delta)
+{
+	txn_count(t, COUNTED_INBOX, kind, str_from(fate_name(fate)), STR_NONE, delta);
+}
+
+/* After a commit that was in doubt its messages come again, although it was there after all. */
+static bool has_fate(struct hub *h, struct command *c)
+{
+	struct store_value row[17];
+	struct err e = ERR_NONE;
+
+	return h->doubted &&
+	       store_read_one(h->reader, R_INBOX_ONE, &SV_INT(c->message_seq), 1, &c->arena, row, &e) == RC_OK &&
+	       row[11].integer != FATE_PENDING;
+}
+
+static void settle_message(struct hub *h, struct command *c, enum fate fate, struct str detail, struct str ref)
+{
+	struct txn *t = &h->batch.txn;
+
+	fate = settle_item(h, c, fate);
+	if (fate == FATE_PENDING || has_fate(h, c))
+		return;
+	txn_put(t, W_INBOX_FATE, SV_INT(c->message_seq), SV_INT(fate), SV_INT(t->now), SV_TEXT_OPT(detail),
+		SV_TEXT_OPT(ref));
+	count_inbox(t, STR("message"), FATE_PENDING, -1);
+	count_inbox(t, STR("message"), fate, 1);
+}
+
 void inbox_settle(struct hub *h, struct command *c, enum fate fate, struct str natural_key, struct str detail,
 		  struct str ref)
 {
@@ -59,10 +88,7 @@ void inbox_settle(struct hub *h, struct command *c, enum fate fate, struct str n
 	int64_t seq;
 
 	if (c->message_seq) {
-		fate = settle_item(h, c, fate);
-		if (fate != FATE_PENDING)
-			txn_put(t, W_INBOX_FATE, SV_INT(c->message_seq), SV_INT(fate), SV_INT(t->now),
-				SV_TEXT_OPT(detail), SV_TEXT_OPT(ref));
+		settle_message(h, c, fate, detail, ref);
 		return;
 	}
 	seq = ++t->heads->inbox;
@@ -73,6 +99,7 @@ void inbox_settle(struct hub *h, struct command *c, enum fate fate, struct str n
 		fate == FATE_NOT_OWNED && c->document.n ? SV_BLOB(c->document) : SV_NULL, SV_INT(fate), SV_INT(t->now),
 		SV_TEXT_OPT(detail), SV_TEXT_OPT(ref), keyed ? SV_INT(c->answer.status) : SV_NULL,
 		keyed ? SV_TEXT(c->answer.body) : SV_NULL);
+	count_inbox(t, str_from(command_type_name(c->type)), fate, 1);
 	if (keyed) {
 		struct batch_answer *made = arena_new(&h->batch.arena, struct batch_answer);
 
@@ -150,6 +177,7 @@ void apply_message_accept(struct hub *h, struct command *c)
 		SV_TEXT(c->message.endpoint), SV_TEXT(c->correlation_id), SV_TEXT_OPT(c->message.natural_key), SV_NULL,
 		SV_INT((int64_t)c->fingerprint), SV_TEXT_OPT(c->message.headers), SV_BLOB(c->message.payload),
 		SV_INT(FATE_PENDING), SV_NULL, SV_NULL, SV_NULL, SV_NULL, SV_NULL);
+	count_inbox(t, STR("message"), FATE_PENDING, 1);
 	if (c->message.natural_key.n)
 		txn_dedup(t, DEDUP_MESSAGE, key, c->fingerprint, seq);
 	if (!h->sinks.message)

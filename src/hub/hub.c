@@ -44,6 +44,16 @@ const struct stock_view *hub_stock(const struct hub *h)
 	return h->view;
 }
 
+struct counters *hub_counters(const struct hub *h)
+{
+	return h->counters;
+}
+
+int64_t hub_clock_ms(const struct hub *h)
+{
+	return clock_wall_ms(h->clock);
+}
+
 int64_t hub_position(const struct hub *h)
 {
 	return atomic_load(&h->position);
@@ -82,6 +92,7 @@ enum rc hub_open(const struct config *config, const struct config_tenant *tenant
 	h->tenant = tenant;
 	h->clock = clock;
 	h->view = stock_view_new();
+	h->counters = counters_new(tenant->name);
 	h->queue = queue_new(config->limits.queue, -1);
 	h->paused = mem_zalloc(tenant->system_count, sizeof(*h->paused));
 	h->paused_now = mem_zalloc(tenant->system_count, sizeof(*h->paused_now));
@@ -128,6 +139,7 @@ void hub_close(struct hub *h)
 	store_reader_close(h->reader);
 	store_close(h->store);
 	stock_view_free(h->view);
+	counters_free(h->counters);
 	queue_free(h->queue);
 	arena_done(&h->batch.arena);
 	free(h->paused);
@@ -251,12 +263,14 @@ static void finish_batch(struct hub *h, size_t commands)
 	order_flush(h->state.orders, t);
 	if (t->batch.count > 0 || commands == 0)
 		stock_flush(h->state.stock, t, FLUSH_MIN + commands / 2);
+	counters_flush(h->counters, t);
 }
 
 static void show_state(struct hub *h)
 {
 	h->batch_number = h->batch.txn.batch.number;
 	order_committed(h->state.orders);
+	counters_committed(h->counters, &h->batch.txn);
 	stock_publish(h->state.stock, h->now);
 	for (size_t i = 0; h->batch.pauses_changed && i < h->tenant->system_count; i++)
 		atomic_store(&h->paused[i], h->paused_now[i]);
@@ -327,6 +341,7 @@ static bool commit_batch(struct hub *h)
 	log_err(LOG_ERROR, "hub", "commit failed", &e);
 	h->stale = true;
 	h->in_doubt = rc == RC_UNKNOWN;
+	h->doubted |= h->in_doubt;
 	atomic_store(&h->ready, false);
 	e = ERR_NONE;
 	if (rc == RC_DENIED)

@@ -15,6 +15,7 @@
 #include "store/store.h"
 
 struct hub;
+struct counters;
 
 /* A raw message that is durable and waits to be mediated. */
 struct message {
@@ -66,6 +67,8 @@ const struct config *hub_config(const struct hub *h);
 const struct config_tenant *hub_tenant(const struct hub *h);
 struct store *hub_store(const struct hub *h);
 const struct stock_view *hub_stock(const struct hub *h); /* any thread */
+struct counters *hub_counters(const struct hub *h);      /* any thread may read them */
+int64_t hub_clock_ms(const struct hub *h);               /* now */
 int64_t hub_position(const struct hub *h);               /* last committed event */
 bool hub_system_paused(const struct hub *h, uint16_t system);
 

@@ -228,6 +228,8 @@ static enum rc load_all(struct loading *l)
 		rc = load_deliveries(l);
 	if (rc == RC_OK)
 		rc = load_pauses(l);
+	if (rc == RC_OK)
+		rc = counters_load(l->h->counters, r, l->e);
 	return rc;
 }
 

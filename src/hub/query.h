@@ -1,12 +1,13 @@
 /*
- * Reads: what the API, the console and the command line show of committed state, as JSON. Each call reads through the given
- * reader (one thread at a time) and writes one JSON value. RC_NOT_FOUND where the thing does not exist; RC_INVALID
- * "bad_cursor".
+ * Reads: what the API, the console and the command line show of committed state, as JSON. Each call reads through the
+ * given reader (one thread at a time) and writes one JSON value. RC_NOT_FOUND where the thing does not exist;
+ * RC_INVALID "bad_cursor".
  */
 #ifndef HUB_QUERY_H
 #define HUB_QUERY_H
 
 #include "base/buf.h"
+#include "format/json.h"
 #include "hub/hub.h"
 
 struct query {
@@ -39,8 +40,8 @@ enum rc query_availability(struct query *q, struct str channel, const struct str
 			   struct err *e) MUST_CHECK;
 enum rc query_reservation(struct query *q, struct str id, struct buf *out, struct err *e) MUST_CHECK;
 
-/* {"items":[CloudEvents with position],"next_cursor"}; types empty: all; "order.*" is every type that begins so. *last is the
- * position up to which the log was looked at: whoever goes on from it misses nothing and sees nothing twice. */
+/* {"items":[CloudEvents with position],"next_cursor"}; types empty: all; "order.*" is every type that begins so. *last
+ * is the position up to which the log was looked at: whoever goes on from it misses nothing and sees nothing twice. */
 enum rc query_events(struct query *q, int64_t after, const struct str *types, size_t type_count, uint32_t limit,
 		     struct buf *out, int64_t *last, struct err *e) MUST_CHECK;
 /* The same events one by one, for the stream: emit is called with id, type and the event's JSON. */
@@ -48,8 +49,17 @@ typedef enum rc (*query_event_fn)(void *ctx, int64_t position, struct str type, 
 enum rc query_events_each(struct query *q, int64_t after, const struct str *types, size_t type_count, uint32_t limit,
 			  query_event_fn emit, void *ctx, int64_t *last, struct err *e) MUST_CHECK;
 
-enum rc query_systems(struct query *q, struct buf *out, struct err *e) MUST_CHECK;
-enum rc query_system(struct query *q, struct str name, struct buf *out, struct err *e) MUST_CHECK;
+/* Adds members to a system's object: what is known of it at the moment. oldest_age_ms: of its open deliveries; 0: none.
+ */
+struct query_live {
+	void (*write)(void *ctx, const struct hub *h, const struct config_system *s, int64_t oldest_age_ms,
+		      struct json_writer *w);
+	void *ctx;
+};
+/* live: NULL for none. */
+enum rc query_systems(struct query *q, const struct query_live *live, struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_system(struct query *q, struct str name, const struct query_live *live, struct buf *out,
+		     struct err *e) MUST_CHECK;
 enum rc query_deliveries(struct query *q, struct str system, struct str status, const struct query_page *p,
 			 struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_delivery(struct query *q, struct str delivery_id, struct buf *out, struct err *e) MUST_CHECK;
@@ -57,11 +67,11 @@ enum rc query_dead_letters(struct query *q, struct str system, struct str class_
 			   struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_dead_letter(struct query *q, struct str id, struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_exceptions(struct query *q, const struct query_page *p, struct buf *out, struct err *e) MUST_CHECK;
-/* Counts for the first console page and the demo: orders by status, deliveries by system and status, exceptions, dead letters,
- * inbox fates, position, lag quantiles from the metrics. */
+/* Counts for the first console page and the demo: orders by status, deliveries by system and status, exceptions, dead
+ * letters, inbox fates, position, lag quantiles from the metrics. From memory: no table is read. */
 enum rc query_overview(struct query *q, struct buf *out, struct err *e) MUST_CHECK;
-/* Promise 6 and the ledger: sums of all movements against the balances, order lines against allocations, inbox and outbox
- * counters. {"ok":true,"checks":[{"name","ok","detail"}]} */
+/* Promise 6 and the ledger: sums of all movements against the balances, order lines against allocations, inbox and
+ * outbox, the counters against the tables. {"ok":true,"checks":[{"name","ok","detail"}]} */
 enum rc query_audit(struct query *q, struct buf *out, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,17 +1,21 @@
 /*
  * The audit: what is stored must add up. It is read in one snapshot.
  *
- *   ledger        the balances (a row as of movement `through`, and the movements after it) are the sum of all
- * movements states        no state but free is negative memory        the published stock is the same; only when
- * nothing was committed while the audit read holds         what is held is the sum of the live reservations allocations
- * what is allocated is the sum of the open orders' allocations; what is picked for orders was picked orders        a
- * line's quantities add up to what was ordered inbox         every message has a fate; what is pending is young
- *   deliveries    every delivery is in a known state
+ * - ledger: the balances (a row as of movement `through`, and the movements after it) are the sum of all movements
+ * - states: no state but free is negative
+ * - memory: the published stock is the same; only when nothing was committed while the audit read
+ * - holds: what is held is the sum of the live reservations
+ * - allocations: what is allocated is the sum of the open orders' allocations; what is picked for orders was picked
+ * - orders: a line's quantities add up to what was ordered
+ * - inbox: every message has a fate; what is pending is young
+ * - deliveries: every delivery is in a known state
+ * - counters: the counters, stored and in memory, are what there is in the tables
  *
  * A check collects its first differences as text and counts the rest.
  */
 #include "base/map.h"
 #include "base/mem.h"
+#include "hub/counters.h"
 #include "hub/query_parts.h"
 #include "orchestrate/order/order.h"
 #include "orchestrate/order/progress.h"
@@ -43,12 +47,13 @@ struct audit_check {
 	int64_t bad;
 };
 
-enum check { LEDGER, STATES, MEMORY, HOLDS, ALLOCATIONS, ORDERS, INBOX, DELIVERIES, CHECKS };
+enum check { LEDGER, STATES, MEMORY, HOLDS, ALLOCATIONS, ORDERS, INBOX, DELIVERIES, COUNTERS, CHECKS };
 
 struct audit {
 	struct query *q;
 	struct arena arena;
 	struct map positions;
+	struct map totals; /* struct audit_total by name */
 	struct audit_check checks[CHECKS];
 	struct err *e;
 	int64_t seq, movements, orders, reservations;
@@ -386,6 +391,79 @@ static enum rc check_deliveries(struct audit *a, int64_t *final, int64_t *open)
 	return rc;
 }
 
+struct audit_total {
+	struct str name;
+	int64_t stored, shown, counted;
+};
+
+static struct audit_total *total_of(struct audit *a, struct str name)
+{
+	struct audit_total *n = map_get(&a->totals, name);
+
+	if (n)
+		return n;
+	n = arena_new(&a->arena, struct audit_total);
+	if (!n)
+		return NULL;
+	*n = (struct audit_total){.name = arena_copy(&a->arena, name)};
+	return n->name.p && map_put(&a->totals, n->name, n) == RC_OK ? n : NULL;
+}
+
+static enum rc add_stored(void *ctx, struct str name, int64_t total)
+{
+	struct audit_total *n = total_of(ctx, name);
+
+	if (!n)
+		return too_large(ctx);
+	n->stored = total;
+	return RC_OK;
+}
+
+static enum rc add_counted(void *ctx, struct str name, int64_t total)
+{
+	struct audit_total *n = total_of(ctx, name);
+
+	if (!n)
+		return too_large(ctx);
+	n->counted += total;
+	return RC_OK;
+}
+
+/*
+ * In the snapshot. Rows and tables are of one commit and must agree; the memory with them, if its batch is that of the
+ * rows. Without rows (nothing was committed since the store was made) there is the memory alone.
+ */
+static enum rc check_counters(struct audit *a, int64_t *counters)
+{
+	struct audit_total *n;
+	int64_t stored = 0, shown;
+	size_t count;
+
+	enum rc rc = counters_stored(a->q->reader, add_stored, a, &stored, a->e);
+	if (rc == RC_OK)
+		rc = counters_scan(a->q->reader, add_counted, a, a->e);
+	const struct counter *c = counters_read(hub_counters(a->q->hub), &a->arena, &count, &shown);
+	if (rc == RC_OK && !c)
+		rc = too_large(a);
+	for (size_t i = 0; rc == RC_OK && i < count; i++) {
+		n = total_of(a, c[i].name);
+		if (n)
+			n->shown = c[i].total;
+		else
+			rc = too_large(a);
+	}
+	for (size_t at = 0; rc == RC_OK && (n = map_next(&a->totals, &at, NULL));) {
+		if (stored && n->stored != n->counted)
+			differ(a, COUNTERS, STR_FMT " is %" PRId64 ", the tables say %" PRId64, STR_ARG(n->name),
+			       n->stored, n->counted);
+		if (stored == shown && n->shown != n->counted)
+			differ(a, COUNTERS, STR_FMT " is shown as %" PRId64 ", the tables say %" PRId64,
+			       STR_ARG(n->name), n->shown, n->counted);
+	}
+	*counters = (int64_t)a->totals.count;
+	return rc;
+}
+
 /* ---- the answer ---- */
 
 static void write_check(struct json_writer *w, const struct audit_check *c, const char *good)
@@ -400,7 +478,7 @@ static void write_check(struct json_writer *w, const struct audit_check *c, cons
 }
 
 struct audit_counts {
-	int64_t messages, deliveries_final, deliveries_open;
+	int64_t messages, deliveries_final, deliveries_open, counters;
 	bool memory;
 };
 
@@ -420,6 +498,7 @@ static void write_answer(struct audit *a, const struct audit_counts *n, struct b
 	snprintf(good[INBOX], sizeof(good[0]), "%" PRId64 " messages and commands", n->messages);
 	snprintf(good[DELIVERIES], sizeof(good[0]), "%" PRId64 " final, %" PRId64 " open", n->deliveries_final,
 		 n->deliveries_open);
+	snprintf(good[COUNTERS], sizeof(good[0]), "%" PRId64 " counters", n->counters);
 	for (int i = 0; i < CHECKS; i++)
 		bad += a->checks[i].bad;
 	jw_init(&w, out);
@@ -452,6 +531,8 @@ static enum rc read_all(struct audit *a, struct audit_counts *n, int64_t *last_e
 	if (rc == RC_OK)
 		rc = check_deliveries(a, &n->deliveries_final, &n->deliveries_open);
 	if (rc == RC_OK)
+		rc = check_counters(a, &n->counters);
+	if (rc == RC_OK)
 		*last_event = last.integer;
 	return rc;
 }
@@ -473,8 +554,8 @@ static enum rc run(struct audit *a, struct audit_counts *n)
 
 enum rc query_audit(struct query *q, struct buf *out, struct err *e)
 {
-	static const char *const names[CHECKS] = {"ledger",      "states", "memory", "holds",
-						  "allocations", "orders", "inbox",  "deliveries"};
+	static const char *const names[CHECKS] = {"ledger", "states", "memory",     "holds",   "allocations",
+						  "orders", "inbox",  "deliveries", "counters"};
 	struct audit *a = mem_zalloc(1, sizeof(*a));
 	struct audit_counts n = {0};
 
@@ -482,6 +563,7 @@ enum rc query_audit(struct query *q, struct buf *out, struct err *e)
 	a->e = e;
 	arena_init(&a->arena, AUDIT_BYTES_MAX);
 	map_init(&a->positions, AUDIT_POSITIONS_MAX);
+	map_init(&a->totals, AUDIT_POSITIONS_MAX);
 	buf_init(&a->key, 64u << 10);
 	for (int i = 0; i < CHECKS; i++) {
 		a->checks[i].name = names[i];
@@ -496,6 +578,7 @@ enum rc query_audit(struct query *q, struct buf *out, struct err *e)
 		buf_done(&a->checks[i].detail);
 	buf_done(&a->key);
 	map_done(&a->positions);
+	map_done(&a->totals);
 	arena_done(&a->arena);
 	free(a);
 	return rc;

@@ -1,6 +1,7 @@
 /* Operating: systems, deliveries, dead letters, exceptions, and the overview. */
 #include "base/compress.h"
 #include "base/utf8.h"
+#include "hub/counters.h"
 #include "hub/query_parts.h"
 #include "observe/metrics.h"
 #include "orchestrate/order/order.h"
@@ -11,9 +12,35 @@
 
 /* ---- systems ---- */
 
-struct backlog {
-	int64_t count, oldest_at;
-};
+static void write_lag_of(struct json_writer *w, enum metric_id id, struct str tenant, struct str system)
+{
+	char t[64], s[96];
+	snprintf(t, sizeof(t), STR_FMT, STR_ARG(tenant));
+	snprintf(s, sizeof(s), STR_FMT, STR_ARG(system));
+	const struct metric *m = metric_find(id, (const char *const[]){t, s});
+
+	jw_object(w);
+	jw_key_int(w, "count", metric_value(m));
+	jw_key_int(w, "p50_us", metric_quantile_us(m, 0.5));
+	jw_key_int(w, "p95_us", metric_quantile_us(m, 0.95));
+	jw_key_int(w, "p99_us", metric_quantile_us(m, 0.99));
+	jw_object_end(w);
+}
+
+/* Attempts since the process started. */
+static void write_outcomes(struct json_writer *w, struct str tenant, struct str system)
+{
+	char t[64], s[96];
+	snprintf(t, sizeof(t), STR_FMT, STR_ARG(tenant));
+	snprintf(s, sizeof(s), STR_FMT, STR_ARG(system));
+
+	jw_object(w);
+	for (int o = 0; o < OUTCOMES; o++) {
+		const char *outcome = outcome_name((enum outcome)o);
+		jw_key_int(w, outcome, metric_value(metric_find(M_DELIVERIES, (const char *const[]){t, s, outcome})));
+	}
+	jw_object_end(w);
+}
 
 static const struct {
 	enum role role;
@@ -34,8 +61,32 @@ static struct str url_origin(struct str url)
 	return (struct str){url.p, at};
 }
 
-static void write_system(struct query *q, struct json_writer *w, const struct config_system *s, const struct backlog *b)
+static enum rc first_created(void *ctx, const struct store_value *row, size_t count)
 {
+	(void)count;
+	*(int64_t *)ctx = row[13].integer;
+	return RC_OK;
+}
+
+/* The time of the oldest open delivery, which is the first; 0: none. */
+static enum rc oldest_open(struct query *q, struct str system, int64_t *at, struct err *e)
+{
+	const struct store_value args[] = {SV_TEXT(system), SV_INT(0), SV_INT(1)};
+	*at = 0;
+	return store_read(q->reader, R_DELIVERIES_OPEN, args, 3, first_created, at, e);
+}
+
+static enum rc write_system(struct query *q, struct json_writer *w, const struct config_system *s, int64_t backlog,
+			    const struct query_live *live, struct err *e)
+{
+	struct str tenant = hub_tenant(q->hub)->name;
+	int64_t oldest = 0, age = 0;
+	enum rc rc = backlog ? oldest_open(q, s->name, &oldest, e) : RC_OK;
+
+	if (oldest) {
+		age = hub_clock_ms(q->hub) - oldest;
+		age = age > 0 ? age : 0;
+	}
 	jw_object(w);
 	jw_key_text(w, "id", s->name);
 	jw_key_text(w, "connector", s->pack->name);
@@ -48,59 +99,77 @@ static void write_system(struct query *q, struct json_writer *w, const struct co
 			jw_text(w, str_from(roles[i].name));
 	jw_array_end(w);
 	jw_key_bool(w, "paused", hub_system_paused(q->hub, s->index));
-	jw_key_int(w, "backlog", b->count);
-	if (b->oldest_at)
-		jw_key_time(w, "oldest_at", b->oldest_at);
+	jw_key_int(w, "backlog", backlog);
+	if (oldest) {
+		jw_key_time(w, "oldest_at", oldest);
+		jw_key_int(w, "oldest_age_ms", age);
+	}
+	if (live)
+		live->write(live->ctx, q->hub, s, age, w);
+	jw_key(w, "outcomes");
+	write_outcomes(w, tenant, s->name);
+	jw_key(w, "lag");
+	write_lag_of(w, M_DELIVERY_LAG_SECONDS, tenant, s->name);
 	jw_object_end(w);
+	return rc;
 }
 
-static struct backlog backlog_of(const struct query_rows *rows, struct str system)
+static int64_t backlog_of(const struct counter *c, size_t n, struct str system)
 {
-	for (size_t i = 0; i < rows->count; i++)
-		if (str_eq(query_row(rows, i)[0].bytes, system))
-			return (struct backlog){query_row(rows, i)[1].integer, query_row(rows, i)[2].integer};
-	return (struct backlog){0, 0};
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (c[i].what == COUNTED_DELIVERIES && str_eq(c[i].a, system) && str_is(c[i].c, "open"))
+			sum += c[i].total;
+	return sum;
 }
 
-enum rc query_systems(struct query *q, struct buf *out, struct err *e)
+static enum rc read_counters(struct query *q, const struct counter **c, size_t *n, struct err *e)
+{
+	int64_t batch;
+
+	*c = counters_read(hub_counters(q->hub), q->arena, n, &batch);
+	return *c ? RC_OK : err_set(e, RC_LIMIT, "answer_too_large", "There are too many counters to show.");
+}
+
+enum rc query_systems(struct query *q, const struct query_live *live, struct buf *out, struct err *e)
 {
 	const struct config_tenant *t = hub_tenant(q->hub);
-	struct query_rows rows;
+	const struct counter *c;
 	struct json_writer w;
+	size_t n;
 
-	enum rc rc = query_all(q, R_DELIVERIES_OPEN_COUNT, NULL, 0, &rows, e);
+	enum rc rc = read_counters(q, &c, &n, e);
 	if (rc != RC_OK)
 		return rc;
 	jw_init(&w, out);
 	jw_object(&w);
 	jw_key(&w, "items");
 	jw_array(&w);
-	for (size_t i = 0; i < t->system_count; i++) {
-		struct backlog b = backlog_of(&rows, t->systems[i].name);
-		write_system(q, &w, &t->systems[i], &b);
-	}
+	for (size_t i = 0; i < t->system_count && rc == RC_OK; i++)
+		rc = write_system(q, &w, &t->systems[i], backlog_of(c, n, t->systems[i].name), live, e);
 	jw_array_end(&w);
 	jw_key(&w, "next_cursor");
 	jw_null(&w);
 	jw_object_end(&w);
-	return query_done(out, e);
+	return rc == RC_OK ? query_done(out, e) : rc;
 }
 
-enum rc query_system(struct query *q, struct str name, struct buf *out, struct err *e)
+enum rc query_system(struct query *q, struct str name, const struct query_live *live, struct buf *out, struct err *e)
 {
 	const struct config_system *s = config_find_system(hub_tenant(q->hub), name);
-	struct query_rows rows;
+	const struct counter *c;
 	struct json_writer w;
+	size_t n;
 
 	if (!s)
 		return err_set(e, RC_NOT_FOUND, "system_not_found", "There is no such system.");
-	enum rc rc = query_all(q, R_DELIVERIES_OPEN_COUNT, NULL, 0, &rows, e);
+	enum rc rc = read_counters(q, &c, &n, e);
 	if (rc != RC_OK)
 		return rc;
-	struct backlog b = backlog_of(&rows, name);
 	jw_init(&w, out);
-	write_system(q, &w, s, &b);
-	return query_done(out, e);
+	rc = write_system(q, &w, s, backlog_of(c, n, name), live, e);
+	return rc == RC_OK ? query_done(out, e) : rc;
 }
 
 /* ---- deliveries ---- */
@@ -317,80 +386,51 @@ enum rc query_exceptions(struct query *q, const struct query_page *p, struct buf
 
 /* ---- overview ---- */
 
-static void write_order_counts(struct json_writer *w, const struct query_rows *rows)
+/* An object of the sums by the first part of the name. */
+static int64_t write_sums(struct json_writer *w, const char *name, enum counted what, const struct counter *c, size_t n)
 {
 	int64_t sum = 0;
 
-	jw_key(w, "orders");
+	jw_key(w, name);
 	jw_object(w);
-	for (size_t i = 0; i < rows->count; i++) {
-		const struct store_value *row = query_row(rows, i);
-		jw_key_int(w, order_status_name((enum order_status)row[0].integer), row[1].integer);
-		sum += row[1].integer;
+	for (size_t i = 0; i < n; i++) {
+		if (c[i].what != what || c[i].total == 0)
+			continue;
+		jw_key_str(w, c[i].a);
+		jw_int(w, c[i].total);
+		sum += c[i].total;
 	}
 	jw_object_end(w);
-	jw_key_int(w, "orders_total", sum);
+	return sum;
 }
 
-static void write_delivery_counts(struct json_writer *w, const struct query_rows *rows)
-{
-	jw_key(w, "deliveries");
-	jw_array(w);
-	for (size_t i = 0; i < rows->count; i++) {
-		const struct store_value *row = query_row(rows, i);
-		jw_object(w);
-		jw_key_text(w, "system", row[0].bytes);
-		jw_key_text(w, "operation", row[1].bytes);
-		jw_key_text(w, "status", str_from(delivery_status_name((enum delivery_status)row[2].integer)));
-		jw_key_int(w, "count", row[3].integer);
-		jw_object_end(w);
-	}
-	jw_array_end(w);
-}
-
-static void write_exception_counts(struct json_writer *w, const struct query_rows *rows)
+static int64_t sum_of(enum counted what, const struct counter *c, size_t n)
 {
 	int64_t sum = 0;
 
-	jw_key(w, "exceptions");
-	jw_object(w);
-	for (size_t i = 0; i < rows->count; i++) {
-		jw_key_str(w, query_row(rows, i)[0].bytes);
-		jw_int(w, query_row(rows, i)[1].integer);
-		sum += query_row(rows, i)[1].integer;
-	}
-	jw_object_end(w);
-	jw_key_int(w, "exceptions_open", sum);
+	for (size_t i = 0; i < n; i++)
+		sum += c[i].what == what ? c[i].total : 0;
+	return sum;
 }
 
-static void write_fates(struct json_writer *w, const struct query_rows *rows)
+/* An array of objects, one for each counter. */
+static void write_counters(struct json_writer *w, const char *name, enum counted what, const char *const *parts,
+			   const struct counter *c, size_t n)
 {
-	jw_key(w, "inbox");
+	jw_key(w, name);
 	jw_array(w);
-	for (size_t i = 0; i < rows->count; i++) {
-		const struct store_value *row = query_row(rows, i);
+	for (size_t i = 0; i < n; i++) {
+		const struct str values[] = {c[i].a, c[i].b, c[i].c};
+
+		if (c[i].what != what || c[i].total == 0)
+			continue;
 		jw_object(w);
-		jw_key_text(w, "kind", row[0].bytes);
-		jw_key_text(w, "fate", str_from(fate_name((enum fate)row[1].integer)));
-		jw_key_int(w, "count", row[2].integer);
+		for (size_t p = 0; p < 3 && parts[p]; p++)
+			jw_key_text(w, parts[p], values[p]);
+		jw_key_int(w, "count", c[i].total);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
-}
-
-static void write_lag_of(struct json_writer *w, enum metric_id id, struct str tenant, struct str system)
-{
-	char t[64], s[96];
-	snprintf(t, sizeof(t), STR_FMT, STR_ARG(tenant));
-	snprintf(s, sizeof(s), STR_FMT, STR_ARG(system));
-	const struct metric *m = metric_find(id, (const char *const[]){t, s});
-
-	jw_object(w);
-	jw_key_int(w, "count", metric_value(m));
-	jw_key_int(w, "p50_us", metric_quantile_us(m, 0.5));
-	jw_key_int(w, "p95_us", metric_quantile_us(m, 0.95));
-	jw_key_int(w, "p99_us", metric_quantile_us(m, 0.99));
-	jw_object_end(w);
 }
 
 /* Since the process started. */
@@ -412,46 +452,16 @@ static void write_lags(struct json_writer *w, const struct config_tenant *t)
 	jw_object_end(w);
 }
 
-struct open_count {
-	int64_t open, seen, last;
-};
-
-static enum rc count_open(void *ctx, const struct store_value *row, size_t count)
-{
-	struct open_count *c = ctx;
-	(void)count;
-	c->last = row[0].integer;
-	c->seen++;
-	c->open += row[9].integer == 0;
-	return RC_OK;
-}
-
-/* Of the newest QUERY_SCAN_MAX. */
-static enum rc open_dead_letters(struct query *q, int64_t *open, struct err *e)
-{
-	struct open_count c = {0, 0, INT64_MAX};
-	struct store_value args[] = {SV_INT(c.last), SV_INT(QUERY_SCAN_MAX)};
-	enum rc rc = store_read(q->reader, R_DEAD_LETTERS_BEFORE, args, 2, count_open, &c, e);
-	*open = c.open;
-	return rc;
-}
-
 enum rc query_overview(struct query *q, struct buf *out, struct err *e)
 {
+	static const char *const delivery_parts[] = {"system", "operation", "status"}, *const inbox_parts[] = {
+											   "kind", "fate", NULL};
 	const struct config_tenant *t = hub_tenant(q->hub);
-	struct query_rows orders, deliveries, exceptions, fates;
+	const struct counter *c;
 	struct json_writer w;
-	int64_t dead = 0;
+	size_t n;
 
-	enum rc rc = query_all(q, R_ORDERS_COUNT, NULL, 0, &orders, e);
-	if (rc == RC_OK)
-		rc = query_all(q, R_DELIVERIES_COUNT, NULL, 0, &deliveries, e);
-	if (rc == RC_OK)
-		rc = query_all(q, R_EXCEPTIONS_COUNT, NULL, 0, &exceptions, e);
-	if (rc == RC_OK)
-		rc = query_all(q, R_INBOX_FATES, NULL, 0, &fates, e);
-	if (rc == RC_OK)
-		rc = open_dead_letters(q, &dead, e);
+	enum rc rc = read_counters(q, &c, &n, e);
 	if (rc != RC_OK)
 		return rc;
 	jw_init(&w, out);
@@ -461,11 +471,11 @@ enum rc query_overview(struct query *q, struct buf *out, struct err *e)
 	jw_key_bool(&w, "ready", hub_ready(q->hub));
 	jw_key_int(&w, "position", hub_position(q->hub));
 	jw_key_int(&w, "items", (int64_t)stock_view_items(hub_stock(q->hub)));
-	write_order_counts(&w, &orders);
-	write_delivery_counts(&w, &deliveries);
-	write_exception_counts(&w, &exceptions);
-	jw_key_int(&w, "dead_letters_open", dead);
-	write_fates(&w, &fates);
+	jw_key_int(&w, "orders_total", write_sums(&w, "orders", COUNTED_ORDERS, c, n));
+	write_counters(&w, "deliveries", COUNTED_DELIVERIES, delivery_parts, c, n);
+	jw_key_int(&w, "exceptions_open", write_sums(&w, "exceptions", COUNTED_EXCEPTIONS, c, n));
+	jw_key_int(&w, "dead_letters_open", sum_of(COUNTED_DEAD_LETTERS, c, n));
+	write_counters(&w, "inbox", COUNTED_INBOX, inbox_parts, c, n);
 	write_lags(&w, t);
 	jw_object_end(&w);
 	return query_done(out, e);

@@ -3,6 +3,7 @@
 
 #include "base/compress.h"
 #include "base/test.h"
+#include "hub/counters.h"
 #include "hub/node.h"
 #include "orchestrate/order/order.h"
 #include "orchestrate/stock/entry.h"
@@ -382,17 +383,33 @@ static void test_traces(void **state)
 	REFUSED(query_timeline(&query, STR("none"), &out, &e), RC_NOT_FOUND, "order_not_found");
 }
 
+static void write_index(void *ctx, const struct hub *h, const struct config_system *s, int64_t oldest_age_ms,
+			struct json_writer *w)
+{
+	(void)oldest_age_ms;
+	assert_ptr_equal(ctx, &query);
+	assert_ptr_equal(h, hub);
+	jw_key_int(w, "index", s->index);
+}
+
 static void test_operating(void **state)
 {
 	const struct query_page page = {.limit = 100};
+	const struct query_live live = {write_index, &query};
 	(void)state;
 	fill();
-	const struct json *j = ASK(query_systems(&query, &out, &e));
+	const struct json *j = ASK(query_systems(&query, &live, &out, &e));
 	check(j, "items/0/id", "shop");
+	check(j, "items/0/index", "0");
+	check(j, "items/1/index", "1");
 	check(j, "items/0/url", "http://127.0.0.1:1"); /* a path may hold a secret */
-	j = ASK(query_system(&query, STR("erp"), &out, &e));
+	j = ASK(query_system(&query, STR("erp"), NULL, &out, &e));
 	check(j, "roles/0", "erp");
-	assert_false(str_is(at(j, "backlog"), "0"));
+	check(j, "backlog", "3");
+	check(j, "outcomes/delivered", "0");
+	check(j, "lag/count", "0");
+	assert_non_null(json_get(j, "oldest_age_ms"));
+	assert_null(json_get(j, "index"));
 	j = ASK(query_deliveries(&query, STR("erp"), STR("waiting"), &page, &out, &e));
 	assert_true(json_get(j, "items")->count > 0);
 	check(j, "items/0/operation", "order.post");
@@ -412,7 +429,7 @@ static void test_operating(void **state)
 	check(j, "orders/backordered", "1");
 	check(j, "orders_total", "2");
 	check(j, "exceptions_open", "1");
-	REFUSED(query_system(&query, STR("none"), &out, &e), RC_NOT_FOUND, "system_not_found");
+	REFUSED(query_system(&query, STR("none"), NULL, &out, &e), RC_NOT_FOUND, "system_not_found");
 	REFUSED(query_delivery(&query, STR("none"), &out, &e), RC_NOT_FOUND, "delivery_not_found");
 	REFUSED(query_dead_letter(&query, STR("none"), &out, &e), RC_NOT_FOUND, "dead_letter_not_found");
 	REFUSED(query_deliveries(&query, STR_NONE, STR("odd"), &page, &out, &e), RC_INVALID, "unknown_status");
@@ -465,7 +482,16 @@ static void put_movement(int64_t seq, enum stock_state from, enum stock_state to
 }
 
 /* What each of the wrong books is. */
-enum wrong { WRONG_NOTHING, WRONG_BALANCE, WRONG_STATE, WRONG_HOLD, WRONG_ALLOCATION, WRONG_LINE, WRONG_PENDING };
+enum wrong {
+	WRONG_NOTHING,
+	WRONG_BALANCE,
+	WRONG_STATE,
+	WRONG_HOLD,
+	WRONG_ALLOCATION,
+	WRONG_LINE,
+	WRONG_PENDING,
+	WRONG_COUNTER
+};
 
 /* Ten received, of these two held for a reservation and three allocated to an order for five; unless `w`. */
 static void write_books(enum wrong w)
@@ -502,6 +528,11 @@ static void write_books(enum wrong w)
 	PUT(W_INBOX, SV_INT(1), SV_INT(1), SV_TEXT(STR("message")), SV_TEXT(STR("shop")), SV_TEXT(STR("order")),
 	    SV_TEXT(STR("c")), SV_NULL, SV_NULL, SV_INT(1), SV_NULL, SV_NULL,
 	    SV_INT(w == WRONG_PENDING ? FATE_PENDING : FATE_DEAD), SV_NULL, SV_NULL, SV_NULL, SV_NULL, SV_NULL);
+	if (w == WRONG_COUNTER) {
+		PUT(W_META, SV_TEXT(STR("count:batch")), SV_INT(last + 1));
+		PUT(W_META, SV_TEXT(STR("count:order/backordered")), SV_INT(1));
+		PUT(W_META, SV_TEXT(STR("count:inbox/message/applied")), SV_INT(1));
+	}
 	assert_int_equal(store_commit(s, &batch, &e), RC_OK);
 	store_close(s);
 }
@@ -556,8 +587,8 @@ static void test_dead_letters(void **state)
 
 static void audit_finds(enum wrong w, const char *name)
 {
-	static const char *const names[] = {"ledger",      "states", "memory", "holds",
-					    "allocations", "orders", "inbox",  "deliveries"};
+	static const char *const names[] = {"ledger", "states", "memory",     "holds",   "allocations",
+					    "orders", "inbox",  "deliveries", "counters"};
 
 	write_books(w);
 	open_node();
@@ -588,12 +619,80 @@ AUDIT_TEST(test_audit_finds_a_hold_without_reservation, WRONG_HOLD, "holds")
 AUDIT_TEST(test_audit_finds_an_allocation_without_order, WRONG_ALLOCATION, "allocations")
 AUDIT_TEST(test_audit_finds_a_line_that_does_not_add_up, WRONG_LINE, "orders")
 AUDIT_TEST(test_audit_finds_a_message_that_waits, WRONG_PENDING, "inbox")
+AUDIT_TEST(test_audit_finds_a_wrong_counter, WRONG_COUNTER, "counters")
+
+/* ---- counters ---- */
+
+static int64_t counter(const char *name)
+{
+	int64_t last, total = 0;
+	size_t count;
+	const struct counter *c = counters_read(hub_counters(hub), &arena, &count, &last);
+
+	for (size_t i = 0; i < count; i++)
+		total += str_is(c[i].name, name) ? c[i].total : 0;
+	return total;
+}
+
+static void reopen(void)
+{
+	store_reader_close(query.reader);
+	node_close(node);
+	open_node();
+}
+
+static void audit_is_good(void)
+{
+	const struct json *j = ASK(query_audit(&query, &out, &e));
+
+	if (!json_get(j, "ok")->boolean)
+		fail_msg("the books do not add up: " STR_FMT, STR_ARG(buf_str(&out)));
+}
+
+static void test_counters_outlive_a_restart(void **state)
+{
+	(void)state;
+	fill();
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(counter("count:order/backordered") + counter("count:order/reserved"), 2);
+		assert_int_equal(counter("count:order/captured"), 0);
+		assert_int_equal(counter("count:exception/backordered"), 1);
+		assert_int_equal(counter("count:inbox/order/applied"), 2);
+		assert_int_equal(counter("count:delivery/erp/order.post/open"), 2);
+		audit_is_good();
+		reopen();
+	}
+	move("{\"source\":\"shop\",\"source_event_id\":\"2\",\"type\":\"receive\",\"occurred_at\":\"2026-03-01T12:00:"
+	     "00Z\",\"lines\":[{\"sku\":\"A\",\"location\":\"east\",\"quantity\":\"1\"}]}");
+	assert_int_equal(counter("count:inbox/stock-movement/applied"), 2);
+	audit_is_good();
+}
+
+static void test_a_store_without_counters_is_counted(void **state)
+{
+	(void)state;
+	write_books(WRONG_NOTHING);
+	open_node();
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(counter("count:order/backordered"), 1);
+		assert_int_equal(counter("count:inbox/message/dead_letter"), 1);
+		move("{\"source\":\"shop\",\"source_event_id\":\"3\",\"type\":\"receive\",\"occurred_at\":\"2026-03-"
+		     "01T12:"
+		     "00:00Z\",\"lines\":[{\"sku\":\"B\",\"location\":\"east\",\"quantity\":\"1\"}]}");
+		audit_is_good();
+		reopen();
+	}
+	assert_int_equal(counter("count:inbox/stock-movement/applied"), 1);
+}
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(test_counters_outlive_a_restart),
+	    TEST(test_a_store_without_counters_is_counted),
+	    TEST(test_audit_finds_a_wrong_counter),
 	    TEST(test_an_order),
 	    TEST(test_lists_of_orders),
 	    TEST(test_stock),

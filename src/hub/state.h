@@ -3,6 +3,7 @@
 #define HUB_STATE_H
 
 #include "base/queue.h"
+#include "hub/counters.h"
 #include "hub/hub.h"
 #include "observe/metrics.h"
 #include "orchestrate/order/order.h"
@@ -59,6 +60,7 @@ struct hub {
 	struct queue *queue;
 	struct uuid_source ids;
 	struct state state;
+	struct counters *counters;
 	struct batch batch;
 	struct message_progress *messages;
 	int64_t batch_number;  /* of the last committed batch */
@@ -66,6 +68,7 @@ struct hub {
 	int64_t told_position; /* the last one that the sinks heard of */
 	bool stale;            /* the state is ahead of the disk: load it again */
 	bool in_doubt;         /* the last commit's outcome is not known */
+	bool doubted;          /* one was: results that were refused may be there, and come again */
 	pthread_t thread;
 	bool threaded;
 	_Atomic bool ready, stopping;

@@ -375,6 +375,7 @@ static void a_visitor_sees_rows_in_order_and_may_stop(void **state)
 static const char *const parameter_types[STORE_STATEMENTS] = {
     [W_META] = "ti",
     [R_META] = "t",
+    [R_META_COUNTS] = "",
     [W_INBOX] = "iittttttitbiittit",
     [W_INBOX_FATE] = "iiitt",
     [R_INBOX_LAST] = "",
@@ -435,6 +436,7 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_DEAD_LETTER_LAST] = "",
     [R_DEAD_LETTER] = "t",
     [R_DEAD_LETTERS_BEFORE] = "ii",
+    [R_DEAD_LETTERS_COUNT] = "",
     [W_EXCEPTION] = "itit"
 		    "ttttitit",
     [R_EXCEPTION_LAST] = "",

@@ -73,6 +73,8 @@ int64_t order_set_status(struct order_book *b, struct txn *t, struct order_open 
 	struct json_writer w;
 	struct buf data;
 
+	txn_count(t, COUNTED_ORDERS, str_from(order_status_name(o->status)), STR_NONE, STR_NONE, -1);
+	txn_count(t, COUNTED_ORDERS, str_from(order_status_name(status)), STR_NONE, STR_NONE, 1);
 	/* What came while it was on hold was not given to it: the restock looks again. */
 	for (uint32_t i = 0; o->status == ORDER_ON_HOLD && i < o->line_count; i++)
 		if (o->lines[i].backordered > 0)
@@ -284,6 +286,9 @@ void order_decide(struct order_book *b, struct txn *t, struct order_open *o)
 	int64_t event = order_set_status(b, t, o, whole ? ORDER_RESERVED : ORDER_BACKORDERED, STR_NONE);
 
 	if (!whole) {
+		for (uint32_t i = 0; i < o->line_count; i++)
+			if (o->lines[i].backordered > 0)
+				txn_count(t, COUNTED_BACKORDERED_LINES, STR_NONE, STR_NONE, STR_NONE, 1);
 		txn_exception(
 		    t, "backordered", o->order_id, o->order_id,
 		    str_from(arena_printf(t->arena,
@@ -357,6 +362,7 @@ enum rc order_step_capture(struct order_book *b, struct txn *t, struct order_cap
 	o->document = txn_document(t, STR("order"), c->document);
 	order_note_external(b, channel, in->external_id);
 	o->status = ORDER_CAPTURED;
+	txn_count(t, COUNTED_ORDERS, STR("captured"), STR_NONE, STR_NONE, 1);
 	o->stage_since = t->now;
 	order_changed(b, o);
 	order_data_begin(&data, &w, b, o);
