@@ -39,7 +39,7 @@ static void read_address(const char *text, struct sockaddr_in *out)
 	memcpy(host, text, (size_t)(colon - text));
 	host[colon - text] = '\0';
 	out->sin_family = AF_INET;
-	out->sin_port = htons((uint16_t)atoi(colon + 1));
+	out->sin_port = htons((uint16_t)strtol(colon + 1, NULL, 10));
 	if (inet_pton(AF_INET, host, &out->sin_addr) != 1)
 		errx(2, "--to needs an IPv4 address");
 }
@@ -48,7 +48,7 @@ static void watch(struct processes *p, const char *pid)
 {
 	if (p->count == PROCESSES_ROOTS_MAX)
 		errx(2, "too many --watch");
-	p->roots[p->count++] = (pid_t)atoi(pid);
+	p->roots[p->count++] = (pid_t)strtol(pid, NULL, 10);
 }
 
 static void read_arguments(int argc, char **argv, struct arguments *a)
@@ -76,7 +76,7 @@ static void read_arguments(int argc, char **argv, struct arguments *a)
 			a->bodies = optarg;
 			break;
 		case 'c':
-			o->connections = (unsigned)atoi(optarg);
+			o->connections = (unsigned)strtol(optarg, NULL, 10);
 			break;
 		case 's':
 			o->seconds = strtod(optarg, NULL);

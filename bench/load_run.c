@@ -195,7 +195,7 @@ static int answer_read(const struct connection *c, size_t *n, bool *closes)
 	if (!end)
 		return c->in_n < IN_ROOM - 1 ? 0 : -1;
 	const char *length = field(c->in, end, "content-length:"), *connection = field(c->in, end, "connection:");
-	int status = c->in_n > 12 && memcmp(c->in, "HTTP/1.", 7) == 0 ? atoi(c->in + 9) : 0;
+	int status = c->in_n > 12 && memcmp(c->in, "HTTP/1.", 7) == 0 ? (int)strtol(c->in + 9, NULL, 10) : 0;
 	if (!length || status < 200 || status >= LOAD_STATUSES)
 		return -1;
 	*n = (size_t)(end + 4 - c->in) + strtoul(length, NULL, 10);

@@ -51,7 +51,8 @@ static size_t read_all(struct process *all)
 	if (!d)
 		return 0;
 	for (struct dirent *e; count < TREE_MAX && (e = readdir(d)) != NULL;)
-		if (isdigit((unsigned char)e->d_name[0]) && read_process((pid_t)atoi(e->d_name), &all[count]))
+		if (isdigit((unsigned char)e->d_name[0]) &&
+		    read_process((pid_t)strtol(e->d_name, NULL, 10), &all[count]))
 			count++;
 	closedir(d);
 	return count;

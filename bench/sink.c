@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	int number;
 	for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		if (o == 't')
-			options.threads = (unsigned)atoi(optarg);
+			options.threads = (unsigned)strtol(optarg, NULL, 10);
 		else if (o == 'm')
 			options.ctx = marks_open(optarg);
 		else

@@ -6,7 +6,7 @@ import Fastify from "fastify";
 import pg from "pg";
 
 const workers = Number(process.env.WORKERS ?? 1);
-const poolSize = Math.max(1, Math.floor(20 / workers));
+const poolSize = 20; // connections of a process
 const text = { type: "string", minLength: 1, maxLength: 256 };
 const decimal = { type: "string", pattern: "^-?[0-9]{1,14}(\\.[0-9]{1,6})?$" };
 const charge = {
