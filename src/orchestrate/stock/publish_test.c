@@ -1,0 +1,292 @@
+#include "orchestrate/world.h"
+
+static struct world w;
+
+static int set_up(void **state)
+{
+	(void)state;
+	world_init(&w);
+	w.packs[0].operations[OP_AVAILABILITY].batch_items = 2;
+	w.packs[3].operations[OP_AVAILABILITY].present = false; /* one channel is enough here */
+	world_start(&w);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	world_done(&w);
+	return 0;
+}
+
+/* Ends the batch; what it tells the shop, as "sku=available ..." or "-" for nothing. *seq: of the delivery. */
+static const char *told(int64_t *seq)
+{
+	static char text[512];
+	const struct store_write *r;
+	const struct json *items;
+	struct json *params;
+	size_t n = 0;
+
+	world_finish(&w, 9);
+	r = world_delivery(&w, "shop", "availability");
+	snprintf(text, sizeof(text), "-");
+	if (r) {
+		assert_int_equal(json_parse(&w.arena, r->values[9].bytes, NULL, &params, NULL), RC_OK);
+		assert_true(str_is(json_get_text(params, "channel"), "shop"));
+		items = json_get(params, "items");
+		for (uint32_t i = 0; i < items->count; i++)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s" STR_FMT "=" STR_FMT, i ? " " : "",
+					      STR_ARG(json_get_text(&items->items[i], "sku")),
+					      STR_ARG(json_get_text(&items->items[i], "available")));
+		*seq = r->values[0].integer;
+	}
+	world_committed(&w);
+	return text;
+}
+
+static void set(const char *sku, qty_t q)
+{
+	world_move(&w, MOVE_COUNT, sku, "A", Q(q));
+}
+
+static void delivered(int64_t seq)
+{
+	publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, NULL, w.now);
+}
+
+static struct json *stale_item(const char *sku, const char *available)
+{
+	char text[96];
+	struct json *stale;
+
+	snprintf(text, sizeof(text), "[{\"sku\":\"%s\",\"available\":\"%s\"}]", sku, available);
+	assert_int_equal(json_parse(&w.arena, str_from(text), NULL, &stale, NULL), RC_OK);
+	return stale;
+}
+
+static void test_one_delivery_at_a_time(void **state)
+{
+	int64_t seq = 0, second = 0;
+
+	(void)state;
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	assert_string_equal(told(&second), "-");
+	set("A-2", 1);
+	assert_string_equal(told(&second), "-"); /* one is under way */
+	delivered(seq + 100);                    /* not the one under way: nothing */
+	assert_string_equal(told(&second), "-");
+	delivered(seq);
+	assert_string_equal(told(&second), "A-2=1");
+	assert_true(second > seq);
+}
+
+/* The ten ways, 10: zero goes first. */
+static void test_zero_first(void **state)
+{
+	int64_t seq = 0;
+
+	(void)state;
+	for (int i = 1; i <= 4; i++) {
+		char sku[8];
+
+		snprintf(sku, sizeof(sku), "A-%d", i);
+		set(sku, i);
+	}
+	assert_string_equal(told(&seq), "A-4=4 A-3=3");
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-2=2 A-1=1");
+	set("A-3", 7);
+	assert_string_equal(told(&seq), "-");
+	set("A-2", 9);
+	assert_string_equal(told(&seq), "-");
+	set("A-1", 0);
+	assert_string_equal(told(&seq), "-");
+	set("A-2", 0);
+	assert_string_equal(told(&seq), "-");
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-1=0 A-2=0");
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-3=7");
+}
+
+static void test_coalescing(void **state)
+{
+	int64_t seq = 0;
+
+	(void)state;
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	set("A-1", 4);
+	set("A-2", 1);
+	assert_string_equal(told(&seq), "-");
+	set("A-1", 3);
+	set("A-2", 0); /* as it was: nothing to tell */
+	assert_string_equal(told(&seq), "-");
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-1=3");
+}
+
+static void test_not_for_other_changes(void **state)
+{
+	struct hold *h;
+	struct str shortage;
+	int64_t seq = 0;
+
+	(void)state;
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	delivered(seq);
+	world_move(&w, MOVE_RECEIVE, "A-1", "C", Q(5)); /* the shop does not sell from there */
+	assert_string_equal(told(&seq), "-");
+	assert_int_equal(world_hold(&w, "r", "shop", &(struct world_line)WANT("A-1", NULL, Q(2)), 1, &h, &shortage),
+			 RC_OK);
+	assert_string_equal(told(&seq), "A-1=3");
+}
+
+/* About to be tried again although there is news: superseded, and its items go with the news. */
+static void test_overtaken(void **state)
+{
+	int64_t seq = 0, first;
+
+	(void)state;
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	first = seq;
+	assert_true(publish_start(w.publisher, 0, seq, 0));
+	assert_true(publish_start(w.publisher, 0, seq, 1)); /* no news: try again */
+	set("A-2", 1);
+	assert_string_equal(told(&seq), "-");
+	assert_true(publish_start(w.publisher, 0, seq, 0)); /* not tried yet: may go */
+	assert_false(publish_start(w.publisher, 0, seq, 1));
+	assert_string_equal(told(&seq), "A-2=1 A-1=5");
+	assert_false(publish_start(w.publisher, 0, first, 0));
+	assert_true(publish_start(w.publisher, 0, seq, 0));
+	delivered(first); /* a late answer to what is superseded */
+	set("A-1", 6);
+	assert_string_equal(told(&seq), "-");
+}
+
+static void test_stale(void **state)
+{
+	int64_t seq = 0;
+	struct str params;
+
+	(void)state;
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("A-1", "3"), w.now);
+	assert_string_equal(told(&seq), "A-1=5");
+	params = world_row(&w, W_DELIVERY, &SV_INT(seq), 1)->values[9].bytes;
+	assert_non_null(strstr(params.p, "\"expected\":\"3\""));
+	publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("A-1", "5"), w.now);
+	assert_string_equal(told(&seq), "-");
+	publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("A-9", "3"), w.now);
+	assert_string_equal(told(&seq), "-");
+}
+
+/* Failed for good: its items wait for their next change, others go on. */
+static void test_failed(void **state)
+{
+	int64_t seq = 0;
+
+	(void)state;
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	publish_end(w.publisher, 0, seq, PUBLISH_FAILED, NULL, w.now);
+	assert_string_equal(told(&seq), "-");
+	set("A-2", 1);
+	assert_string_equal(told(&seq), "A-2=1");
+	delivered(seq);
+	set("A-1", 4);
+	assert_string_equal(told(&seq), "A-1=4");
+}
+
+/* The channel's own number is what the books say by chance; a restart, and then zero: it is told. */
+static void test_zero_after_stale_and_restart(void **state)
+{
+	int64_t seq = 0;
+
+	(void)state;
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	set("A-1", 4);
+	set("A-3", 3);
+	publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("A-3", "3"), w.now);
+	order_step_restock(w.orders, &w.txn);
+	txn_put(&w.txn, W_DELIVERY_STATE, SV_INT(seq), SV_INT(DELIVERY_DELIVERED), SV_INT(1), SV_INT(0), SV_INT(w.now),
+		SV_NULL, SV_NULL);
+	(void)told(&seq);
+	world_reload(&w);
+	set("A-3", 0);
+	assert_string_equal(told(&seq), "-"); /* one is under way */
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-3=0");
+}
+
+static void test_reload(void **state)
+{
+	int64_t seq = 0, before;
+
+	(void)state;
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	before = seq;
+	set("A-2", 2);
+	assert_string_equal(told(&seq), "-");
+	world_reload(&w);
+	assert_string_equal(told(&seq), "-"); /* the first is still under way */
+	publish_end(w.publisher, 0, before, PUBLISH_DELIVERED, NULL, w.now);
+	assert_string_equal(told(&seq), "A-2=2");
+	txn_put(&w.txn, W_DELIVERY_STATE, SV_INT(before), SV_INT(DELIVERY_DELIVERED), SV_INT(1), SV_INT(0),
+		SV_INT(w.now), SV_NULL, SV_NULL);
+	txn_put(&w.txn, W_DELIVERY_STATE, SV_INT(seq), SV_INT(DELIVERY_DELIVERED), SV_INT(1), SV_INT(0), SV_INT(w.now),
+		SV_NULL, SV_NULL);
+	delivered(seq);
+	assert_string_equal(told(&seq), "-");
+	world_reload(&w);
+	assert_string_equal(told(&seq), "-");
+	set("A-1", 0);
+	assert_string_equal(told(&seq), "A-1=0");
+}
+
+/* How old the oldest change is that a delivery carries. */
+static void test_changed_at(void **state)
+{
+	int64_t seq = 0, first = w.now;
+
+	(void)state;
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	assert_int_equal(publish_changed_at(w.publisher, 0, seq), first);
+	assert_int_equal(publish_changed_at(w.publisher, 0, seq + 1), 0);
+	assert_int_equal(publish_changed_at(w.publisher, 1, seq), 0);
+	w.txn.now = w.now = first + 100;
+	set("A-2", 1);
+	(void)told(&first);
+	w.txn.now = w.now += 100;
+	set("A-2", 2);
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-2=2");
+	assert_int_equal(publish_changed_at(w.publisher, 0, seq), WORLD_NOW + 100);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    TEST(test_one_delivery_at_a_time),
+	    TEST(test_zero_first),
+	    TEST(test_coalescing),
+	    TEST(test_not_for_other_changes),
+	    TEST(test_overtaken),
+	    TEST(test_stale),
+	    TEST(test_failed),
+	    TEST(test_zero_after_stale_and_restart),
+	    TEST(test_reload),
+	    TEST(test_changed_at),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
