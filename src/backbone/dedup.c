@@ -101,11 +101,13 @@ enum rc dedup_insert(struct dedup *d, struct hash128 hash, struct dedup_entry en
 {
 	struct slot *s;
 
-	if (d->count >= d->max)
-		return RC_LIMIT;
-	if (d->count * 10 >= d->room * 7)
-		grow(d);
 	s = find_slot(d->slots, d->room, hash);
+	if (!s->used && d->count >= d->max)
+		return RC_LIMIT;
+	if (!s->used && d->count * 10 >= d->room * 7) {
+		grow(d);
+		s = find_slot(d->slots, d->room, hash);
+	}
 	if (!s->used)
 		d->count++;
 	*s = (struct slot){hash, entry, true};
