@@ -5,6 +5,8 @@
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
+#include "base/str.h"
+
 #include <stdlib.h>
 
 static inline void *mem_alloc(size_t size)
@@ -29,6 +31,16 @@ static inline void *mem_grow(void *old, size_t size)
 	if (!p)
 		abort();
 	return p;
+}
+
+/* A copy with a NUL behind it; .p is for free. */
+static inline struct str mem_copy(struct str s)
+{
+	char *p = mem_alloc(s.n + 1);
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	p[s.n] = '\0';
+	return (struct str){p, s.n};
 }
 
 #endif

@@ -324,11 +324,3 @@ const struct config_channel *config_find_channel(const struct config_tenant *t, 
 			return &t->channels[i];
 	return NULL;
 }
-
-const struct config_location *config_find_location(const struct config_tenant *t, struct str name)
-{
-	for (size_t i = 0; i < t->location_count; i++)
-		if (str_eq(t->locations[i].name, name))
-			return &t->locations[i];
-	return NULL;
-}

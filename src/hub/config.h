@@ -59,6 +59,5 @@ void config_unref(struct config *c);
 const struct config_tenant *config_find_tenant(const struct config *c, struct str name);
 const struct config_system *config_find_system(const struct config_tenant *t, struct str name); /* or NULL */
 const struct config_channel *config_find_channel(const struct config_tenant *t, struct str name);
-const struct config_location *config_find_location(const struct config_tenant *t, struct str name);
 
 #endif

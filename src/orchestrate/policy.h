@@ -73,4 +73,6 @@ struct config_tenant {
 	bool has_order_process;
 };
 
+const struct config_location *config_find_location(const struct config_tenant *t, struct str name); /* or NULL */
+
 #endif

@@ -258,12 +258,11 @@ static bool load_allocations(struct order_book *b, struct order_line_open *l, co
 	for (uint32_t i = 0; list && i < list->count; i++) {
 		const struct json *j = &list->items[i];
 		struct str name = json_get_text(j, "location"), lot = json_get_text(j, "lot");
-		struct stock_place *p = NULL;
+		const struct config_location *location = config_find_location(b->tenant, name);
+		struct stock_place *p =
+		    l->item && location ? stock_place_find(l->item, location->index, lot, STR_NONE) : NULL;
 		struct allocation *a;
 
-		for (uint16_t n = 0; l->item && n < b->tenant->location_count; n++)
-			if (str_eq(b->tenant->locations[n].name, name))
-				p = stock_place_find(l->item, n, lot, STR_NONE);
 		if (!p)
 			return false;
 		a = order_allocation(l, p);

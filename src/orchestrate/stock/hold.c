@@ -162,21 +162,12 @@ static void write_effects(struct hold_book *b, struct txn *t, const struct hold 
 	buf_done(&text);
 }
 
-static struct str str_dup(struct str s)
-{
-	char *p = mem_alloc(s.n + 1);
-
-	if (s.n)
-		memcpy(p, s.p, s.n);
-	return (struct str){p, s.n};
-}
-
 static struct hold *make(struct hold_book *b, struct str id, struct str correlation_id, size_t lines)
 {
 	struct hold *h = mem_zalloc(1, sizeof(*h));
 
-	h->reservation_id = str_dup(id);
-	h->correlation_id = str_dup(correlation_id);
+	h->reservation_id = mem_copy(id);
+	h->correlation_id = mem_copy(correlation_id);
 	h->lines = mem_zalloc(lines, sizeof(*h->lines));
 	if (map_put(&b->holds, h->reservation_id, h) != RC_OK) {
 		free_hold(h);
@@ -190,17 +181,6 @@ static void drop(struct hold_book *b, struct hold *h)
 	heap_remove(b, h);
 	map_remove(&b->holds, h->reservation_id);
 	free_hold(h);
-}
-
-static bool find_location(const struct config_tenant *tenant, struct str name, uint16_t *index)
-{
-	for (size_t i = 0; i < tenant->location_count; i++) {
-		if (str_eq(tenant->locations[i].name, name)) {
-			*index = (uint16_t)i;
-			return true;
-		}
-	}
-	return false;
 }
 
 enum rc hold_load(struct hold_book *b, const struct store_value *row, struct err *e)
@@ -223,11 +203,11 @@ enum rc hold_load(struct hold_book *b, const struct store_value *row, struct err
 	for (uint32_t i = 0; i < lines->count; i++) {
 		const struct json *j = &lines->items[i];
 		struct stock_item *item = stock_find(b->stock, json_get_text(j, "sku"));
-		uint16_t location;
+		const struct config_location *location = config_find_location(b->tenant, json_get_text(j, "location"));
 
-		if (!item || !find_location(b->tenant, json_get_text(j, "location"), &location) ||
+		if (!item || !location ||
 		    qty_parse(json_get_text(j, "quantity"), &h->lines[i].quantity, NULL) != RC_OK ||
-		    !(h->lines[i].place = stock_place_find(item, location, json_get_text(j, "lot"), STR_NONE)))
+		    !(h->lines[i].place = stock_place_find(item, location->index, json_get_text(j, "lot"), STR_NONE)))
 			rc = err_set(e, RC_IO, "store_damaged", "reservation " STR_FMT " is damaged",
 				     STR_ARG(row[0].bytes));
 	}
@@ -330,9 +310,9 @@ static enum rc plan_all(struct hold_book *b, const struct config_channel *c, con
 		const struct movement_line *l = &r->lines[i];
 		struct stock_item *item = stock_find(b->stock, l->sku);
 		qty_t left = l->quantity, limit = QTY_MAX;
-		uint16_t location = 0;
+		const struct config_location *location = config_find_location(b->tenant, l->location);
 
-		if (l->location.n && !find_location(b->tenant, l->location, &location)) {
+		if (l->location.n && !location) {
 			char where[48];
 
 			snprintf(where, sizeof(where), "/lines/%zu/location", i);
@@ -342,8 +322,8 @@ static enum rc plan_all(struct hold_book *b, const struct config_channel *c, con
 		if (item && c->strict)
 			limit = strict_limit(b, c, item);
 		if (item && left <= limit)
-			left =
-			    l->location.n ? plan_location(plan, item, location, left) : plan_line(plan, c, item, left);
+			left = location ? plan_location(plan, item, location->index, left)
+					: plan_line(plan, c, item, left);
 		if (left > 0) {
 			qty_t there = l->quantity - left;
 

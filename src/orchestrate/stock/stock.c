@@ -55,16 +55,6 @@ struct stock_item *stock_find(const struct stock *s, struct str sku)
 	return map_get(&s->items, sku);
 }
 
-static struct str str_dup(struct str s)
-{
-	char *p = mem_alloc(s.n + 1);
-
-	if (s.n)
-		memcpy(p, s.p, s.n);
-	p[s.n] = '\0';
-	return (struct str){p, s.n};
-}
-
 struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sku, struct str uom)
 {
 	struct stock_item *i = stock_find(s, sku);
@@ -72,7 +62,7 @@ struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sk
 	if (i)
 		return i;
 	i = mem_zalloc(1, sizeof(*i));
-	i->sku = str_dup(sku);
+	i->sku = mem_copy(sku);
 	i->waiting_last = &i->waiting;
 	if (map_put(&s->items, i->sku, i) != RC_OK) {
 		free((char *)i->sku.p);
@@ -114,8 +104,8 @@ struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint
 	p = mem_zalloc(1, sizeof(*p));
 	p->item = i;
 	p->position.location = location;
-	p->position.lot = str_dup(lot);
-	p->position.owner = str_dup(owner);
+	p->position.lot = mem_copy(lot);
+	p->position.owner = mem_copy(owner);
 	i->places = mem_grow(i->places, (i->place_count + 1) * sizeof(struct stock_place *));
 	i->places[i->place_count++] = p;
 	stock_touch(s, i);
@@ -283,11 +273,11 @@ struct replay {
 
 static enum rc find_location(const struct stock *s, struct str name, uint16_t *index, struct err *e)
 {
-	for (size_t i = 0; i < s->tenant->location_count; i++) {
-		if (str_eq(s->tenant->locations[i].name, name)) {
-			*index = (uint16_t)i;
-			return RC_OK;
-		}
+	const struct config_location *l = config_find_location(s->tenant, name);
+
+	if (l) {
+		*index = l->index;
+		return RC_OK;
 	}
 	return err_set(e, RC_CONFLICT, "location_missing",
 		       "location " STR_FMT " of tenant " STR_FMT " has stock, but is not in the configuration",

@@ -218,14 +218,6 @@ static void step_line(struct line_step *l, uint16_t to_location)
 	}
 }
 
-static const struct config_location *find_location(const struct stock *s, struct str name)
-{
-	for (size_t i = 0; i < s->tenant->location_count; i++)
-		if (str_eq(s->tenant->locations[i].name, name))
-			return &s->tenant->locations[i];
-	return NULL;
-}
-
 /* Everything that could refuse the movement, before anything is changed. */
 static enum rc check_lines(const struct stock *s, const struct movement *m, struct err *e)
 {
@@ -234,11 +226,11 @@ static enum rc check_lines(const struct stock *s, const struct movement *m, stru
 		char where[48];
 
 		snprintf(where, sizeof(where), "/lines/%zu/location", i);
-		if (!find_location(s, l->location))
+		if (!config_find_location(s->tenant, l->location))
 			return err_set_at(e, RC_INVALID, "unknown_location", where, "there is no location " STR_FMT,
 					  STR_ARG(l->location));
 		snprintf(where, sizeof(where), "/lines/%zu/to_location", i);
-		if (m->type == MOVE_MOVE && !find_location(s, l->to_location))
+		if (m->type == MOVE_MOVE && !config_find_location(s->tenant, l->to_location))
 			return err_set_at(e, RC_INVALID, "unknown_location", where, "there is no location " STR_FMT,
 					  STR_ARG(l->to_location));
 		if (!stock_find(s, l->sku) && s->items.count + m->line_count >= s->items.max)
@@ -322,8 +314,8 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 	d.reason = m->reason;
 	l.order = m->order_id.n ? order_find(orders, m->order_id) : NULL;
 	for (size_t i = 0; i < m->line_count; i++) {
-		const struct config_location *location = find_location(s, m->lines[i].location);
-		const struct config_location *to = find_location(s, m->lines[i].to_location);
+		const struct config_location *location = config_find_location(s->tenant, m->lines[i].location);
+		const struct config_location *to = config_find_location(s->tenant, m->lines[i].to_location);
 
 		l.line = &m->lines[i];
 		l.item = stock_item_make(s, t, l.line->sku, l.line->uom);
