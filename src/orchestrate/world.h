@@ -52,6 +52,7 @@ struct world {
 	struct publisher *publisher;
 	struct txn txn;
 	int64_t now, batch;
+	int64_t replay_behind; /* movements before the floor that are read again, for late counts */
 };
 
 struct world_line {
@@ -207,7 +208,11 @@ static inline void world_init(struct world *w)
 	};
 	static const char *const locations[WORLD_LOCATIONS] = {"A", "B", "C"};
 
-	*w = (struct world){.random = 88172645463325252u, .now = WORLD_NOW, .orders_max = 1000, .holds_max = 1000};
+	*w = (struct world){.random = 88172645463325252u,
+			    .now = WORLD_NOW,
+			    .orders_max = 1000,
+			    .holds_max = 1000,
+			    .replay_behind = 5000};
 	for (uint16_t i = 0; i < WORLD_SYSTEMS; i++) {
 		for (size_t n = 0; n < systems[i].count; n++)
 			w->packs[i].operations[systems[i].operations[n]].present = true;
@@ -328,7 +333,7 @@ static inline void world_load_rows(struct world *w, enum store_statement table, 
 		else if (table == W_POSITION)
 			rc = stock_load_position(w->stock, v[0].bytes, v[1].bytes, v[2].bytes, v[3].bytes, v[4].integer,
 						 v[5].bytes, e);
-		else if (table == W_MOVEMENT && v[0].integer > floor - 5000)
+		else if (table == W_MOVEMENT && v[0].integer > floor - w->replay_behind)
 			rc = stock_replay(w->stock, v[0].integer, v[3].integer, v[10].bytes, e);
 		else if (table == W_RESERVATION && v[1].integer == HOLD_HELD)
 			rc = hold_load(w->holds, v, e);

@@ -242,6 +242,7 @@ static void test_reload_equals_memory(void **state)
 
 		world_init(&w);
 		w.random = seed * 0x9e3779b97f4a7c15u;
+		w.replay_behind = 0;
 		world_start(&w);
 		for (int batch = 0; batch < 12; batch++) {
 			for (uint64_t n = test_random(&w.random) % 8; n > 0; n--)

@@ -1,0 +1,329 @@
+/*
+ * For orchestrate_property_test.c only: the rules of stock, reservations and orders in whole units and plain arrays. It
+ * shares no code with the books. One history at a time: w is the world, m what the model says of it.
+ */
+#ifndef ORCHESTRATE_PROPERTY_MODEL_H
+#define ORCHESTRATE_PROPERTY_MODEL_H
+
+#include "orchestrate/world.h"
+
+#define ITEMS      3
+#define PLACES     WORLD_LOCATIONS
+#define STEPS      70
+#define SEEDS      1500
+#define ORDERS     STEPS
+#define LINES      3
+#define CHANGES    4096
+#define EACH(i, n) for (int i = 0; i < (n); i++)
+
+/* ---- the model ---- */
+
+struct m_line {
+	int item, ordered, shipped, cancelled, backordered;
+	int allocated[PLACES], picked[PLACES], released[PLACES];
+};
+
+struct m_order {
+	char id[UUID_TEXT];
+	int channel, line_count;
+	enum order_status status;
+	bool posted;
+	struct m_line lines[LINES];
+};
+
+struct m_hold {
+	char id[8];
+	int channel, held[ITEMS][PLACES], ended;
+	int64_t expires_at;
+	bool live;
+};
+
+struct m_change {
+	int64_t at;
+	int item, place, delta;
+};
+
+struct model {
+	int states[ITEMS][PLACES][STOCK_STATES], entered[ITEMS];
+	struct m_order orders[ORDERS];
+	struct m_hold holds[STEPS];
+	struct m_change changes[CHANGES];
+	int order_count, hold_count, change_count;
+	int told[WORLD_CHANNELS][ITEMS]; /* -1: that delivery failed for good */
+	int64_t under_way[WORLD_CHANNELS];
+	bool oversold;
+};
+
+static struct world w;
+static struct model m;
+static const char *const skus[ITEMS] = {"A-1", "A-2", "A-3"}, *const places[PLACES] = {"A", "B", "C"};
+static const int sells_at[WORLD_CHANNELS][2] = {{0, 1}, {1, 2}};
+static const int safety[PLACES] = {0, 0, 1};
+
+static void note_change(int64_t at, int item, int place, int delta)
+{
+	m.changes[m.change_count++] = (struct m_change){at, item, place, delta};
+	assert_true(m.change_count < CHANGES);
+}
+
+static void m_move(int item, int place, enum stock_state from, enum stock_state to, int n, int64_t at)
+{
+	bool out = from <= STOCK_DAMAGED, in = to <= STOCK_DAMAGED;
+
+	if (n <= 0)
+		return;
+	if (from == STOCK_OUTSIDE)
+		m.entered[item] += n;
+	else
+		m.states[item][place][from] -= n;
+	if (to == STOCK_OUTSIDE)
+		m.entered[item] -= n;
+	else
+		m.states[item][place][to] += n;
+	if (out != in)
+		note_change(at, item, place, in ? n : -n);
+}
+
+/* A promise, unlike a fact, never takes what is not there. */
+static void m_promise(int item, int place, enum stock_state to, int n)
+{
+	if (n > 0 && m.states[item][place][STOCK_FREE] < n)
+		m.oversold = true;
+	m_move(item, place, STOCK_FREE, to, n, w.now);
+}
+
+static int least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+static int most(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static int m_take(int item, int place, enum stock_state from, enum stock_state to, int n)
+{
+	int part = most(0, least(n, m.states[item][place][from]));
+
+	m_move(item, place, from, to, part, w.now);
+	return n - part;
+}
+
+static int m_sellable(int channel, int item)
+{
+	int pool = 0;
+
+	EACH(i, 2)
+	pool += most(0, m.states[item][sells_at[channel][i]][STOCK_FREE] - safety[sells_at[channel][i]]);
+	return channel == 0 ? pool : most(0, pool / 2 - 1);
+}
+
+static int m_free(int item, int place)
+{
+	return most(0, m.states[item][place][STOCK_FREE]);
+}
+
+static int m_open(const struct m_line *l)
+{
+	int open = l->ordered - l->shipped - l->cancelled;
+
+	EACH(p, PLACES)
+	open -= l->allocated[p] + l->picked[p];
+	return open;
+}
+
+static void m_allocate(struct m_line *l, int place, int n)
+{
+	n = least(n, m_free(l->item, place));
+	if (n <= 0)
+		return;
+	m_promise(l->item, place, STOCK_ALLOCATED, n);
+	l->allocated[place] += n;
+}
+
+static bool m_allocate_line(struct m_order *o, struct m_line *l)
+{
+	int before = m_open(l);
+
+	EACH(i, 2)
+	if (m_open(l) > 0 && m_free(l->item, sells_at[o->channel][i]) >= m_open(l))
+		m_allocate(l, sells_at[o->channel][i], m_open(l));
+	EACH(i, 2)
+	m_allocate(l, sells_at[o->channel][i], m_open(l));
+	l->backordered = most(0, m_open(l));
+	return m_open(l) != before;
+}
+
+static void m_release(struct m_order *o)
+{
+	EACH(i, o->line_count)
+	EACH(p, 2)
+	o->lines[i].released[p] = most(o->lines[i].released[p], o->lines[i].allocated[p] + o->lines[i].picked[p]);
+}
+
+static void m_given(struct m_order *o)
+{
+	bool whole = true;
+
+	EACH(i, o->line_count)
+	whole = whole && o->lines[i].backordered == 0;
+	if (whole && o->status == ORDER_BACKORDERED)
+		o->status = ORDER_RESERVED;
+	if (o->posted)
+		m_release(o);
+}
+
+static void m_restock(void)
+{
+	EACH(n, m.order_count)
+	{
+		struct m_order *o = &m.orders[n];
+
+		if (o->status >= ORDER_CLOSED || o->status == ORDER_ON_HOLD)
+			continue;
+		EACH(i, o->line_count)
+		if (o->lines[i].backordered > 0 && m_allocate_line(o, &o->lines[i]))
+			m_given(o);
+	}
+}
+
+static void m_decide(struct m_order *o)
+{
+	int whole = -1;
+
+	EACH(i, 2)
+	{
+		int wanted[ITEMS] = {0};
+		bool all = true;
+
+		EACH(n, o->line_count)
+		wanted[o->lines[n].item] += m_open(&o->lines[n]);
+		EACH(n, ITEMS)
+		all = all && m_free(n, sells_at[o->channel][i]) >= wanted[n];
+		if (all && whole < 0)
+			whole = sells_at[o->channel][i];
+	}
+	o->status = ORDER_RESERVED;
+	EACH(n, o->line_count)
+	{
+		if (whole >= 0)
+			m_allocate(&o->lines[n], whole, m_open(&o->lines[n]));
+		m_allocate_line(o, &o->lines[n]);
+		if (o->lines[n].backordered > 0)
+			o->status = ORDER_BACKORDERED;
+	}
+}
+
+static void m_give_back(struct m_line *l, bool picked_too)
+{
+	EACH(p, PLACES)
+	{
+		m_move(l->item, p, STOCK_ALLOCATED, STOCK_FREE, l->allocated[p], w.now);
+		if (l->allocated[p])
+			l->released[p] = least(l->released[p], l->picked[p]);
+		l->allocated[p] = 0;
+		if (!picked_too || !l->picked[p])
+			continue;
+		m_move(l->item, p, STOCK_PICKED, STOCK_FREE, l->picked[p], w.now);
+		l->picked[p] = l->released[p] = 0;
+	}
+}
+
+/* Ends a reservation; what the order o (or nobody) does not need is free again. */
+static void m_end(struct m_hold *h, struct m_order *o)
+{
+	EACH(item, ITEMS)
+	EACH(p, PLACES)
+	{
+		int left = h->held[item][p];
+
+		for (int i = 0; o && i < o->line_count; i++) {
+			struct m_line *l = &o->lines[i];
+			int part = least(left, m_open(l));
+
+			if (l->item != item || part <= 0)
+				continue;
+			m_move(item, p, STOCK_HELD, STOCK_ALLOCATED, part, w.now);
+			l->allocated[p] += part;
+			l->backordered = most(0, l->backordered - part);
+			left -= part;
+		}
+		m_move(item, p, STOCK_HELD, STOCK_FREE, left, w.now);
+	}
+	h->live = false;
+}
+
+static int m_loose(int item, int place)
+{
+	int loose = m.states[item][place][STOCK_PICKED];
+
+	EACH(n, m.order_count)
+	EACH(i, m.orders[n].line_count)
+	if (m.orders[n].lines[i].item == item)
+		loose -= m.orders[n].lines[i].picked[place];
+	return loose;
+}
+
+/* What of a shipment or pick is the order's; returns the rest. */
+static int m_of_order(struct m_order *o, int item, int place, int line, enum stock_state to, int n)
+{
+	int left = n;
+
+	EACH(i, o->line_count)
+	{
+		struct m_line *l = &o->lines[i];
+		int part;
+
+		if (l->item != item || (line >= 0 && line != i))
+			continue;
+		if (to == STOCK_OUTSIDE) {
+			part = least(left, l->picked[place]);
+			m_move(item, place, STOCK_PICKED, to, part, w.now);
+			l->picked[place] -= part;
+			l->shipped += part;
+			l->released[place] = most(0, l->released[place] - part);
+			left -= part;
+		}
+		part = least(left, l->allocated[place]);
+		m_move(item, place, STOCK_ALLOCATED, to, part, w.now);
+		l->allocated[place] -= part;
+		if (to == STOCK_OUTSIDE) {
+			l->shipped += part;
+			l->released[place] = most(0, l->released[place] - part);
+		} else {
+			l->picked[place] += part;
+		}
+		left -= part;
+	}
+	return left;
+}
+
+static void m_shipped(struct m_order *o, int item, int line, int beyond)
+{
+	bool complete = true;
+
+	EACH(i, o->line_count)
+	{
+		struct m_line *l = &o->lines[i];
+		int part = most(0, least(beyond, l->ordered - l->shipped - l->cancelled));
+
+		if (l->item != item || (line >= 0 && line != i))
+			continue;
+		l->shipped += part;
+		beyond -= part;
+	}
+	EACH(i, o->line_count)
+	{
+		struct m_line *l = &o->lines[i];
+
+		if (l->shipped + l->cancelled >= l->ordered)
+			m_give_back(l, true);
+		else
+			complete = false;
+		l->backordered = most(0, least(l->backordered, m_open(l)));
+	}
+	o->status = complete ? ORDER_SHIPPED : ORDER_PARTIALLY_SHIPPED;
+}
+
+#endif
