@@ -367,7 +367,7 @@ static void test_nothing_untold_is_lost_by_a_restart(void **state)
 		assert_int_equal(start_delivery(&d.head), 1);
 		end_delivery(&d.head, (struct outcome_told){.outcome = OUTCOME_DELIVERED});
 		for (uint32_t i = 0; i < json_get(params, "items")->count; i++)
-			told_of[atoi(world_at(params, world_text("items/%u/sku", i)) + 1)] = true;
+			told_of[strtoul(world_at(params, world_text("items/%u/sku", i)) + 1, NULL, 10)] = true;
 	}
 	for (int n = 1; n < 1100; n++)
 		if (!told_of[n])
