@@ -51,11 +51,11 @@ export interface Outcomes {
 	cancelled: number;
 	dead: number;
 	open: number;
-	unknown: number; /* of open: sent, and not known whether it arrived */
 }
 
+/* How the deliveries to a system have ended. */
 export function outcomes(rows: readonly DeliveryCount[], system: string): Outcomes {
-	const out: Outcomes = { delivered: 0, superseded: 0, cancelled: 0, dead: 0, open: 0, unknown: 0 };
+	const out: Outcomes = { delivered: 0, superseded: 0, cancelled: 0, dead: 0, open: 0 };
 	for (const row of rows) {
 		if (row.system !== system)
 			continue;
@@ -65,24 +65,53 @@ export function outcomes(rows: readonly DeliveryCount[], system: string): Outcom
 			out.dead += row.count;
 		else
 			out.open += row.count;
-		if (row.status === "unknown")
-			out.unknown += row.count;
 	}
 	return out;
 }
 
-export type Health = "good" | "busy" | "late" | "bad" | "paused";
+export type Tone = "good" | "busy" | "late" | "bad" | "paused";
 
-export const LATE_MS = 30_000;
-
-/* now: the server's clock. */
-export function health(s: System, o: Outcomes, now: number): { health: Health; words: string } {
+export function health(s: System): { tone: Tone; words: string } {
 	if (s.paused)
-		return { health: "paused", words: "Paused" };
-	const oldest = s.oldest_at ? now - Date.parse(s.oldest_at) : 0;
-	if (o.dead > 0)
-		return { health: "bad", words: "Dead letters" };
-	if (s.backlog > 0 && oldest > LATE_MS)
-		return { health: "late", words: "Behind" };
-	return s.backlog > 0 ? { health: "busy", words: "Delivering" } : { health: "good", words: "Up to date" };
+		return { tone: "paused", words: "Paused" };
+	if (s.state === "stopped")
+		return { tone: "bad", words: "Refuses our key" };
+	if (s.health === "failing")
+		return { tone: "bad", words: s.breaker === "half_open" ? "Trying again" : "Failing" };
+	if (s.health === "late")
+		return { tone: "late", words: "Behind" };
+	return s.backlog > 0 ? { tone: "busy", words: "Delivering" } : { tone: "good", words: "Up to date" };
+}
+
+/* Attempts that did not end well, by outcome, those that occur. */
+export function failures(s: System): [string, number][] {
+	return Object.entries(s.outcomes ?? {}).filter(([name, n]) => name !== "delivered" && n > 0);
+}
+
+export interface Reading {
+	at: number;
+	systems: readonly System[];
+}
+
+export const RATE_MS = 10_000;
+
+/* Readings of the last RATE_MS, and the newest of before. */
+export function remember(readings: readonly Reading[], next: Reading): readonly Reading[] {
+	const first = readings.findLastIndex((r) => next.at - r.at >= RATE_MS);
+	return [...readings.slice(Math.max(0, first)), next];
+}
+
+/* Good and other attempts a second; undefined as long as there is one reading only. A server that was started again counts from 0. */
+export function attemptRates(readings: readonly Reading[], system: string): { good: number; other: number } | undefined {
+	const counts = (r: Reading | undefined) => {
+		const all = Object.entries(r?.systems.find((s) => s.id === system)?.outcomes ?? {});
+		const good = all.find(([name]) => name === "delivered")?.[1] ?? 0;
+		return { good, other: all.reduce((sum, [, n]) => sum + n, -good) };
+	};
+	const [from, to] = [readings[0], readings.at(-1)];
+	const seconds = from && to ? (to.at - from.at) / 1000 : 0;
+	if (seconds <= 0)
+		return undefined;
+	const [a, b] = [counts(from), counts(to)];
+	return { good: Math.max(0, b.good - a.good) / seconds, other: Math.max(0, b.other - a.other) / seconds };
 }

@@ -1,10 +1,10 @@
 /* The first page: what is flowing, each system, what needs a person, and the log as it grows. */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { get, post } from "./api.ts";
 import { RateChart } from "./chart.tsx";
-import { aside, funnel, health, outcomes, oversold, published } from "./derive.ts";
+import { aside, attemptRates, failures, funnel, health, outcomes, oversold, published, type Reading, remember } from "./derive.ts";
 import type { StreamState } from "./follow.ts";
-import { age, clock, count, micros, plural, words } from "./format.ts";
+import { age, clock, count, micros, plural, rate, words } from "./format.ts";
 import type { Live } from "./live.ts";
 import { hrefTo } from "./route.ts";
 import type { Audit, CloudEvent, Lag, Overview, Page, System } from "./types.ts";
@@ -107,12 +107,14 @@ function lagWords(lag: Lag | undefined) {
 	);
 }
 
-function SystemCard(props: { system: System; overview: Overview; changed: () => void }) {
+function SystemCard(props: { system: System; overview: Overview; readings: readonly Reading[]; changed: () => void }) {
 	const { api, now } = useShell();
 	const { system: s, overview } = props;
 	const [error, setError] = useState<string>();
 	const o = outcomes(overview.deliveries, s.id);
-	const h = health(s, o, now());
+	const h = health(s);
+	const rates = attemptRates(props.readings, s.id);
+	const failed = failures(s);
 	const lag = overview.lag[s.id];
 	const ended = o.delivered + o.dead + o.superseded + o.cancelled;
 	const share = (n: number) => (ended ? (100 * n) / ended : 0);
@@ -130,7 +132,7 @@ function SystemCard(props: { system: System; overview: Overview; changed: () => 
 			<header>
 				<h3>{s.id}</h3>
 				<span class="dim">{s.roles.join(", ")}</span>
-				<span class={`health ${h.health}`}>{h.words}</span>
+				<span class={`health ${h.tone}`}>{h.words}</span>
 			</header>
 			<dl>
 				<dt>Backlog</dt>
@@ -139,7 +141,15 @@ function SystemCard(props: { system: System; overview: Overview; changed: () => 
 					{s.oldest_at && s.backlog > 0 && <span class="dim"> oldest {age(now() - Date.parse(s.oldest_at))}</span>}
 				</dd>
 				<dt>Delivered</dt>
-				<dd>{count(o.delivered)}</dd>
+				<dd>
+					{count(o.delivered)}
+					{rates && (
+						<span class="dim">
+							{" "}
+							· {rate(rates.good)}/s{rates.other > 0 && `, failed ${rate(rates.other)}/s`}
+						</span>
+					)}
+				</dd>
 				<dt>Lag p50</dt>
 				<dd>{lagWords(lag?.delivery)}</dd>
 				{lag?.availability && (
@@ -158,11 +168,21 @@ function SystemCard(props: { system: System; overview: Overview; changed: () => 
 				<i class="plain" style={{ width: `${share(o.superseded + o.cancelled)}%` }} />
 				<i class="bad" style={{ width: `${share(o.dead)}%` }} />
 			</div>
+			{s.health === "failing" && (
+				<p class="trouble">
+					{s.last_failure ?? "No answer"}
+					{s.next_attempt_at && <span class="dim"> · next attempt {clock(s.next_attempt_at, false)}</span>}
+				</p>
+			)}
+			{failed.length > 0 && (
+				<p class="trouble dim">
+					Attempts that failed: {failed.map(([name, n]) => `${count(n)} ${words(name).toLowerCase()}`).join(", ")}
+				</p>
+			)}
 			<footer>
 				<span class="dim">
 					{ended ? `${share(o.delivered).toFixed(share(o.delivered) === 100 ? 0 : 1)} % delivered` : "nothing sent yet"}
 					{o.superseded > 0 && `, ${count(o.superseded)} superseded`}
-					{o.unknown > 0 && `, ${count(o.unknown)} to be confirmed`}
 				</span>
 				{o.dead > 0 && (
 					<Link href={`${hrefTo("dead-letters")}?system=${encodeURIComponent(s.id)}`} class="bad">
@@ -233,7 +253,12 @@ function Tail(props: { live: Live; state: StreamState }) {
 
 export function OverviewPage(props: { live: Live; stream: StreamState; overview: Overview | undefined; error: Error | undefined }) {
 	const systems = useGet<Page<System>>("/v1/systems", 2000);
+	const [readings, setReadings] = useState<readonly Reading[]>([]);
 	const { overview: o } = props;
+	useEffect(() => {
+		if (systems.data)
+			setReadings((was) => remember(was, { at: performance.now(), systems: systems.data!.items }));
+	}, [systems.data]);
 	if (!o)
 		return props.error ? <Failure error={props.error} /> : <Loading />;
 	return (
@@ -253,7 +278,7 @@ export function OverviewPage(props: { live: Live; stream: StreamState; overview:
 				{systems.data?.items.length === 0 && <Empty>No system is configured for this tenant: see systems: in crossdock.yaml.</Empty>}
 				<div class="cards">
 					{systems.data?.items.map((s) => (
-						<SystemCard key={s.id} system={s} overview={o} changed={systems.again} />
+						<SystemCard key={s.id} system={s} overview={o} readings={readings} changed={systems.again} />
 					))}
 				</div>
 			</section>

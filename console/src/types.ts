@@ -51,6 +51,17 @@ export interface System {
 	paused: boolean;
 	backlog: number;
 	oldest_at?: string;
+	/* What the delivery engine knows; absent while it does not run. */
+	health?: "good" | "late" | "failing" | "paused";
+	state?: "running" | "backing_off" | "stopped" | "paused";
+	breaker?: "closed" | "open" | "half_open";
+	in_flight?: number;
+	failures?: number;
+	next_attempt_at?: string;
+	last_failure_at?: string;
+	last_failure?: string;
+	/* Attempts by outcome, since the server started. */
+	outcomes?: Record<string, number>;
 }
 
 export interface CloudEvent {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as format from "../src/format.ts";
 import { parser } from "../src/sse.ts";
 import { add, EMPTY, recent, series, SLOT_MS, SLOTS, SLOTS_MIN, stageOf, TAIL } from "../src/live.ts";
-import { aside, funnel, health, outcomes, oversold, published } from "../src/derive.ts";
+import { aside, attemptRates, failures, funnel, health, outcomes, oversold, published, RATE_MS, remember } from "../src/derive.ts";
 import { hrefTo, parseRoute } from "../src/route.ts";
 import { keyOfFragment, tenantOf } from "../src/session.ts";
 import { query } from "../src/api.ts";
@@ -101,24 +101,41 @@ test("orders that reached a stage are those in it and beyond", () => {
 	assert.equal(published(overview), 42);
 });
 
-test("outcomes and health of a system", () => {
+test("outcomes of a system", () => {
 	const rows = [
 		{ system: "erp", operation: "order.post", status: "delivered", count: 5 },
-		{ system: "erp", operation: "order.post", status: "waiting", count: 2 },
-		{ system: "erp", operation: "shipment", status: "unknown", count: 1 },
+		{ system: "erp", operation: "order.post", status: "open", count: 3 },
 		{ system: "erp", operation: "shipment", status: "dead_letter", count: 3 },
 		{ system: "wms", operation: "shipment.request", status: "delivered", count: 9 },
 	];
-	const o = outcomes(rows, "erp");
-	assert.deepEqual(o, { delivered: 5, superseded: 0, cancelled: 0, dead: 3, open: 3, unknown: 1 });
-	const now = Date.parse("2026-03-01T12:01:00Z");
-	const quiet = { delivered: 1, superseded: 0, cancelled: 0, dead: 0, open: 0, unknown: 0 };
-	const s = { paused: false, backlog: 0 };
-	assert.equal(health(s, quiet, now).health, "good");
-	assert.equal(health({ ...s, backlog: 1, oldest_at: "2026-03-01T12:00:59Z" }, quiet, now).health, "busy");
-	assert.equal(health({ ...s, backlog: 1, oldest_at: "2026-03-01T12:00:00Z" }, quiet, now).health, "late");
-	assert.equal(health(s, o, now).health, "bad");
-	assert.equal(health({ ...s, paused: true }, o, now).health, "paused");
+	assert.deepEqual(outcomes(rows, "erp"), { delivered: 5, superseded: 0, cancelled: 0, dead: 3, open: 3 });
+	assert.deepEqual(failures({ outcomes: { delivered: 3, technical: 2, unknown: 0 } }), [["technical", 2]]);
+	assert.deepEqual(failures({}), []);
+});
+
+const quiet = { paused: false, backlog: 0, health: "good", state: "running", breaker: "closed" };
+table("health of a system", (change) => health({ ...quiet, ...change }), [
+	[{}, { tone: "good", words: "Up to date" }],
+	[{ backlog: 1 }, { tone: "busy", words: "Delivering" }],
+	[{ backlog: 1, health: "late" }, { tone: "late", words: "Behind" }],
+	[{ backlog: 1, health: "failing", state: "backing_off", breaker: "open" }, { tone: "bad", words: "Failing" }],
+	[{ backlog: 1, health: "failing", state: "backing_off", breaker: "half_open" }, { tone: "bad", words: "Trying again" }],
+	[{ backlog: 1, health: "failing", state: "stopped", breaker: "open" }, { tone: "bad", words: "Refuses our key" }],
+	[{ paused: true, health: "paused", state: "paused" }, { tone: "paused", words: "Paused" }],
+	[{ health: undefined }, { tone: "good", words: "Up to date" }],
+]);
+
+test("attempts a second are the difference of two readings", () => {
+	const reading = (at, delivered, technical) => ({ at, systems: [{ id: "erp", outcomes: { delivered, technical } }] });
+	assert.equal(attemptRates([], "erp"), undefined);
+	assert.equal(attemptRates([reading(0, 5, 0)], "erp"), undefined);
+	assert.deepEqual(attemptRates([reading(0, 5, 0), reading(2000, 25, 3)], "erp"), { good: 10, other: 1.5 });
+	assert.deepEqual(attemptRates([reading(0, 500, 9), reading(1000, 2, 0)], "erp"), { good: 0, other: 0 });
+	let readings = [];
+	for (let at = 0; at <= 3 * RATE_MS; at += 1000)
+		readings = remember(readings, reading(at, at / 100, 0));
+	assert.equal(readings[0].at, 2 * RATE_MS);
+	assert.deepEqual(attemptRates(readings, "erp"), { good: 10, other: 0 });
 });
 
 table("routes", parseRoute, [

@@ -99,6 +99,7 @@ test("shows what needs a person", async (t) => {
 	/* nothing sticks out of a narrow screen */
 	assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it scrolls sideways");
 	await page.locator("[data-system=erp]").getByText("1 dead letter").waitFor();
+	await page.locator("[data-system=erp]").getByText("1 configuration").waitFor();
 	await page.getByRole("navigation").getByRole("link", { name: /Exceptions/ }).click();
 	await page.getByText("the rest is backordered").first().waitFor();
 	await page.getByRole("navigation").getByRole("link", { name: /Dead letters/ }).click();
@@ -108,6 +109,22 @@ test("shows what needs a person", async (t) => {
 	await page.goto(`${hub.url}/console/orders/unheard-of`);
 	await page.getByText("There is no such order.").waitFor();
 	assert.deepEqual(complaints.filter((c) => !c.includes("404")), []);
+});
+
+test("shows a system that is away, and that it is back", async (t) => {
+	const { hub, erp } = await world(t, ["shop", "erp", "wms"]);
+	await hub.count({ A: "10" });
+	await erp.stop();
+	await hub.capture(order({ A: "1" }));
+	const { page, complaints } = await browse(t, hub);
+	await page.goto(`${hub.url}/console/#key=${hub.key}`);
+	const card = page.locator("[data-system=erp]");
+	await card.locator(".health").filter({ hasText: /Failing|Trying again/ }).waitFor();
+	await card.getByText(/next attempt/).waitFor();
+	await erp.again();
+	await card.getByText("Up to date").waitFor();
+	await page.locator("[data-step=released] .figure").filter({ hasText: "1" }).waitFor();
+	assert.deepEqual(complaints, []);
 });
 
 test("asks for a key that works, and says when the server is away", async (t) => {
