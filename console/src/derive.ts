@@ -1,5 +1,5 @@
 /* What the first page shows, made from what the API says. Pure. */
-import type { DeliveryCount, Overview, System } from "./types.ts";
+import type { CloudEvent, DeliveryCount, Overview, System } from "./types.ts";
 
 export interface Step {
 	key: string;
@@ -114,4 +114,16 @@ export function attemptRates(readings: readonly Reading[], system: string): { go
 		return undefined;
 	const [a, b] = [counts(from), counts(to)];
 	return { good: Math.max(0, b.good - a.good) / seconds, other: Math.max(0, b.other - a.other) / seconds };
+}
+
+/* An event in a line: of which channel, which order, which items. */
+export function about(e: CloudEvent): string {
+	const text = (from: Record<string, unknown>, name: string) => (typeof from[name] === "string" ? (from[name] as string) : "");
+	const list = e.data["items"] ?? e.data["lines"];
+	const rows = Array.isArray(list) ? (list as Record<string, unknown>[]) : [];
+	const shown = rows.slice(0, 4).map((r) => `${text(r, "sku")} ${text(r, "available") || text(r, "quantity")}`.trim());
+	if (rows.length > shown.length)
+		shown.push(`and ${rows.length - shown.length} more`);
+	const parts = [text(e.data, "channel"), text(e.data, "external_id") || text(e.data, "type"), text(e.data, "reason") || text(e.data, "detail"), shown.join(", ")];
+	return parts.filter((p) => p !== "").join(" · ") || e.subject;
 }

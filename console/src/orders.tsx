@@ -171,9 +171,8 @@ export function Steps(props: { entries: Entry[] }) {
 						</div>
 						<div class="what">
 							<span class="summary">{e.summary}</span>{" "}
-							{e.kind === "delivery" && e.status && <Status of={e.status} />}
 							{e.kind === "attempt" && e.duration_us !== undefined && <span class="dim"> {micros(e.duration_us)}</span>}
-							{e.kind === "delivery" && e.delivery_id && <Link href={hrefTo("deliveries", e.delivery_id)}>Attempts</Link>}
+							{e.kind === "delivery" && e.delivery_id && <Link class="small" href={hrefTo("deliveries", e.delivery_id)}>Attempts</Link>}
 							<details>
 								<summary>Details</summary>
 								<pre>{pretty(JSON.stringify(extra(e)))}</pre>

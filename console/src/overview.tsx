@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { get, post } from "./api.ts";
 import { RateChart } from "./chart.tsx";
-import { aside, attemptRates, failures, funnel, health, outcomes, oversold, published, type Reading, remember } from "./derive.ts";
+import { about, aside, attemptRates, failures, funnel, health, outcomes, oversold, published, type Reading, remember } from "./derive.ts";
 import type { StreamState } from "./follow.ts";
 import { age, clock, count, micros, plural, rate, words } from "./format.ts";
 import type { Live } from "./live.ts";
@@ -19,7 +19,7 @@ function Flow(props: { overview: Overview }) {
 					<li key={s.key} data-step={s.key} style={{ "--tone": `var(--${s.key})` }}>
 						<span class="label">{s.title}</span>
 						<span class="figure">{count(s.reached)}</span>
-						<span class="dim">{s.key === "shipped" ? "whole orders" : s.here ? `${count(s.here)} are here now` : "none waiting here"}</span>
+						<span class="dim">{s.key === "shipped" ? "whole orders" : s.here ? `${count(s.here)} here now` : "none waiting here"}</span>
 					</li>
 				))}
 			</ol>
@@ -205,12 +205,6 @@ const kinds = [
 	["availability", "Availability", (e: CloudEvent) => e.type.startsWith("availability.")],
 	["exception", "Exceptions", (e: CloudEvent) => e.type.startsWith("exception.")],
 ] as const;
-
-function about(e: CloudEvent): string {
-	const d = e.data;
-	const text = (name: string) => (typeof d[name] === "string" ? (d[name] as string) : undefined);
-	return [text("channel"), text("external_id") ?? text("type"), text("reason") ?? text("detail")].filter(Boolean).join(" · ") || e.subject;
-}
 
 function Tail(props: { live: Live; state: StreamState }) {
 	const [kind, setKind] = useState<string>("all");

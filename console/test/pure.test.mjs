@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as format from "../src/format.ts";
 import { parser } from "../src/sse.ts";
 import { add, EMPTY, recent, series, SLOT_MS, SLOTS, SLOTS_MIN, stageOf, TAIL } from "../src/live.ts";
-import { aside, attemptRates, failures, funnel, health, outcomes, oversold, published, RATE_MS, remember } from "../src/derive.ts";
+import { about, aside, attemptRates, failures, funnel, health, outcomes, oversold, published, RATE_MS, remember } from "../src/derive.ts";
 import { hrefTo, parseRoute } from "../src/route.ts";
 import { keyOfFragment, tenantOf } from "../src/session.ts";
 import { query } from "../src/api.ts";
@@ -137,6 +137,14 @@ test("attempts a second are the difference of two readings", () => {
 	assert.equal(readings[0].at, 2 * RATE_MS);
 	assert.deepEqual(attemptRates(readings, "erp"), { good: 10, other: 0 });
 });
+
+table("an event in a line", (data) => about({ subject: "s", data }), [
+	[{}, "s"],
+	[{ channel: "shop", external_id: "1001" }, "shop · 1001"],
+	[{ channel: "shop", items: [{ sku: "A", available: "3" }, { sku: "B", available: "0" }] }, "shop · A 3, B 0"],
+	[{ type: "count", lines: Array.from({ length: 6 }, (_, i) => ({ sku: `S${i}`, quantity: "1" })) }, "count · S0 1, S1 1, S2 1, S3 1, and 2 more"],
+	[{ external_id: "1", reason: "late", items: "odd" }, "1 · late"],
+]);
 
 table("routes", parseRoute, [
 	[["/console/", ""], { page: "overview" }],
