@@ -75,6 +75,7 @@ static struct str make_name(char *out, enum counted what, struct str a, struct s
 	const struct str parts[] = {a, b, c};
 	int n = snprintf(out, NAME_MAX_TEXT, PREFIX "%s", kinds[what].name);
 
+	assert(kinds[what].parts <= 3);
 	for (int i = 0; i < kinds[what].parts && n < NAME_MAX_TEXT; i++)
 		n += snprintf(out + n, NAME_MAX_TEXT - (size_t)n, "/" STR_FMT, STR_ARG(parts[i]));
 	return (struct str){out, n < NAME_MAX_TEXT ? (size_t)n : NAME_MAX_TEXT - 1};
