@@ -36,6 +36,9 @@ struct delivery_head {
 	uint8_t status;    /* enum delivery_status */
 };
 
+/* As params: they are the data of the delivery's event, which is not stored twice. Readers get the data. */
+#define DELIVERY_PARAMS_EVENT STR("=")
+
 /* All of it; texts in the arena. */
 struct delivery {
 	struct delivery_head head;

@@ -19,10 +19,13 @@
 
 #define BATCH_ARENA_MAX ((size_t)1 << 30)
 #define EXPIRE_SLICE    200
-#define FLUSH_MIN       32
-#define RETRY_MS        1000
-#define IDLE_MS         500
-#define TAKE_MAX        4096
+/* Snapshot rows (positions, publications) in a batch: some with its commands, many when nothing happens. */
+#define FLUSH_BUSY     8
+#define FLUSH_IDLE     500
+#define FLUSH_AFTER_MS 200
+#define RETRY_MS       1000
+#define IDLE_MS        500
+#define TAKE_MAX       4096
 
 const struct config *hub_config(const struct hub *h)
 {
@@ -261,8 +264,12 @@ static void finish_batch(struct hub *h, size_t commands)
 
 	publish_step(h->state.publisher, h->state.orders, t);
 	order_flush(h->state.orders, t);
-	if (t->batch.count > 0 || commands == 0)
-		stock_flush(h->state.stock, t, FLUSH_MIN + commands / 2);
+	if (t->batch.count > 0 || commands == 0) {
+		size_t rows = commands ? FLUSH_BUSY + commands / 4 : FLUSH_IDLE;
+
+		stock_flush(h->state.stock, t, rows);
+		publish_flush(h->state.publisher, t, rows);
+	}
 	counters_flush(h->counters, t);
 }
 
@@ -371,13 +378,20 @@ static void answer_all(struct hub *h, void **commands, size_t count, bool commit
 	}
 }
 
+static bool is_dirty(const struct hub *h)
+{
+	return h->state.stock->dirty || publish_dirty(h->state.publisher);
+}
+
 static int64_t next_call(const struct hub *h, size_t applied)
 {
-	int64_t expiry = hold_next_expiry(h->state.holds);
+	int64_t expiry = hold_next_expiry(h->state.holds), wait = IDLE_MS;
 
-	if (applied > 0 || h->state.stock->dirty)
+	if (is_dirty(h))
+		wait = applied ? FLUSH_AFTER_MS : 0;
+	if (expiry <= h->now)
 		return 0;
-	return expiry == INT64_MAX || expiry - h->now > IDLE_MS ? IDLE_MS : expiry > h->now ? expiry - h->now : 0;
+	return expiry - h->now < wait ? expiry - h->now : wait;
 }
 
 static void run_batch(struct hub *h, void **commands, size_t count)
@@ -449,7 +463,7 @@ static void *writer(void *ctx)
 	pthread_setname_np(pthread_self(), "writer");
 	do {
 		count = hub_run(h, atomic_load(&h->stopping) ? 0 : (int)wait, &wait);
-	} while (!atomic_load(&h->stopping) || count > 0 || (!h->stale && h->state.stock->dirty));
+	} while (!atomic_load(&h->stopping) || count > 0 || (!h->stale && is_dirty(h)));
 	return NULL;
 }
 

@@ -20,9 +20,8 @@ struct loading {
 	struct hub *h;
 	struct state *s;
 	struct err *e;
-	int64_t last, floor;
+	int64_t last, floor, publication_floor;
 	uint64_t rows;
-	uint16_t system;
 };
 
 static enum rc load_dedup(void *ctx, const struct store_value *c, size_t count)
@@ -98,21 +97,21 @@ static enum rc load_publication(void *ctx, const struct store_value *c, size_t c
 	return RC_OK;
 }
 
-static enum rc load_delivery(void *ctx, const struct store_value *c, size_t count)
+static enum rc load_availability(void *ctx, const struct store_value *c, size_t count)
 {
 	struct loading *l = ctx;
-	struct delivery d;
 	struct arena a;
 	struct json *params;
 
 	(void)count;
 	l->last = c[0].integer;
 	l->rows++;
-	if (delivery_from_row(c, &d) != RC_OK || d.head.operation != OP_AVAILABILITY)
-		return RC_OK;
 	arena_init(&a, 64u << 20);
-	if (json_parse(&a, d.params, &(struct json_limits){16u << 20, 16, 1u << 20}, &params, NULL) == RC_OK)
-		publish_load_delivery(l->s->publisher, l->system, d.head.seq, params);
+	if (json_parse(&a, c[3].bytes, &(struct json_limits){16u << 20, 16, 1u << 20}, &params, NULL) == RC_OK)
+		for (uint16_t i = 0; i < l->h->tenant->system_count; i++)
+			if (str_eq(l->h->tenant->systems[i].name, c[1].bytes))
+				publish_load_delivery(l->s->publisher, i, c[0].integer,
+						      (enum delivery_status)c[2].integer, params);
 	arena_done(&a);
 	return RC_OK;
 }
@@ -130,28 +129,6 @@ static enum rc load_pages(struct loading *l, enum store_statement s, int64_t aft
 		rc = store_read(l->h->reader, s, args, 2, row, l, l->e);
 	} while (rc == RC_OK && l->rows == PAGE);
 	return rc;
-}
-
-static enum rc load_deliveries(struct loading *l)
-{
-	for (uint16_t i = 0; i < l->h->tenant->system_count; i++) {
-		enum rc rc = RC_OK;
-
-		if (!(l->h->tenant->systems[i].roles & ROLE_CHANNEL))
-			continue;
-		l->system = i;
-		l->last = 0;
-		do {
-			struct store_value args[] = {SV_TEXT(l->h->tenant->systems[i].name), SV_INT(l->last),
-						     SV_INT(PAGE)};
-
-			l->rows = 0;
-			rc = store_read(l->h->reader, R_DELIVERIES_OPEN, args, 3, load_delivery, l, l->e);
-		} while (rc == RC_OK && l->rows == PAGE);
-		if (rc != RC_OK)
-			return rc;
-	}
-	return RC_OK;
 }
 
 static enum rc one_int(void *ctx, const struct store_value *c, size_t count)
@@ -181,7 +158,12 @@ static enum rc load_heads(struct loading *l)
 		if (rc != RC_OK)
 			return rc;
 	}
-	return store_read(l->h->reader, R_META, &SV_TEXT(STR("position_floor")), 1, one_int, &l->floor, l->e);
+	enum rc rc = store_read(l->h->reader, R_META, &SV_TEXT(STR("position_floor")), 1, one_int, &l->floor, l->e);
+
+	if (rc == RC_OK)
+		rc = store_read(l->h->reader, R_META, &SV_TEXT(STR("publication_floor")), 1, one_int,
+				&l->publication_floor, l->e);
+	return rc;
 }
 
 static enum rc load_pauses(struct loading *l)
@@ -225,7 +207,7 @@ static enum rc load_all(struct loading *l)
 	if (rc == RC_OK)
 		rc = store_read(r, R_PUBLICATIONS, NULL, 0, load_publication, l, l->e);
 	if (rc == RC_OK)
-		rc = load_deliveries(l);
+		rc = load_pages(l, R_AVAILABILITY_AFTER, l->publication_floor, load_availability);
 	if (rc == RC_OK)
 		rc = load_pauses(l);
 	if (rc == RC_OK)

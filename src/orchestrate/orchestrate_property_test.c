@@ -422,6 +422,7 @@ static const char *check_cuts(void)
 		struct json *params;
 		int channel;
 
+		world_resolve(&w, r);
 		if (r->statement != W_DELIVERY || !str_is(r->values[3].bytes, "availability"))
 			continue;
 		channel = str_is(r->values[2].bytes, "market");

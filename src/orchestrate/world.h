@@ -139,6 +139,18 @@ static inline void world_update(struct world *w, enum store_statement table, con
 		world_set(r, columns[i], write->values[i + 1]);
 }
 
+/* A delivery whose params are its event's data gets them, as the store's readers do. */
+static inline void world_resolve(const struct world *w, const struct store_write *delivery)
+{
+	struct store_value *v = (struct store_value *)delivery->values;
+
+	if (delivery->statement != W_DELIVERY || !str_eq(v[9].bytes, DELIVERY_PARAMS_EVENT))
+		return;
+	for (const struct store_write *r = w->txn.batch.first; r; r = r->next)
+		if (r->statement == W_EVENT && r->values[0].integer == v[7].integer)
+			v[9] = r->values[8];
+}
+
 static inline void world_write(struct world *w, const struct store_write *write)
 {
 	static const size_t order_columns[] = {4, 5, 11}, delivery_columns[] = {10, 11};
@@ -147,6 +159,7 @@ static inline void world_write(struct world *w, const struct store_write *write)
 	case W_MOVEMENT:
 	case W_ORDER:
 	case W_DELIVERY:
+		world_resolve(w, write);
 		world_upsert(w, write, 1, false);
 		return;
 	case W_EVENT:
@@ -281,6 +294,7 @@ static inline void world_finish(struct world *w, size_t flush)
 	publish_step(w->publisher, w->orders, &w->txn);
 	order_flush(w->orders, &w->txn);
 	stock_flush(w->stock, &w->txn, flush);
+	publish_flush(w->publisher, &w->txn, flush);
 	assert_false(w->txn.failed);
 }
 
@@ -302,19 +316,22 @@ static inline void world_commit(struct world *w, size_t flush)
 
 static inline void world_load_deliveries(struct world *w)
 {
+	struct world_row *meta = world_row(w, W_META, &SV_TEXT(STR("publication_floor")), 1);
+	int64_t floor = meta ? meta->values[1].integer : 0;
+
 	for (size_t i = 0; i < w->row_count; i++) {
 		const struct store_value *v = w->rows[i].values;
 		struct arena a;
 		struct json *params;
 
-		if (w->rows[i].table != W_DELIVERY || v[10].integer >= DELIVERY_FINAL ||
-		    !str_is(v[3].bytes, "availability"))
+		if (w->rows[i].table != W_DELIVERY || v[0].integer <= floor || !str_is(v[3].bytes, "availability"))
 			continue;
 		arena_init(&a, 1u << 20);
 		assert_int_equal(json_parse(&a, v[9].bytes, NULL, &params, NULL), RC_OK);
 		for (uint16_t n = 0; n < WORLD_SYSTEMS; n++)
 			if (str_eq(w->systems[n].name, v[2].bytes))
-				publish_load_delivery(w->publisher, n, v[0].integer, params);
+				publish_load_delivery(w->publisher, n, v[0].integer,
+						      (enum delivery_status)v[10].integer, params);
 		arena_done(&a);
 	}
 }
@@ -413,6 +430,8 @@ static inline const struct store_write *world_delivery(const struct world *w, co
 		if (r->statement == W_DELIVERY && str_is(r->values[2].bytes, system) &&
 		    str_is(r->values[3].bytes, operation))
 			found = r;
+	if (found)
+		world_resolve(w, found);
 	return found;
 }
 

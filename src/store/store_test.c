@@ -420,6 +420,7 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
 		   "iitiiiiitt",
     [W_DELIVERY_STATE] = "iiiiitt",
     [R_DELIVERY_LAST] = "",
+    [R_AVAILABILITY_AFTER] = "ii",
     [R_DELIVERY] = "i",
     [R_DELIVERY_BY_ID] = "t",
     [R_DELIVERIES_OPEN] = "tii",

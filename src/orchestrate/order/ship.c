@@ -140,7 +140,7 @@ void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *
 		bool channel = s->index == b->tenant->channels[o->channel].system;
 
 		if ((channel && system_can(s, ROLE_CHANNEL, OP_SHIPMENT)) || system_can(s, ROLE_ERP, OP_SHIPMENT))
-			order_deliver(t, o, s, OP_SHIPMENT, event, document, params);
+			order_deliver(t, o, s, OP_SHIPMENT, event, document, DELIVERY_PARAMS_EVENT);
 	}
 }
 

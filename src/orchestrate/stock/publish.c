@@ -25,6 +25,7 @@ struct channel {
 	int64_t changed_at;
 	struct flight_item *items;
 	size_t item_count;
+	struct publication *dirty, **dirty_last; /* rows to write, the one that is longest wrong first */
 	struct publication **untold; /* in this batch: the channel was told something else than what is stored */
 	size_t untold_count;
 };
@@ -51,6 +52,7 @@ struct publisher *publisher_new(const struct config_tenant *tenant, struct stock
 		c->index = i;
 		c->urgent.last = &c->urgent.first;
 		c->rest.last = &c->rest.first;
+		c->dirty_last = &c->dirty;
 		op = &c->system->pack->operations[OP_AVAILABILITY];
 		if (op->present)
 			c->batch = op->batch_items ? op->batch_items : ITEMS_DEFAULT;
@@ -137,6 +139,17 @@ static void compare_item(struct publisher *p, struct stock_item *item, int64_t n
 	}
 }
 
+/* Its row is to be written; seq: the delivery that it does not know. */
+static void mark_dirty(struct channel *c, struct publication *p, int64_t seq)
+{
+	if (p->dirty_since)
+		return;
+	p->dirty_since = seq;
+	p->next_dirty = NULL;
+	*c->dirty_last = p;
+	c->dirty_last = &p->next_dirty;
+}
+
 /* ---- loading ---- */
 
 void publish_load(struct publisher *p, struct str channel, struct str sku, qty_t told, int64_t version)
@@ -159,21 +172,36 @@ static struct channel *channel_of(const struct publisher *p, uint16_t system)
 	return NULL;
 }
 
-void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, const struct json *params)
+void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, enum delivery_status status,
+			   const struct json *params)
 {
 	const struct json *items = json_get(params, "items");
 	struct channel *c = channel_of(p, system);
+	bool open = status < DELIVERY_FINAL;
 
 	if (!c || !json_is(items, JSON_ARRAY))
 		return;
-	c->under_way = seq;
-	c->item_count = 0;
-	for (uint32_t i = 0; i < items->count && c->item_count < c->batch; i++) {
+	if (open) {
+		c->under_way = seq;
+		c->item_count = 0;
+	}
+	for (uint32_t i = 0; i < items->count; i++) {
 		struct stock_item *item = stock_find(p->stock, json_get_text(&items->items[i], "sku"));
+		struct publication *pub;
+		int64_t version;
 		qty_t told;
 
-		if (item && qty_parse(json_get_text(&items->items[i], "available"), &told, NULL) == RC_OK)
-			c->items[c->item_count++] = (struct flight_item){publication_of(p, item, c->index), told};
+		if (!item || qty_parse(json_get_text(&items->items[i], "available"), &told, NULL) != RC_OK)
+			continue;
+		pub = publication_of(p, item, c->index);
+		/* A row of this version is newer: it knows how the delivery ended. */
+		if (json_int(json_get(&items->items[i], "version"), &version) && version > pub->version) {
+			pub->version = version;
+			pub->told = told;
+			mark_dirty(c, pub, seq);
+		}
+		if (open && c->item_count < c->batch)
+			c->items[c->item_count++] = (struct flight_item){pub, told};
 	}
 }
 
@@ -224,7 +252,7 @@ static void take_item(struct channel *c, struct txn *t, struct publication *p)
 	if (p->changed_at < c->changed_at)
 		c->changed_at = p->changed_at;
 	c->items[c->item_count++] = (struct flight_item){p, p->told};
-	write_row(c, t, p);
+	mark_dirty(c, p, t->heads->delivery + 1);
 }
 
 static void cut(struct channel *c, struct order_book *orders, struct txn *t)
@@ -258,7 +286,7 @@ static void cut(struct channel *c, struct order_book *orders, struct txn *t)
 					   .operation = OP_AVAILABILITY,
 					   .key = STR("availability"),
 					   .event = event,
-					   .params = params,
+					   .params = DELIVERY_PARAMS_EVENT,
 				       });
 }
 
@@ -277,6 +305,48 @@ void publish_step(struct publisher *p, struct order_book *orders, struct txn *t)
 			write_row(c, t, c->untold[n]);
 		c->untold_count = 0;
 	}
+}
+
+/* Deliveries up to here are in the rows: nothing that is wrong or under way came before. */
+static int64_t floor_of(const struct publisher *p, int64_t last)
+{
+	for (size_t i = 0; i < p->tenant->channel_count; i++) {
+		const struct channel *c = &p->channels[i];
+
+		if (c->dirty && c->dirty->dirty_since <= last)
+			last = c->dirty->dirty_since - 1;
+		if (c->under_way && c->under_way <= last)
+			last = c->under_way - 1;
+	}
+	return last;
+}
+
+void publish_flush(struct publisher *p, struct txn *t, size_t max)
+{
+	if (!publish_dirty(p))
+		return;
+	for (size_t i = 0; i < p->tenant->channel_count; i++) {
+		struct channel *c = &p->channels[i];
+
+		for (size_t n = 0; c->dirty && n < max; n++) {
+			struct publication *pub = c->dirty;
+
+			c->dirty = pub->next_dirty;
+			if (!c->dirty)
+				c->dirty_last = &c->dirty;
+			pub->dirty_since = 0;
+			write_row(c, t, pub);
+		}
+	}
+	txn_put(t, W_META, SV_TEXT(STR("publication_floor")), SV_INT(floor_of(p, t->heads->delivery)));
+}
+
+bool publish_dirty(const struct publisher *p)
+{
+	for (size_t i = 0; i < p->tenant->channel_count; i++)
+		if (p->channels[i].dirty)
+			return true;
+	return false;
 }
 
 /* ---- what became of it ---- */

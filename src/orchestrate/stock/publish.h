@@ -6,7 +6,11 @@
  * availability delivery of the channel is under way, one is cut from the list: as many items as the connector takes in
  * one request. So batches grow by themselves while a request is under way, and a newer value replaces an older one that
  * was not sent. A delivery that did not get through and has since been overtaken is superseded when it would be tried
- * again: its items go back to the list. Writer only.
+ * again: its items go back to the list.
+ *
+ * What a channel was told is on the disk in its deliveries; the rows of the table publication are a snapshot that is
+ * written some at a time, as the stock positions' are (publish_flush). meta.publication_floor says after which delivery
+ * the outbox has to be read again at the start. Writer only.
  */
 #ifndef ORCHESTRATE_STOCK_PUBLISH_H
 #define ORCHESTRATE_STOCK_PUBLISH_H
@@ -19,14 +23,20 @@ struct publisher;
 struct publisher *publisher_new(const struct config_tenant *tenant, struct stock *stock);
 void publisher_free(struct publisher *p);
 
-/* Loading: what a channel was told (R_PUBLICATIONS), and a delivery that is open (its params). */
+/* Loading: what a channel was told (R_PUBLICATIONS), then the deliveries after the floor in order
+ * (R_AVAILABILITY_AFTER). */
 void publish_load(struct publisher *p, struct str channel, struct str sku, qty_t told, int64_t version);
-void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, const struct json *params);
+void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, enum delivery_status status,
+			   const struct json *params);
 /* After loading: compares everything. */
 void publish_load_done(struct publisher *p, int64_t now);
 
 /* At the end of a batch: compares the touched items, and cuts deliveries where a channel is free. */
 void publish_step(struct publisher *p, struct order_book *orders, struct txn *t);
+
+/* Writes up to max rows of what was told, and the floor. */
+void publish_flush(struct publisher *p, struct txn *t, size_t max);
+bool publish_dirty(const struct publisher *p);
 
 /* The delivery is about to be tried (again): false if it is overtaken; it is then superseded by the next cut. */
 bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t attempts);

@@ -50,6 +50,8 @@ struct publication {
 	qty_t expected;                       /* what we believe the channel shows; -1: unknown */
 	int64_t version;                      /* of told */
 	int64_t changed_at;                   /* since when current is not told */
+	int64_t dirty_since;                  /* the first delivery that is not in its row; 0: its row is right */
+	struct publication *next_dirty;
 };
 
 struct stock_item {
