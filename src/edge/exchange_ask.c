@@ -1,5 +1,6 @@
 #include "edge/exchange.h"
 #include "edge/uri.h"
+#include "model/texts.h"
 
 enum rc exchange_document(struct exchange *x, struct arena *a, const struct json **out, struct err *e)
 {
@@ -21,7 +22,9 @@ enum rc exchange_valid(const struct exchange *x, const char *type, const struct 
 		findings_add(f, "", "schema_missing", "The schema %s is not installed.", type);
 		return RC_INVALID;
 	}
-	return schema_validate(s, doc, SCHEMA_STRICT, f, NULL);
+	enum rc texts = texts_check(doc, f);
+	enum rc valid = schema_validate(s, doc, SCHEMA_STRICT, f, NULL);
+	return texts == RC_OK ? valid : texts;
 }
 
 bool exchange_speaks_for(const struct exchange *x, struct str system)

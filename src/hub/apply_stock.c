@@ -92,7 +92,7 @@ static void ship_order(struct hub *h, const struct movement *m, struct str shipm
 
 	if (m->type != MOVE_SHIP || !m->order_id.n)
 		return;
-	if (!o) {
+	if (!o || o->status >= ORDER_CLOSED) {
 		txn_exception(t, "shipment_without_order", m->order_id, m->order_id,
 			      STR("A shipment names an order that is not open."));
 		return;
@@ -426,7 +426,10 @@ void apply_record(struct hub *h, struct command *c)
 	}
 	document = txn_document(t, c->record.type, c->document);
 	if (str_is(c->record.type, "item")) {
-		stock_item_make(h->state.stock, NULL, c->record.id, c->record.uom);
+		struct stock_item *item = stock_item_make(h->state.stock, NULL, c->record.id, c->record.uom);
+
+		if (item)
+			stock_touch(h->state.stock, item);
 		txn_put(t, W_ITEM, SV_TEXT(c->record.id), SV_INT(t->now), SV_TEXT_OPT(c->record.uom), SV_INT(document));
 	}
 	buf_init(&data, 64 << 10);

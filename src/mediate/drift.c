@@ -7,6 +7,7 @@
  * document's. So two or three rounds end it; the trees between are new along the changed path only.
  */
 #include "mediate/pack_state.h"
+#include "model/texts.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -213,6 +214,8 @@ enum rc drift_settle(const struct schema *schema, const struct json *document, s
 		findings_init(unknown, arena);
 		*out = document;
 		enum rc rc = schema_validate(schema, document, SCHEMA_KEEP_UNKNOWN, findings, unknown);
+		if (texts_check(document, findings) != RC_OK)
+			return RC_INVALID;
 		if (unknown->count == 0 || (rc != RC_OK && rc != RC_INVALID))
 			return rc;
 		for (size_t i = 0; i < unknown->count; i++) {

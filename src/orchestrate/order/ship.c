@@ -246,8 +246,12 @@ void order_step_restock(struct order_book *b, struct txn *t)
 	struct txn_cause cause = t->cause;
 
 	resume_held(b, t);
-	for (struct stock_item *i = b->stock->touched; i; i = i->next_touched)
-		if (i->waiting)
-			restock_item(b, t, i);
+	while (b->stock->restocked) {
+		struct stock_item *i = b->stock->restocked;
+
+		b->stock->restocked = i->next_restocked;
+		i->restocked = false;
+		restock_item(b, t, i);
+	}
 	t->cause = cause;
 }

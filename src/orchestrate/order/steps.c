@@ -78,7 +78,7 @@ int64_t order_set_status(struct order_book *b, struct txn *t, struct order_open 
 	/* What came while it was on hold was not given to it: the restock looks again. */
 	for (uint32_t i = 0; o->status == ORDER_ON_HOLD && i < o->line_count; i++)
 		if (o->lines[i].backordered > 0)
-			stock_touch(b->stock, o->lines[i].item);
+			stock_restock(b->stock, o->lines[i].item);
 	o->status = status;
 	o->stage_since = t->now;
 	order_changed(b, o);

@@ -85,6 +85,15 @@ struct stock_place *stock_place_find(const struct stock_item *i, uint16_t locati
 	return NULL;
 }
 
+void stock_restock(struct stock *s, struct stock_item *i)
+{
+	if (i->restocked)
+		return;
+	i->restocked = true;
+	i->next_restocked = s->restocked;
+	s->restocked = i;
+}
+
 void stock_touch(struct stock *s, struct stock_item *i)
 {
 	if (i->touched)
@@ -224,6 +233,8 @@ static void apply(struct stock *s, struct stock_place *p, enum stock_state from,
 	stock_touch(s, p->item);
 	if (p != q)
 		mark_dirty(s, q, seq);
+	if (to == STOCK_FREE && p->item->waiting)
+		stock_restock(s, p->item);
 }
 
 void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,

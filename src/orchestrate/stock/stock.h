@@ -60,6 +60,8 @@ struct stock_item {
 	uint32_t place_count;
 	bool touched;
 	struct stock_item *next_touched;
+	bool restocked; /* on the list of items that have lines waiting and more free stock than before */
+	struct stock_item *next_restocked;
 	struct order_line_open *waiting, **waiting_last; /* backordered order lines, oldest first */
 	struct publication *publications;                /* by channel, NULL until first needed */
 	qty_t wanted;                                    /* scratch of the allocation */
@@ -68,7 +70,7 @@ struct stock_item {
 struct stock {
 	const struct config_tenant *tenant;
 	struct map items;
-	struct stock_item *touched;
+	struct stock_item *touched, *restocked;
 	struct stock_place *dirty, **dirty_last;
 	struct stock_view *view;
 	qty_t *safety; /* by location */
@@ -87,6 +89,8 @@ struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint
 				     struct str owner);
 /* As if it had changed: it is looked at after the command, and published. */
 void stock_touch(struct stock *s, struct stock_item *i);
+/* Its waiting lines may get something: order_step_restock looks at it. */
+void stock_restock(struct stock *s, struct stock_item *i);
 /* Free at a location, over its lots; what is negative counts as nothing. */
 qty_t stock_free_at(const struct stock_item *i, uint16_t location);
 qty_t stock_on_hand(const struct stock_place *p);
