@@ -20,6 +20,7 @@
 
 struct order_line_open;
 struct stock_item;
+struct view_item;
 
 /* A change of the on-hand quantity, kept for counts that arrive late. */
 struct stock_recent {
@@ -64,6 +65,7 @@ struct stock_item {
 	struct stock_item *next_restocked;
 	struct order_line_open *waiting, **waiting_last; /* backordered order lines, oldest first */
 	struct publication *publications;                /* by channel, NULL until first needed */
+	struct view_item *view;                          /* its place in the view; NULL until first published */
 	qty_t wanted;                                    /* scratch of the allocation */
 };
 

@@ -20,15 +20,21 @@
 
 struct snapshot {
 	struct snapshot *next_retired;
-	struct str sku;
 	uint32_t count;
 	struct stock_position positions[];
+};
+
+/* An item for ever: the writer keeps its address, so that publishing needs no look-up. */
+struct view_item {
+	_Atomic(struct snapshot *) current;
+	struct str sku;
+	char text[];
 };
 
 struct table {
 	struct table *next_retired;
 	size_t room; /* a power of two */
-	_Atomic(struct snapshot *) slots[];
+	_Atomic(struct view_item *) slots[];
 };
 
 struct stock_view {
@@ -80,29 +86,34 @@ void stock_view_free(struct stock_view *v)
 	if (!v)
 		return;
 	t = atomic_load(&v->table);
-	for (size_t i = 0; i < t->room; i++)
-		free(atomic_load(&t->slots[i]));
+	for (size_t i = 0; i < t->room; i++) {
+		struct view_item *item = atomic_load(&t->slots[i]);
+
+		if (item)
+			free(atomic_load(&item->current));
+		free(item);
+	}
 	free(t);
 	free_retired(v, 0);
 	free_retired(v, 1);
 	free(v);
 }
 
-static _Atomic(struct snapshot *) *slot_of(struct table *t, struct str sku)
+static _Atomic(struct view_item *) *slot_of(struct table *t, struct str sku)
 {
 	size_t i = hash64(hash_process_key(), sku) & (t->room - 1);
 
 	for (;; i = (i + 1) & (t->room - 1)) {
-		struct snapshot *s = atomic_load(&t->slots[i]);
+		struct view_item *item = atomic_load(&t->slots[i]);
 
-		if (!s || str_eq(s->sku, sku))
+		if (!item || str_eq(item->sku, sku))
 			return &t->slots[i];
 	}
 }
 
 static struct snapshot *snapshot_of(const struct stock_item *item)
 {
-	size_t bytes = sizeof(struct snapshot) + item->place_count * sizeof(struct stock_position) + item->sku.n;
+	size_t bytes = sizeof(struct snapshot) + item->place_count * sizeof(struct stock_position);
 	struct snapshot *s;
 	char *text;
 
@@ -111,9 +122,6 @@ static struct snapshot *snapshot_of(const struct stock_item *item)
 	s = mem_alloc(bytes);
 	text = (char *)&s->positions[item->place_count];
 	s->count = item->place_count;
-	s->sku = (struct str){text, item->sku.n};
-	memcpy(text, item->sku.p, item->sku.n);
-	text += item->sku.n;
 	for (uint32_t i = 0; i < item->place_count; i++) {
 		struct stock_position *to = &s->positions[i];
 
@@ -135,32 +143,45 @@ static void grow(struct stock_view *v, unsigned phase)
 	struct table *old = atomic_load(&v->table), *t = table_new(old->room * 2);
 
 	for (size_t i = 0; i < old->room; i++) {
-		struct snapshot *s = atomic_load(&old->slots[i]);
+		struct view_item *item = atomic_load(&old->slots[i]);
 
-		if (s)
-			atomic_store(slot_of(t, s->sku), s);
+		if (item)
+			atomic_store(slot_of(t, item->sku), item);
 	}
 	atomic_store(&v->table, t);
 	old->next_retired = v->retired_tables[phase];
 	v->retired_tables[phase] = old;
 }
 
-void stock_view_put(struct stock_view *v, const struct stock_item *item)
+static struct view_item *find_or_make(struct stock_view *v, struct str sku)
+{
+	_Atomic(struct view_item *) *slot = slot_of(atomic_load(&v->table), sku);
+	struct view_item *item = atomic_load(slot);
+
+	if (item)
+		return item;
+	if ((atomic_load(&v->count) + 1) * 10 > atomic_load(&v->table)->room * 7)
+		grow(v, atomic_load(&v->phase));
+	item = mem_zalloc(1, sizeof(*item) + sku.n);
+	memcpy(item->text, sku.p, sku.n);
+	item->sku = (struct str){item->text, sku.n};
+	atomic_store(slot_of(atomic_load(&v->table), sku), item);
+	atomic_fetch_add(&v->count, 1);
+	return item;
+}
+
+void stock_view_put(struct stock_view *v, struct stock_item *item)
 {
 	unsigned phase = atomic_load(&v->phase);
-	struct snapshot *s = snapshot_of(item), *old;
-	_Atomic(struct snapshot *) *slot;
+	struct snapshot *old;
 
-	if ((atomic_load(&v->count) + 1) * 10 > atomic_load(&v->table)->room * 7)
-		grow(v, phase);
-	slot = slot_of(atomic_load(&v->table), item->sku);
-	old = atomic_exchange(slot, s);
-	if (old) {
-		old->next_retired = v->retired[phase];
-		v->retired[phase] = old;
-	} else {
-		atomic_fetch_add(&v->count, 1);
-	}
+	if (!item->view)
+		item->view = find_or_make(v, item->sku);
+	old = atomic_exchange(&item->view->current, snapshot_of(item));
+	if (!old)
+		return;
+	old->next_retired = v->retired[phase];
+	v->retired[phase] = old;
 }
 
 void stock_view_committed(struct stock_view *v, int64_t now)
@@ -192,7 +213,8 @@ static void reader_leave(const struct stock_view *v, unsigned phase)
 enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_fn visit, void *ctx)
 {
 	unsigned phase = reader_enter(v);
-	struct snapshot *s = atomic_load(slot_of(atomic_load(&v->table), sku));
+	struct view_item *item = atomic_load(slot_of(atomic_load(&v->table), sku));
+	struct snapshot *s = item ? atomic_load(&item->current) : NULL;
 
 	if (s)
 		visit(ctx, s->positions, s->count);
@@ -216,10 +238,11 @@ void stock_view_each(const struct stock_view *v, stock_item_fn visit, void *ctx)
 	struct table *t = atomic_load(&v->table);
 
 	for (size_t i = 0; i < t->room; i++) {
-		struct snapshot *s = atomic_load(&t->slots[i]);
+		struct view_item *item = atomic_load(&t->slots[i]);
+		struct snapshot *s = item ? atomic_load(&item->current) : NULL;
 
 		if (s)
-			visit(ctx, s->sku, s->positions, s->count);
+			visit(ctx, item->sku, s->positions, s->count);
 	}
 	reader_leave(v, phase);
 }

@@ -6,7 +6,7 @@
 
 struct stock_view *stock_view_new(void);
 void stock_view_free(struct stock_view *v); /* no reader may be left */
-void stock_view_put(struct stock_view *v, const struct stock_item *i);
+void stock_view_put(struct stock_view *v, struct stock_item *i);
 /* A batch is published; frees what no reader can see any more. */
 void stock_view_committed(struct stock_view *v, int64_t now);
 
