@@ -87,6 +87,7 @@ void inbox_settle(struct hub *h, struct command *c, enum fate fate, struct str n
 	bool keyed = c->idempotency_key.n > 0;
 	int64_t seq;
 
+	detail = txn_copy(t, detail); /* often of an error on the caller's stack */
 	if (c->message_seq) {
 		settle_message(h, c, fate, detail, ref);
 		return;

@@ -240,6 +240,14 @@ static void test_idempotency_keys(void **state)
 	assert_string_equal(again.body, first.body);
 	assert_string_equal(stock_of("A"), "free 108 held 2");
 
+	/* Why it was refused is kept with it. */
+	struct store_value row[17];
+	int refusals = 0;
+	for (int64_t seq = 1;
+	     store_read_one(world.reader, R_INBOX_ONE, &SV_INT(seq), 1, &world.arena, row, NULL) == RC_OK; seq++)
+		refusals += row[11].integer == FATE_REJECTED && str_is(row[13].bytes, "insufficient_stock");
+	assert_int_equal(refusals, 1);
+
 	/* Of one caller only. */
 	struct command *c = keyed(make_move("receive", "3", "A:1"), "k1");
 	assert_int_equal(do_command(c).status, 200);
