@@ -341,14 +341,13 @@ static void limits_complete(struct server_limits *l)
 	l->stream_bytes = l->stream_bytes ? l->stream_bytes : defaults.stream_bytes;
 }
 
-static struct MHD_Daemon *daemon_start(struct server *s, int fd)
+static struct MHD_Daemon *daemon_start(struct server *s)
 {
 	const struct server_limits *l = &s->options.limits;
 	/* The pool of a connection holds the head, the response's head and what is read of the body at a time. */
 	size_t pool = l->header_bytes * 2 + 16384;
 	unsigned threads = s->options.threads > 1 ? s->options.threads : 0;
 	struct MHD_OptionItem options[] = {
-	    {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
 	    {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(l->connections < threads ? threads : l->connections), NULL},
 	    {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)l->connections_per_ip, NULL},
 	    {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool, NULL},
@@ -360,7 +359,8 @@ static struct MHD_Daemon *daemon_start(struct server *s, int fd)
 	};
 	if (!threads)
 		options[sizeof(options) / sizeof(options[0]) - 2] = options[sizeof(options) / sizeof(options[0]) - 1];
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_TURBO,
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_TURBO |
+				    MHD_USE_NO_LISTEN_SOCKET,
 				0, NULL, NULL, accessed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
 				MHD_OPTION_NOTIFY_COMPLETED, request_end, s, MHD_OPTION_URI_LOG_CALLBACK, request_begin,
 				s, MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_ARRAY, options,
@@ -379,12 +379,13 @@ enum rc server_start(const struct server_options *options, struct server **out, 
 	pthread_cond_init(&s->change, &attributes);
 	pthread_condattr_destroy(&attributes);
 	pthread_mutex_init(&s->lock, NULL);
-	int fd = -1;
-	enum rc rc = listen_on(options->listen, &fd, &s->port, e);
+	s->listen_fd = -1;
+	enum rc rc = listen_on(options->listen, &s->listen_fd, &s->port, e);
 	if (rc == RC_OK) {
-		s->daemon = daemon_start(s, fd);
-		if (!s->daemon) {
-			close(fd);
+		s->daemon = daemon_start(s);
+		if (!s->daemon || !acceptor_start(s)) {
+			MHD_stop_daemon(s->daemon);
+			close(s->listen_fd);
 			rc = err_set(e, RC_IO, "cannot_listen", "The HTTP server does not start on %s.",
 				     options->listen);
 		}
@@ -422,7 +423,7 @@ void server_stop(struct server *s, int64_t drain_ms)
 {
 	if (!s)
 		return;
-	MHD_socket fd = MHD_quiesce_daemon(s->daemon);
+	acceptor_stop(s);
 	atomic_store(&s->stopping, true);
 	pthread_mutex_lock(&s->lock);
 	for (struct connection *c = s->connections; c; c = c->next)
@@ -446,7 +447,5 @@ void server_stop(struct server *s, int64_t drain_ms)
 	while (atomic_load(&s->waking) > 0)
 		sched_yield();
 	MHD_stop_daemon(s->daemon);
-	if (fd != MHD_INVALID_SOCKET)
-		close(fd);
 	server_release(s);
 }

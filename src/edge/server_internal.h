@@ -89,13 +89,18 @@ struct server {
 	atomic_int waking;
 	atomic_bool stopping;
 	bool quitting;
-	pthread_t reaper;
+	pthread_t reaper, acceptor;
+	int listen_fd, accept_wake;
 };
 
 void connection_phase(struct connection *c, enum phase phase);
 void connection_release(struct connection *c);
 /* TURN_SUSPENDED -> TURN_LOST, and wakes it. false if it was not suspended. */
 bool connection_give_up(struct connection *c);
+
+/* server_accept.c. stop closes the listening socket; connections stay. */
+bool acceptor_start(struct server *s);
+void acceptor_stop(struct server *s);
 
 /* server_head.c: framing. Fills c->request from the head; sets c->refusal if it is not acceptable. */
 void head_read(struct connection *c, const char *method);
