@@ -37,7 +37,7 @@ struct err {
 /* Keep the first cause; e may be NULL. */
 void err_note(struct err *e, enum rc rc, const char *code, const char *format, ...) PRINTF_LIKE(4, 5);
 void err_note_at(struct err *e, enum rc rc, const char *code, const char *where, const char *format, ...)
-	PRINTF_LIKE(5, 6);
+    PRINTF_LIKE(5, 6);
 
 /* The same, with rc as the value, so that a failing function can end with `return err_set(...)`. Macros, because so the
  * compiler and the analyser see which value it is. */

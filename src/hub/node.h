@@ -1,6 +1,6 @@
 /*
- * The node: one process with its tenants, their hubs and upkeep. Ties config, stores and hubs together; connect and edge are
- * started on top of it by cli/serve.
+ * The node: one process with its tenants, their hubs and upkeep. Ties config, stores and hubs together; connect and
+ * edge are started on top of it by cli/serve.
  */
 #ifndef HUB_NODE_H
 #define HUB_NODE_H
