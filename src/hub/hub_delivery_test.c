@@ -275,6 +275,49 @@ static void test_a_channel_is_told_the_newest_value_once(void **state)
 	assert_int_equal(count_told("portal", OP_AVAILABILITY), 1);
 }
 
+/* The channel's open availability delivery, as the engine finds it after a restart. */
+static bool find_open(struct delivery *out)
+{
+	const struct query_page page = {.limit = 100};
+	const struct json *items = json_get(ASK(query_deliveries, STR("shop"), STR("waiting"), &page), "items");
+
+	for (uint32_t i = 0; i < items->count; i++) {
+		const char *id = world_at(&items->items[i], "delivery_id");
+		struct store_value row[17];
+
+		if (!str_is(json_get_text(&items->items[i], "operation"), "availability"))
+			continue;
+		assert_int_equal(
+		    store_read_one(world.reader, R_DELIVERY_BY_ID, &SV_TEXT(str_from(id)), 1, &world.arena, row, NULL),
+		    RC_OK);
+		assert_int_equal(delivery_from_row(row, out), RC_OK);
+		out->head.system = system_index("shop");
+		return true;
+	}
+	return false;
+}
+
+/* Also when that order is closed and another start has come since. */
+static void test_what_is_counted_is_known_after_a_restart(void **state)
+{
+	(void)state;
+	move("receive", "1", "A:10");
+	deliver("shop", OP_AVAILABILITY, NULL, NULL);
+	order("1", "A:20");
+	struct reply o = order("2", "B:1");
+	move("receive", "2", "B:1");
+	do_command(make_shipment("S1", o.id, "B:1"));
+	assert_string_equal(order_at(o.id, "status"), "shipped");
+	reopen();
+	struct delivery d;
+	while (find_open(&d)) {
+		assert_int_equal(start_delivery(&d.head), 1);
+		end_delivery(&d.head, (struct outcome_told){.outcome = OUTCOME_DELIVERED});
+	}
+	move("receive", "3", "C:1");
+	assert_non_null(strstr(told("shop"), "\"counts_through\":\"2\""));
+}
+
 static void test_a_failed_one_is_superseded_when_it_is_overtaken(void **state)
 {
 	(void)state;
@@ -317,28 +360,6 @@ static void receive_many(const char *event_id, int from, int to)
 		buf_printf(&lines, "%sI%d:1", i > from ? " " : "", i);
 	move("receive", event_id, lines.p);
 	buf_done(&lines);
-}
-
-/* The channel's open availability delivery, as the engine finds it after a restart. */
-static bool find_open(struct delivery *out)
-{
-	const struct query_page page = {.limit = 100};
-	const struct json *items = json_get(ASK(query_deliveries, STR("shop"), STR("waiting"), &page), "items");
-
-	for (uint32_t i = 0; i < items->count; i++) {
-		const char *id = world_at(&items->items[i], "delivery_id");
-		struct store_value row[17];
-
-		if (!str_is(json_get_text(&items->items[i], "operation"), "availability"))
-			continue;
-		assert_int_equal(
-		    store_read_one(world.reader, R_DELIVERY_BY_ID, &SV_TEXT(str_from(id)), 1, &world.arena, row, NULL),
-		    RC_OK);
-		assert_int_equal(delivery_from_row(row, out), RC_OK);
-		out->head.system = system_index("shop");
-		return true;
-	}
-	return false;
 }
 
 /* What a superseded delivery carried is told also when the process ends before it is cut again. */
@@ -486,6 +507,7 @@ int main(void)
 	    TEST(test_cancel_while_the_erp_gets_it),
 	    TEST(test_an_answer_of_the_erp_never_takes_an_order_back),
 	    TEST(test_a_channel_is_told_the_newest_value_once),
+	    TEST(test_what_is_counted_is_known_after_a_restart),
 	    TEST(test_a_failed_one_is_superseded_when_it_is_overtaken),
 	    TEST(test_what_the_channel_compared_and_refused_is_told_again),
 	    TEST(test_nothing_untold_is_lost_by_a_restart),

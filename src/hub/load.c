@@ -8,6 +8,7 @@
 #include "hub/state.h"
 
 #include "observe/log.h"
+#include "orchestrate/order/book.h"
 
 #include <stdio.h>
 
@@ -22,6 +23,7 @@ struct loading {
 	struct err *e;
 	int64_t last, floor, publication_floor;
 	uint64_t rows;
+	bool newest[CONFIG_CHANNELS_MAX]; /* by channel: seen */
 };
 
 static enum rc load_dedup(void *ctx, const struct store_value *c, size_t count)
@@ -76,6 +78,22 @@ static enum rc load_order(void *ctx, const struct store_value *c, size_t count)
 	l->last = c[0].integer;
 	l->rows++;
 	return order_load(l->s->orders, c, l->e);
+}
+
+/* The newest order of each channel, open or not: what a channel is told counts up to it. */
+static enum rc load_newest(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+	const struct config_tenant *t = l->h->tenant;
+
+	(void)count;
+	for (uint16_t i = 0; i < t->channel_count; i++) {
+		if (l->newest[i] || !str_eq(t->channels[i].name, c[2].bytes))
+			continue;
+		l->newest[i] = true;
+		order_note_external(l->s->orders, i, c[3].bytes);
+	}
+	return RC_OK;
 }
 
 static enum rc load_hold(void *ctx, const struct store_value *c, size_t count)
@@ -188,6 +206,7 @@ static enum rc load_pauses(struct loading *l)
 
 static enum rc load_all(struct loading *l)
 {
+	const struct store_value newest[] = {SV_INT(INT64_MAX), SV_INT(PAGE)};
 	struct store_reader *r = l->h->reader;
 	enum rc rc = load_heads(l);
 
@@ -204,6 +223,8 @@ static enum rc load_all(struct loading *l)
 		rc = store_read(r, R_RESERVATIONS_HELD, NULL, 0, load_hold, l, l->e);
 	if (rc == RC_OK)
 		rc = load_pages(l, R_ORDERS_OPEN, 0, load_order);
+	if (rc == RC_OK)
+		rc = store_read(r, R_ORDERS_BEFORE, newest, 2, load_newest, l, l->e);
 	if (rc == RC_OK)
 		rc = store_read(r, R_PUBLICATIONS, NULL, 0, load_publication, l, l->e);
 	if (rc == RC_OK)
