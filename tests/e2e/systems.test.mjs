@@ -18,7 +18,8 @@ test("a system that is away is seen as failing, with the cause, and as good when
 	assert.equal(away.health, "failing");
 	assert.ok(["open", "half_open"].includes(away.breaker), away.breaker);
 	assert.ok(away.last_failure && away.last_failure_at && away.backlog >= 1 && away.oldest_age_ms >= 0, JSON.stringify(away));
-	assert.ok(away.outcomes.technical >= 1, JSON.stringify(away.outcomes));
+	/* A request that was cut off on a kept connection may have arrived: that is unknown, not technical. */
+	assert.ok(away.outcomes.technical + away.outcomes.unknown >= 1, JSON.stringify(away.outcomes));
 	const { items } = await hub.read("/v1/systems");
 	assert.equal(items.find((s) => s.id === "shop").health, "good");
 	await erp.again();
