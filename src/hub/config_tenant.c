@@ -281,7 +281,7 @@ static void read_channel(struct tenant_loader *tl, struct str name, const struct
 	const struct json *locations = json_get(value, "locations"), *strict = json_get(value, "strict");
 
 	*c = (struct config_channel){
-	    .name = name, .system = s->index, .share_ppm = 1000000, .cap = -1, .hold_ttl_ms = 900000};
+	    .name = name, .system = s->index, .share_ppm = 1000000, .cap = -1, .hold_ttl_ms = 900000, .linger_ms = 20};
 	read_location_list(tl, locations, under(tl, pointer, "locations"), &c->locations, &c->location_count);
 	if (!locations) {
 		c->location_count = tl->t->location_count;
@@ -295,6 +295,7 @@ static void read_channel(struct tenant_loader *tl, struct str name, const struct
 	config_read_qty(tl->l, value, pointer, "minimum", &c->minimum);
 	config_read_qty(tl->l, value, pointer, "backorder", &c->backorder);
 	c->strict = json_is(strict, JSON_BOOL) && strict->boolean;
+	config_read_duration(value, "linger", &c->linger_ms);
 	config_read_duration(value, "hold_ttl", &c->hold_ttl_ms);
 	if (c->hold_ttl_ms < 1)
 		config_finding(tl->l, json_get(value, "hold_ttl"), under(tl, pointer, "hold_ttl"), "bad_duration",

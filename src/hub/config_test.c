@@ -176,6 +176,7 @@ static void test_defaults(void **state)
 	assert_int_equal(t->channels[0].location_count, 2);
 	assert_int_equal(t->channels[0].share_ppm, 1000000);
 	assert_int_equal(t->channels[0].hold_ttl_ms, 900000);
+	assert_int_equal(t->channels[0].linger_ms, 20);
 	assert_false(t->channels[0].strict);
 	struct config *again = config_ref(c);
 	config_unref(c);
@@ -219,7 +220,7 @@ static void test_every_key(void **state)
 				     "    channels:\n"
 				     "      shop: {locations: [b, a], share: 12.5%, buffer: 1, cap: 2, minimum: 3, "
 				     "backorder: \"4.5\", strict: true,\n"
-				     "             hold_ttl: 20s}\n");
+				     "             hold_ttl: 20s, linger: 1s}\n");
 	(void)state;
 
 	assert_true(str_is(c->listen, "[::1]:0"));
@@ -247,6 +248,7 @@ static void test_every_key(void **state)
 	assert_int_equal(ch->backorder, 45000);
 	assert_true(ch->strict);
 	assert_int_equal(ch->hold_ttl_ms, 20000);
+	assert_int_equal(ch->linger_ms, 1000);
 	config_unref(c);
 }
 

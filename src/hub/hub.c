@@ -265,7 +265,8 @@ static void finish_batch(struct hub *h, size_t commands)
 	publish_step(h->state.publisher, h->state.orders, t);
 	order_flush(h->state.orders, t);
 	if (t->batch.count > 0 || commands == 0) {
-		size_t rows = commands ? FLUSH_BUSY + commands / 4 : FLUSH_IDLE;
+		bool idle = commands == 0 && h->now - h->busy_at >= FLUSH_AFTER_MS;
+		size_t rows = idle || atomic_load(&h->stopping) ? FLUSH_IDLE : FLUSH_BUSY + commands / 4;
 
 		stock_flush(h->state.stock, t, rows);
 		publish_flush(h->state.publisher, t, rows);
@@ -383,15 +384,15 @@ static bool is_dirty(const struct hub *h)
 	return h->state.stock->dirty || publish_dirty(h->state.publisher);
 }
 
-static int64_t next_call(const struct hub *h, size_t applied)
+static int64_t next_call(const struct hub *h)
 {
-	int64_t expiry = hold_next_expiry(h->state.holds), wait = IDLE_MS;
+	int64_t next = h->now + IDLE_MS, due[] = {hold_next_expiry(h->state.holds), publish_next(h->state.publisher),
+						  is_dirty(h) ? h->busy_at + FLUSH_AFTER_MS : INT64_MAX};
 
-	if (is_dirty(h))
-		wait = applied ? FLUSH_AFTER_MS : 0;
-	if (expiry <= h->now)
-		return 0;
-	return expiry - h->now < wait ? expiry - h->now : wait;
+	for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++)
+		if (due[i] < next)
+			next = due[i];
+	return next > h->now ? next - h->now : 0;
 }
 
 static void run_batch(struct hub *h, void **commands, size_t count)
@@ -399,6 +400,8 @@ static void run_batch(struct hub *h, void **commands, size_t count)
 	bool committed;
 
 	begin_batch(h);
+	if (count > 0)
+		h->busy_at = h->now;
 	hold_step_expire(h->state.holds, &h->batch.txn, EXPIRE_SLICE);
 	order_step_restock(h->state.orders, &h->batch.txn);
 	for (size_t i = 0; i < count; i++)
@@ -448,7 +451,7 @@ size_t hub_run(struct hub *h, int wait_ms, int64_t *next_ms)
 	count = queue_take(h->queue, commands, limit, wait_ms);
 	metric_set(h->metric_queue, (int64_t)queue_length(h->queue));
 	run_batch(h, commands, count);
-	*next_ms = next_call(h, count);
+	*next_ms = next_call(h);
 	return count;
 }
 

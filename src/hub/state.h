@@ -65,6 +65,7 @@ struct hub {
 	struct message_progress *messages;
 	int64_t batch_number;  /* of the last committed batch */
 	int64_t now;           /* time of the last batch; never goes back */
+	int64_t busy_at;       /* time of the last batch with commands */
 	int64_t told_position; /* the last one that the sinks heard of */
 	bool stale;            /* the state is ahead of the disk: load it again */
 	bool in_doubt;         /* the last commit's outcome is not known */

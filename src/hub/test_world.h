@@ -46,20 +46,21 @@ static struct world {
 	int64_t told_position;
 } world;
 
-static const char world_yaml[] = "tenants:\n"
-				 "  acme:\n"
-				 "    locations: {east: {}, west: {}}\n"
-				 "    systems:\n"
-				 "      shop: {connector: canonical, url: \"http://127.0.0.1:1\", roles: [channel]}\n"
-				 "      portal: {connector: canonical, url: \"http://127.0.0.1:1\", roles: [channel]}\n"
-				 "      erp: {connector: canonical, url: \"http://127.0.0.1:1\", roles: [erp]}\n"
-				 "      wms: {connector: canonical, url: \"http://127.0.0.1:1\", roles: [warehouse],"
-				 " locations: [east, west]}\n"
-				 "    channels:\n"
-				 "      shop: {locations: [east, west]}\n"
-				 "      portal: {locations: [east], share: 50%, buffer: \"1\", strict: true}\n"
-				 "    records: {stock: wms, item: erp}\n"
-				 "    processes: {order: order-to-cash}\n";
+static const char world_yaml[] =
+    "tenants:\n"
+    "  acme:\n"
+    "    locations: {east: {}, west: {}}\n"
+    "    systems:\n"
+    "      shop: {connector: canonical, url: \"http://127.0.0.1:1\", roles: [channel]}\n"
+    "      portal: {connector: canonical, url: \"http://127.0.0.1:1\", roles: [channel]}\n"
+    "      erp: {connector: canonical, url: \"http://127.0.0.1:1\", roles: [erp]}\n"
+    "      wms: {connector: canonical, url: \"http://127.0.0.1:1\", roles: [warehouse],"
+    " locations: [east, west]}\n"
+    "    channels:\n"
+    "      shop: {locations: [east, west], linger: 0ms}\n"
+    "      portal: {locations: [east], share: 50%, buffer: \"1\", strict: true, linger: 0ms}\n"
+    "    records: {stock: wms, item: erp}\n"
+    "    processes: {order: order-to-cash}\n";
 
 /* ---- open and close ---- */
 

@@ -57,6 +57,7 @@ struct config_channel {
 	qty_t buffer, cap, minimum, backorder; /* cap -1: none */
 	bool strict;                           /* safety, share, buffer and cap bind holds as well */
 	int64_t hold_ttl_ms;                   /* default of a reservation; 900,000 */
+	int64_t linger_ms; /* between two availability deliveries, unless something went to zero; 20 */
 };
 
 struct config_tenant {

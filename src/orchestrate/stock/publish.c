@@ -23,6 +23,7 @@ struct channel {
 	struct list urgent, rest;
 	int64_t under_way; /* seq of the delivery; 0: none */
 	int64_t changed_at;
+	int64_t lingers_until;
 	struct flight_item *items;
 	size_t item_count;
 	struct publication *dirty, **dirty_last; /* rows to write, the one that is longest wrong first */
@@ -265,6 +266,7 @@ static void cut(struct channel *c, struct order_book *orders, struct txn *t)
 
 	c->item_count = 0;
 	c->changed_at = t->now;
+	c->lingers_until = t->now + c->config->linger_ms;
 	buf_init(&json, JSON_MAX);
 	jw_init(&w, &json);
 	jw_object(&w);
@@ -290,6 +292,23 @@ static void cut(struct channel *c, struct order_book *orders, struct txn *t)
 				       });
 }
 
+static int64_t next_cut(const struct channel *c)
+{
+	if (c->under_way || !(c->urgent.first || c->rest.first))
+		return INT64_MAX;
+	return c->urgent.first ? 0 : c->lingers_until;
+}
+
+int64_t publish_next(const struct publisher *p)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < p->tenant->channel_count; i++)
+		if (next_cut(&p->channels[i]) < next)
+			next = next_cut(&p->channels[i]);
+	return next;
+}
+
 void publish_step(struct publisher *p, struct order_book *orders, struct txn *t)
 {
 	for (struct stock_item *i = p->stock->touched; i; i = i->next_touched)
@@ -297,7 +316,7 @@ void publish_step(struct publisher *p, struct order_book *orders, struct txn *t)
 	for (size_t i = 0; i < p->tenant->channel_count; i++) {
 		struct channel *c = &p->channels[i];
 
-		if (!c->under_way && next_change(c)) {
+		if (next_cut(c) <= t->now) {
 			t->cause = (struct txn_cause){.correlation_id = txn_uuid(t)};
 			cut(c, orders, t);
 		}

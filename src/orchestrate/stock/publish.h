@@ -34,6 +34,8 @@ void publish_load_done(struct publisher *p, int64_t now);
 /* At the end of a batch: compares the touched items, and cuts deliveries where a channel is free. */
 void publish_step(struct publisher *p, struct order_book *orders, struct txn *t);
 
+/* When publish_step has something to cut that lingers now; INT64_MAX: nothing. */
+int64_t publish_next(const struct publisher *p);
 /* Writes up to max rows of what was told, and the floor. */
 void publish_flush(struct publisher *p, struct txn *t, size_t max);
 bool publish_dirty(const struct publisher *p);

@@ -168,6 +168,32 @@ static void test_overtaken(void **state)
 	assert_string_equal(told(&seq), "-");
 }
 
+/* Under load the next one waits for more, but not when something goes to zero. */
+static void test_linger(void **state)
+{
+	int64_t seq = 0, begun = w.now;
+
+	(void)state;
+	w.channels[0].linger_ms = 20;
+	assert_int_equal(publish_next(w.publisher), INT64_MAX);
+	set("A-1", 5);
+	set("A-2", 5);
+	assert_string_equal(told(&seq), "A-2=5 A-1=5");
+	delivered(seq);
+	set("A-1", 6);
+	assert_string_equal(told(&seq), "-");
+	assert_int_equal(publish_next(w.publisher), begun + 20);
+	set("A-2", 7);
+	w.now = w.txn.now = begun + 19;
+	assert_string_equal(told(&seq), "-");
+	w.now = w.txn.now = begun + 20;
+	assert_string_equal(told(&seq), "A-1=6 A-2=7");
+	delivered(seq);
+	set("A-1", 0);
+	assert_string_equal(told(&seq), "A-1=0");
+	w.channels[0].linger_ms = 0;
+}
+
 static void test_stale(void **state)
 {
 	int64_t seq = 0;
@@ -281,6 +307,7 @@ int main(void)
 	    TEST(test_coalescing),
 	    TEST(test_not_for_other_changes),
 	    TEST(test_overtaken),
+	    TEST(test_linger),
 	    TEST(test_stale),
 	    TEST(test_failed),
 	    TEST(test_zero_after_stale_and_restart),
