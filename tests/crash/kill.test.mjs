@@ -158,8 +158,12 @@ class System {
 
 	async take(request, response) {
 		const parts = [];
-		for await (const part of request)
-			parts.push(part);
+		try {
+			for await (const part of request)
+				parts.push(part);
+		} catch {
+			return; /* the server was killed while it was sending: there is no request */
+		}
 		const path = new URL(request.url, this.url);
 		const answer = (status, body) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 		if (request.method === "GET")
