@@ -2,7 +2,7 @@
  * The server is killed, again and again, while it works; afterwards nothing that it acknowledged is lost and nothing has
  * happened twice.
  *
- *     CROSSDOCK=build/dev/crossdock node --test tests/crash/
+ *     CROSSDOCK=build/dev/crossdock node --test tests/crash/kill.test.mjs
  *
  * Shops, an ERP and a warehouse live in this process, so they survive. The ERP and the warehouse remember every
  * Idempotency-Key and count effects; answers get lost on the way now and then. Clients send orders, movements and
