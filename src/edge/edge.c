@@ -194,7 +194,11 @@ static size_t refuse(void *ctx, struct server_request *r, int status, const char
 	struct edge *edge = ctx;
 	struct str given = server_header(r, "Correlation-Id");
 	struct str id = correlation_ok(given) ? given : correlation_new(r->arena, node_clock(edge->node));
-	struct problem p = {.code = code, .status = status, .detail = str_from(detail), .correlation_id = id};
+	struct problem p = {.code = code,
+			    .status = status,
+			    .detail = str_from(detail),
+			    .instance = uri_valid(r->path) ? r->path : STR_NONE,
+			    .correlation_id = id};
 	struct buf out;
 	buf_init(&out, 16 * 1024);
 	problem_write(&out, &p);

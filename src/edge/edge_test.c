@@ -109,6 +109,7 @@ static void a_large_body_is_413(void **state)
 	assert_int_equal(h.status, 413);
 	assert_true(text_is(&h, "code", "body_too_large"));
 	assert_true(text_is(&h, "correlation_id", "mine"));
+	assert_true(text_is(&h, "instance", "/v1/orders"));
 	forget(&h);
 	free(body);
 }
