@@ -6,3 +6,11 @@ function documents(body)
 	end
 	return body
 end
+
+-- An answer that reads a page: {"as_of", "items": [...], "next_cursor"} as it is.
+function page(answer)
+	if answer.status ~= 200 then
+		return {}
+	end
+	return {page = answer.body}
+end

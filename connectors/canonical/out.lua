@@ -21,3 +21,20 @@ function availability(delivery)
 	local params = delivery.params
 	return {channel = params.channel, items = params.items}
 end
+
+local function page(path, params)
+	local query = "?limit=" .. params.limit
+	local cursor = opt(params, "cursor")
+	if cursor then
+		query = query .. "&cursor=" .. cursor:percent()
+	end
+	return {method = "GET", path = path .. query}
+end
+
+function page_of_balances(delivery)
+	return page("/stock-balances", delivery.params)
+end
+
+function page_of_availability(delivery)
+	return page("/availability", delivery.params)
+end

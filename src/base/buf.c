@@ -79,6 +79,24 @@ void buf_add_char(struct buf *b, char c)
 	buf_add(b, &c, 1);
 }
 
+size_t percent_encode(char c, char out[3])
+{
+	static const char hex[] = "0123456789ABCDEF";
+	bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+		     c == '.' || c == '_' || c == '~';
+	out[0] = plain ? c : '%';
+	out[1] = hex[(unsigned char)c >> 4];
+	out[2] = hex[(unsigned char)c & 15];
+	return plain ? 1 : 3;
+}
+
+void buf_add_percent(struct buf *b, struct str s)
+{
+	char out[3];
+	for (size_t i = 0; i < s.n; i++)
+		buf_add(b, out, percent_encode(s.p[i], out));
+}
+
 void buf_add_int(struct buf *b, int64_t v)
 {
 	char text[20];

@@ -35,6 +35,10 @@ void buf_add(struct buf *b, const void *p, size_t n);
 void buf_add_str(struct buf *b, struct str s);
 void buf_add_z(struct buf *b, const char *z);
 void buf_add_char(struct buf *b, char c);
+/* Percent-encoded but for RFC 3986's unreserved characters (section 2.3). */
+void buf_add_percent(struct buf *b, struct str s);
+/* One byte of it: how many characters (1 or 3) were written. */
+size_t percent_encode(char c, char out[3]);
 void buf_add_int(struct buf *b, int64_t v); /* decimal */
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 

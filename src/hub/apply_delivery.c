@@ -57,6 +57,8 @@ static enum delivery_status decide_start(struct hub *h, struct command *c, const
 	case OP_PRICE:
 	case OP_ITEM:
 	case OP_CUSTOMER:
+	case OP_STOCK_BALANCES:
+	case OP_AVAILABILITY_SHOWN:
 	case OPERATIONS:
 		break;
 	}
@@ -132,6 +134,8 @@ static void on_delivered(struct hub *h, const struct delivery_result *r)
 		publish_end(h->state.publisher, r->system, r->seq, PUBLISH_DELIVERED, r->stale, t->now);
 		return;
 	case OP_ORDER_CANCEL:
+	case OP_STOCK_BALANCES: /* these two are read by reconciliations, never delivered */
+	case OP_AVAILABILITY_SHOWN:
 	case OP_STOCK_TRANSACTIONS:
 	case OP_ORDER_STATUS:
 	case OP_SHIPMENT:

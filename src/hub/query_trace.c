@@ -131,6 +131,8 @@ static const char *operation_words(struct str name)
 		return "Items to";
 	case OP_CUSTOMER:
 		return "Customer to";
+	case OP_STOCK_BALANCES:
+	case OP_AVAILABILITY_SHOWN:
 	case OPERATIONS:
 		break;
 	}

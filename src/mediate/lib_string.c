@@ -5,12 +5,14 @@
  */
 #include "mediate/state.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 
 #include <lualib.h>
 
-#define REP_BYTES_MAX (4u << 20)
+#define REP_BYTES_MAX     (4u << 20)
+#define PERCENT_BYTES_MAX (64u << 10)
 
 static struct str text_check(lua_State *L, int at)
 {
@@ -183,6 +185,22 @@ static int utf8_sub(lua_State *L)
 	return 1;
 }
 
+/* percent(text): percent-encoded for a query (RFC 3986, section 2.3). */
+static int percent(lua_State *L)
+{
+	struct str s = text_check(L, 1);
+	luaL_argcheck(L, s.n <= PERCENT_BYTES_MAX, 1, "the text is too long");
+	sandbox_charge(L, s.n);
+	luaL_Buffer b;
+	luaL_buffinit(L, &b);
+	for (size_t i = 0; i < s.n; i++) {
+		char out[3];
+		luaL_addlstring(&b, out, percent_encode(s.p[i], out));
+	}
+	luaL_pushresult(&b);
+	return 1;
+}
+
 /* instant(text): RFC 3339 with any offset -> UTC with milliseconds. */
 static int instant(lua_State *L)
 {
@@ -215,8 +233,8 @@ static void copy_field(lua_State *L, int from, const char *name)
 void string_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-	    {"rep", rep},   {"find", find},   {"starts", starts}, {"ends", ends},
-	    {"trim", trim}, {"split", split}, {NULL, NULL},
+	    {"rep", rep},   {"find", find},   {"starts", starts},   {"ends", ends},
+	    {"trim", trim}, {"split", split}, {"percent", percent}, {NULL, NULL},
 	};
 	static const char *const kept[] = {"sub", "upper", "lower", "len", "byte", "char", "reverse", NULL};
 	static const luaL_Reg characters[] = {{"len", utf8_length}, {"sub", utf8_sub}, {NULL, NULL}};

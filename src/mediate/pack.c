@@ -25,6 +25,8 @@ static const char *const operation_names[OPERATIONS] = {
     [OP_PRICE] = "price",
     [OP_ITEM] = "item",
     [OP_CUSTOMER] = "customer",
+    [OP_STOCK_BALANCES] = "stock.balances",
+    [OP_AVAILABILITY_SHOWN] = "availability.shown",
 };
 
 static const char *const outcome_names[OUTCOMES] = {

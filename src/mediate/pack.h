@@ -26,6 +26,8 @@ enum operation {
 	OP_PRICE,              /* "price" */
 	OP_ITEM,               /* "item" */
 	OP_CUSTOMER,           /* "customer" */
+	OP_STOCK_BALANCES,     /* "stock.balances"    read: what is on hand there, a page at a time (pack_page) */
+	OP_AVAILABILITY_SHOWN, /* "availability.shown" read: what a channel shows, a page at a time */
 	OPERATIONS
 };
 const char *operation_name(enum operation op);
@@ -136,6 +138,7 @@ struct pack_answer {
 	int64_t retry_at_ms;      /* the same as an instant, when the answer gave a date; 0: not said */
 	const struct json *items; /* availability: array of {"sku","available"} that were stale; else NULL. Status 412:
 				     all were, if it is empty */
+	const struct json *page;  /* of the operations that read: {"as_of","items":[...],"next_cursor"}, else NULL */
 };
 /* status 0: the transfer failed, body (the transport's words) says how, and sent tells whether the request may have
  * arrived. */

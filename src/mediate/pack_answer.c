@@ -81,7 +81,7 @@ static struct str text_at(const struct json *j, struct str pointer)
 	return j && pointer.p ? json_text(pack_at(j, pointer)) : STR_NONE;
 }
 
-/* The mapping's {outcome?, external_id?, detail?, items?} over what the table said. */
+/* The mapping's {outcome?, external_id?, detail?, items?, page?} over what the table said. */
 static enum rc run_answer_map(const struct operation_plan *plan, struct mediator *m, int status,
 			      const struct json *json, struct str body, struct arena *arena, struct pack_answer *out,
 			      struct err *e)
@@ -100,13 +100,14 @@ static enum rc run_answer_map(const struct operation_plan *plan, struct mediator
 		return rc;
 	struct str outcome = json_get_text(result, "outcome"), external_id = json_text(json_get(result, "external_id"));
 	struct str detail = json_get_text(result, "detail");
-	const struct json *items = json_get(result, "items");
+	const struct json *items = json_get(result, "items"), *page = json_get(result, "page");
 	if (outcome.p && !outcome_parse(outcome, &out->outcome))
 		return err_set_at(e, RC_INVALID, "mapping_failed", "/outcome", "\"" STR_FMT "\" is no outcome",
 				  STR_ARG(outcome));
 	out->external_id = external_id.p ? external_id : out->external_id;
 	out->detail = detail.p ? shorten(detail) : out->detail;
 	out->items = json_is(items, JSON_ARRAY) ? items : out->items;
+	out->page = json_is(page, JSON_OBJECT) ? page : NULL;
 	return RC_OK;
 }
 

@@ -199,6 +199,10 @@ static void write_answer(struct json_writer *w, const struct pack_answer *a, con
 		jw_key(w, "items");
 		jw_value(w, a->items);
 	}
+	if (a->page) {
+		jw_key(w, "page");
+		jw_value(w, a->page);
+	}
 	jw_object_end(w);
 }
 

@@ -7,19 +7,6 @@
 #define PATH_BYTES_MAX 4000
 #define BODY_BYTES_MAX (16u << 20)
 
-static void add_encoded(struct buf *out, struct str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-			     c == '.' || c == '_' || c == '~';
-		if (plain)
-			buf_add_char(out, (char)c);
-		else
-			buf_printf(out, "%%%02X", c);
-	}
-}
-
 /* "settings.shop" -> the value in the input. */
 static const struct json *find_named(const struct json *input, struct str name)
 {
@@ -58,7 +45,7 @@ static enum rc expand_path(struct str path, const struct json *input, struct buf
 			return err_set_at(e, RC_INVALID, "mapping_failed", where,
 					  "the path needs %s, which the delivery does not have", where);
 		}
-		add_encoded(out, value);
+		buf_add_percent(out, value);
 		i = (size_t)(end - path.p);
 	}
 	return RC_OK;

@@ -239,7 +239,7 @@ static void state(const struct system *s, struct json_writer *w)
 
 struct system *sandbox_erp_new(const char *name, uint64_t seed)
 {
-	static const struct system_kind kind = {"erp", handle, state, done};
+	static const struct system_kind kind = {"erp", handle, state, NULL, done};
 	struct erp_book b = {0};
 	map_init(&b.orders, SYSTEM_ENTRIES_MAX);
 	map_init(&b.numbers, SYSTEM_ENTRIES_MAX);

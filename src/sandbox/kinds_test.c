@@ -387,6 +387,32 @@ static void the_log_shows_each_request(void **state)
 	system_free(s);
 }
 
+static void balances_are_read_in_pages(void **state)
+{
+	(void)state;
+	struct system *s = sandbox_warehouse_new("wms", 1, 0);
+	post(s, "/_stock", "",
+	     "{\"items\":[{\"sku\":\"A\",\"location\":\"east\",\"on_hand\":\"5\"},{\"sku\":\"B\",\"location\":\"east\","
+	     "\"on_hand\":\"7\"}]}");
+	assert_string_equal(call(s, "GET", "/stock-balances?limit=1", "", "", 1000)->body,
+			    "{\"as_of\":\"1970-01-01T00:00:01.000Z\",\"items\":[{\"sku\":\"A\",\"location\":\"east\","
+			    "\"quantity\":\"5\",\"uom\":\"EA\"}],\"next_cursor\":\"1\"}");
+	assert_non_null(
+	    strstr(call(s, "GET", "/stock-balances?limit=1&cursor=1", "", "", 1000)->body,
+		   "\"sku\":\"B\",\"location\":\"east\",\"quantity\":\"7\",\"uom\":\"EA\"}],\"next_cursor\":null"));
+	assert_int_equal(post(s, "/_stock", "", "{\"items\":[{\"sku\":\"A\"}]}")->status, 422);
+	assert_int_equal(post(s, "/_shown", "", "{}")->status, 404);
+	system_free(s);
+	s = sandbox_shop_new("shop", 1, false);
+	post(s, "/availability", "k1",
+	     "{\"channel\":\"shop\",\"items\":[{\"sku\":\"A\",\"available\":\"3\",\"version\":1}]}");
+	post(s, "/_shown", "", "{\"items\":[{\"sku\":\"A\",\"available\":\"9\"}]}");
+	assert_non_null(strstr(call(s, "GET", "/availability", "", "", 1000)->body,
+			       "\"items\":[{\"sku\":\"A\",\"available\":\"9\"}],\"next_cursor\":null"));
+	assert_int_equal(post(s, "/_shown", "", "{\"items\":[{\"sku\":\"X\",\"available\":\"9\"}]}")->status, 422);
+	system_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +431,7 @@ int main(void)
 	    cmocka_unit_test(a_message_is_sent_until_it_is_taken),
 	    cmocka_unit_test(messages_are_doubled_and_reordered_on_request),
 	    cmocka_unit_test(the_log_shows_each_request),
+	    cmocka_unit_test(balances_are_read_in_pages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

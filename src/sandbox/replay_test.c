@@ -71,7 +71,7 @@ static void hub_done(struct system *s)
 	(void)s;
 }
 
-static const struct system_kind hub_kind = {"hub", hub_handle, hub_state, hub_done};
+static const struct system_kind hub_kind = {"hub", hub_handle, hub_state, NULL, hub_done};
 
 struct bench {
 	struct retail retail;

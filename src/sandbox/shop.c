@@ -1,6 +1,7 @@
 #include "sandbox/kinds.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 #include <string.h>
 
@@ -16,7 +17,9 @@ struct shop_order {
 };
 
 struct shop_book {
-	struct map items;     /* by sku */
+	struct map items;          /* by sku */
+	struct shop_item **listed; /* the same, in the order in which they came up */
+	size_t listed_count, listed_room;
 	struct map orders;    /* by order_id */
 	struct map shipments; /* struct system_shipment by shipment_id */
 	bool compare;
@@ -27,6 +30,7 @@ static void done(struct system *s)
 {
 	struct shop_book *b = s->book;
 	map_done(&b->items);
+	free(b->listed);
 	map_done(&b->orders);
 	map_done(&b->shipments);
 }
@@ -45,7 +49,14 @@ static struct shop_item *item_of(struct system *s, struct str sku, struct system
 	}
 	item->sku = system_keep(s, sku);
 	item->version = -1;
-	return system_put(s, &b->items, item->sku, item, a) ? item : NULL;
+	if (!system_put(s, &b->items, item->sku, item, a))
+		return NULL;
+	if (b->listed_count == b->listed_room) {
+		b->listed_room = b->listed_room ? b->listed_room * 2 : 256;
+		b->listed = mem_grow(b->listed, b->listed_room * sizeof(struct shop_item *));
+	}
+	b->listed[b->listed_count++] = item;
+	return item;
 }
 
 /* Does it expect something else than what is shown? An item that was never shown has nothing to compare with. */
@@ -167,12 +178,46 @@ static void take_status(struct system *s, const struct system_request *r, struct
 	buf_add_z(&a->body, "{}");
 }
 
+static void write_shown(void *ctx, size_t i, struct json_writer *w)
+{
+	const struct shop_item *item = ((struct shop_book *)ctx)->listed[i];
+	jw_object(w);
+	jw_key_text(w, "sku", item->sku);
+	jw_key_qty(w, "available", item->shown);
+	jw_object_end(w);
+}
+
+/* POST /_shown {"items":[{"sku","available"}]}: what it shows from now on; nobody is told. */
+static void control(struct system *s, const struct system_request *r, struct system_answer *a)
+{
+	const struct json *doc = system_post(r, "/_shown") ? system_body(s, r, a) : NULL;
+	if (!system_post(r, "/_shown"))
+		system_refuse(a, 404, "not_found", "A sandbox shop has no such control.");
+	if (!doc)
+		return;
+	const struct json *items = json_get(doc, "items");
+	for (uint32_t i = 0; json_is(items, JSON_ARRAY) && i < items->count; i++) {
+		struct shop_item *item =
+		    map_get(&((struct shop_book *)s->book)->items, json_get_text(&items->items[i], "sku"));
+		if (!item || qty_parse(json_get_text(&items->items[i], "available"), &item->shown, NULL) != RC_OK) {
+			system_refuse(a, 422, "bad_item", "An item needs a sku that is shown, and available.");
+			return;
+		}
+	}
+	a->status = 200;
+	buf_add_z(&a->body, "{}");
+}
+
 static void handle(struct system *s, const struct system_request *r, struct system_answer *a)
 {
 	static const char *const taken[] = {"/invoices", "/prices", "/items", "/customers"};
 	struct shop_book *b = s->book;
 	if (system_post(r, "/availability")) {
 		take_availability(s, r, a);
+		return;
+	}
+	if (system_get(r, "/availability")) {
+		system_page(s, r, a, b->listed_count, write_shown, b);
 		return;
 	}
 	if (system_post(r, "/order-status")) {
@@ -235,7 +280,7 @@ static void state(const struct system *s, struct json_writer *w)
 
 struct system *sandbox_shop_new(const char *name, uint64_t seed, bool compare)
 {
-	static const struct system_kind kind = {"shop", handle, state, done};
+	static const struct system_kind kind = {"shop", handle, state, control, done};
 	struct shop_book b = {.compare = compare};
 	map_init(&b.items, SYSTEM_ENTRIES_MAX);
 	map_init(&b.orders, SYSTEM_ENTRIES_MAX);

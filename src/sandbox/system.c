@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PAGE_DEFAULT   100
+#define PAGE_MAX       10000
 #define RETRY_FIRST_MS 50
 #define RETRY_LAST_MS  2000
 
@@ -134,6 +136,47 @@ bool system_post(const struct system_request *r, const char *path)
 	return str_is(r->method, "POST") && str_is(r->path, path);
 }
 
+bool system_get(const struct system_request *r, const char *path)
+{
+	return str_is(r->method, "GET") && str_is(r->path, path);
+}
+
+static size_t number_of(struct str text, size_t otherwise)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < text.n && i < 9; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return otherwise;
+		n = n * 10 + (size_t)(text.p[i] - '0');
+	}
+	return text.n ? n : otherwise;
+}
+
+void system_page(struct system *s, const struct system_request *r, struct system_answer *a, size_t count,
+		 void (*write)(void *ctx, size_t i, struct json_writer *w), void *ctx)
+{
+	size_t from = number_of(system_query(s, r, "cursor"), 0);
+	size_t limit = number_of(system_query(s, r, "limit"), PAGE_DEFAULT);
+	size_t end = from + (limit && limit < PAGE_MAX ? limit : PAGE_MAX);
+	struct json_writer w;
+	char next[24];
+	jw_init(&w, &a->body);
+	jw_object(&w);
+	jw_key_time(&w, "as_of", s->now_ms);
+	jw_key(&w, "items");
+	jw_array(&w);
+	for (; from < count && from < end; from++)
+		write(ctx, from, &w);
+	jw_array_end(&w);
+	jw_key(&w, "next_cursor");
+	if (from < count)
+		jw_text(&w, (struct str){next, (size_t)snprintf(next, sizeof(next), "%zu", from)});
+	else
+		jw_null(&w);
+	jw_object_end(&w);
+	a->status = 200;
+}
+
 /* ---- what every system shows of itself ---- */
 
 static void write_state(struct system *s, struct system_answer *a)
@@ -211,6 +254,8 @@ static void control(struct system *s, const struct system_request *r, struct sys
 		}
 		buf_add_z(&a->body, "{}");
 		a->status = 200;
+	} else if (s->kind->control) {
+		s->kind->control(s, r, a);
 	} else {
 		system_refuse(a, 404, "not_found", "There is _state, _log and _behave.");
 	}

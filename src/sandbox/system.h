@@ -87,6 +87,8 @@ struct system_kind {
 	const char *name;
 	void (*handle)(struct system *s, const struct system_request *r, struct system_answer *a);
 	void (*state)(const struct system *s, struct json_writer *w); /* members of the open object */
+	/* Paths of its own that begin with /_; may be NULL. */
+	void (*control)(struct system *s, const struct system_request *r, struct system_answer *a);
 	void (*done)(struct system *s);
 };
 
@@ -148,6 +150,10 @@ struct str system_query(struct system *s, const struct system_request *r, const 
 void system_send(struct system *s, const char *type, struct str key, struct str body, int64_t due_ms);
 /* If it is unauthorised, refused or malformed nothing is remembered under its key. */
 bool system_post(const struct system_request *r, const char *path);
+bool system_get(const struct system_request *r, const char *path);
+/* A page of `count` things, as ?limit= and ?cursor= ask: {"as_of","items":[...],"next_cursor"}. */
+void system_page(struct system *s, const struct system_request *r, struct system_answer *a, size_t count,
+		 void (*write)(void *ctx, size_t i, struct json_writer *w), void *ctx);
 
 /* ---- lines, as orders, requests and shipments have them ---- */
 

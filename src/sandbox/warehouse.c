@@ -6,6 +6,7 @@
 #include "sandbox/kinds.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,8 @@ struct request {
 
 struct warehouse_book {
 	struct map positions;
+	struct position **listed; /* the same, in the order in which they came up */
+	size_t listed_count, listed_room;
 	struct map requests;  /* newest by order_id */
 	struct map numbers;   /* by its own number */
 	struct map shipments; /* struct system_shipment by shipment_id */
@@ -38,6 +41,7 @@ static void done(struct system *s)
 {
 	struct warehouse_book *b = s->book;
 	map_done(&b->positions);
+	free(b->listed);
 	map_done(&b->requests);
 	map_done(&b->numbers);
 	map_done(&b->shipments);
@@ -63,6 +67,11 @@ static struct position *position_of(struct system *s, struct str location, struc
 		s->full = true;
 		return NULL;
 	}
+	if (b->listed_count == b->listed_room) {
+		b->listed_room = b->listed_room ? b->listed_room * 2 : 256;
+		b->listed = mem_grow(b->listed, b->listed_room * sizeof(*b->listed));
+	}
+	b->listed[b->listed_count++] = p;
 	return p;
 }
 
@@ -205,12 +214,54 @@ static void find_requests(struct system *s, const struct system_request *r, stru
 	a->status = 200;
 }
 
+static void write_balance(void *ctx, size_t i, struct json_writer *w)
+{
+	const struct position *p = ((struct warehouse_book *)ctx)->listed[i];
+	jw_object(w);
+	jw_key_text(w, "sku", p->sku);
+	jw_key_text(w, "location", p->location);
+	jw_key_qty(w, "quantity", p->on_hand);
+	jw_key_text(w, "uom", STR("EA"));
+	jw_object_end(w);
+}
+
+/* POST /_stock {"items":[{"sku","location","on_hand"}]}: what lies there from now on; nobody is told. */
+static void control(struct system *s, const struct system_request *r, struct system_answer *a)
+{
+	const struct json *items = NULL;
+	const struct json *doc = system_post(r, "/_stock") ? system_body(s, r, a) : NULL;
+	if (!system_post(r, "/_stock"))
+		system_refuse(a, 404, "not_found", "A sandbox warehouse has no such control.");
+	if (!doc)
+		return;
+	items = json_get(doc, "items");
+	for (uint32_t i = 0; json_is(items, JSON_ARRAY) && i < items->count; i++) {
+		struct str sku = json_get_text(&items->items[i], "sku");
+		struct str location = json_get_text(&items->items[i], "location");
+		qty_t quantity;
+		struct position *p = NULL;
+		if (sku.n && location.n &&
+		    qty_parse(json_get_text(&items->items[i], "on_hand"), &quantity, NULL) == RC_OK)
+			p = position_of(s, location, sku);
+		if (!p) {
+			system_refuse(a, 422, "bad_stock", "An item needs sku, location and on_hand.");
+			return;
+		}
+		p->on_hand = quantity;
+	}
+	a->status = 200;
+	buf_add_z(&a->body, "{}");
+}
+
 static void handle(struct system *s, const struct system_request *r, struct system_answer *a)
 {
+	struct warehouse_book *b = s->book;
 	if (system_post(r, "/shipment-requests"))
 		post_request(s, r, a);
-	else if (str_is(r->method, "GET") && str_is(r->path, "/shipment-requests"))
+	else if (system_get(r, "/shipment-requests"))
 		find_requests(s, r, a);
+	else if (system_get(r, "/stock-balances"))
+		system_page(s, r, a, b->listed_count, write_balance, b);
 	else
 		system_refuse(a, 404, "not_found", "The warehouse knows no such thing.");
 }
@@ -248,7 +299,7 @@ static void state(const struct system *s, struct json_writer *w)
 
 struct system *sandbox_warehouse_new(const char *name, uint64_t seed, int64_t pick_ms)
 {
-	static const struct system_kind kind = {"warehouse", handle, state, done};
+	static const struct system_kind kind = {"warehouse", handle, state, control, done};
 	struct warehouse_book b = {.pick_ms = pick_ms};
 	map_init(&b.positions, SYSTEM_ENTRIES_MAX);
 	map_init(&b.requests, SYSTEM_ENTRIES_MAX);
