@@ -8,6 +8,7 @@
 #ifndef CONNECT_DELIVERY_H
 #define CONNECT_DELIVERY_H
 
+#include "connect/transport/transport.h"
 #include "hub/node.h"
 
 #include <stdbool.h>
@@ -21,11 +22,27 @@ struct delivery_hub;
 /* The hubs' writers need not run yet. Threads are started; open deliveries are loaded from the stores in the
  * background. */
 enum rc delivery_start(struct node *n, struct delivery_engine **out, struct err *e) MUST_CHECK;
+
+/* The same engine for a simulation: no thread, no sleep. The caller turns it. */
+struct delivery_setup {
+	struct hub *const *hubs; /* one configuration; copied */
+	size_t hub_count;
+	const struct clock *clock;
+	struct transport *transport; /* the caller's */
+	uint64_t seed;               /* of the jitter */
+};
+enum rc delivery_open(const struct delivery_setup *s, struct delivery_engine **out, struct err *e) MUST_CHECK;
+/* Does what can be done now, the workers' part and transport->run with no time included. When it wants to be called
+ * again: wall ms (not after now: at once); INT64_MAX: not by itself. It may have submitted commands: run the hubs after
+ * it, and call it again after a hub has done something or a transfer can end. delivery_free without delivery_stop is
+ * what a crash is; the hubs must not run after it. */
+int64_t delivery_turn(struct delivery_engine *d);
+
 /* Takes nothing new, lets transfers finish for up to patience_ms, drops the rest (the next start treats them as
  * unknown). The hubs' writers must still run. Closes what it has open
  * of the stores. */
 void delivery_stop(struct delivery_engine *d, int64_t patience_ms);
-/* Stopped, and the writers have ended: nobody calls the sinks any more. NULL is fine. */
+/* Stopped (or never threaded), and the writers have ended: nobody calls the sinks any more. NULL is fine. */
 void delivery_free(struct delivery_engine *d);
 
 /* For the deliveries sink; any thread, does not block. */

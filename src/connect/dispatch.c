@@ -24,6 +24,30 @@ static void command_back(struct command *c, void *ctx)
 	engine_post(s->hub->engine, &s->note);
 }
 
+struct submission *submission_new(struct delivery_hub *h, enum note_type type, struct command *c)
+{
+	struct submission *s = mem_zalloc(1, sizeof(*s));
+	struct delivery_engine *d = h->engine;
+	s->note.type = type;
+	s->hub = h;
+	s->command = c;
+	s->all_next = d->submissions;
+	s->all_back = &d->submissions;
+	if (d->submissions)
+		d->submissions->all_back = &s->all_next;
+	d->submissions = s;
+	return s;
+}
+
+void submission_free(struct submission *s)
+{
+	*s->all_back = s->all_next;
+	if (s->all_next)
+		s->all_next->all_back = s->all_back;
+	command_free(s->command);
+	free(s);
+}
+
 static bool try_submit(struct submission *s)
 {
 	struct delivery_engine *d = s->hub->engine;
@@ -145,12 +169,9 @@ void dispatch_start(struct delivery_hub *h)
 {
 	if (!h->rendered)
 		return;
-	struct submission *s = mem_zalloc(1, sizeof(*s));
 	struct command *c = command_new(COMMAND_DELIVERY_START);
-	s->note.type = NOTE_STARTED;
-	s->hub = h;
+	struct submission *s = submission_new(h, NOTE_STARTED, c);
 	s->runs = h->rendered;
-	s->command = c;
 	c->starts.items = arena_array(&c->arena, struct delivery_start, h->rendered_count);
 	assert(c->starts.items);
 	for (struct attempt_run *r = h->rendered; r; r = r->next) {
@@ -189,6 +210,5 @@ void dispatch_started(struct submission *s)
 			run_transfer(r);
 		}
 	}
-	command_free(s->command);
-	free(s);
+	submission_free(s);
 }

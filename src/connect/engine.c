@@ -234,14 +234,27 @@ static int sleep_ms(const struct delivery_engine *d, int64_t next)
 	return ms < ENGINE_SLEEP_MS ? (int)ms : ENGINE_SLEEP_MS;
 }
 
-static void round_once(struct delivery_engine *d, bool stopping)
+static int64_t turn(struct delivery_engine *d, bool stopping)
 {
 	d->now = clock_wall_ms(d->clock);
 	take_notes(d);
-	int64_t next = step_all(d, stopping);
+	return step_all(d, stopping);
+}
+
+int64_t delivery_turn(struct delivery_engine *d)
+{
+	assert(d->wake_fd < 0);
+	int64_t next = turn(d, false);
+	d->transport->run(d->transport, 0, -1);
+	return queue_length(d->notes) ? d->now : next;
+}
+
+static void round_once(struct delivery_engine *d, bool stopping)
+{
+	int64_t next = turn(d, stopping);
 	/* At the end nothing would wake the loop. */
 	bool idle = stopping && !d->all && !d->with_workers && !d->with_hub;
-	http_run(d->http, idle ? 0 : sleep_ms(d, next), d->wake_fd);
+	d->transport->run(d->transport, idle ? 0 : sleep_ms(d, next), d->wake_fd);
 	d->now = clock_wall_ms(d->clock);
 }
 
@@ -259,11 +272,23 @@ static void forget_refused(struct delivery_engine *d)
 		struct delivery_hub *h = &d->hubs[i];
 		for (struct submission *s = h->first, *next; s; s = next) {
 			next = s->next;
-			command_free(s->command);
-			free(s);
+			submission_free(s);
 		}
 		h->first = h->last = NULL;
 	}
+}
+
+static int64_t cancel_all(struct delivery_engine *d)
+{
+	int64_t n = 0;
+	for (struct attempt_run *r = d->all; r; r = r->all_next) {
+		if (r->transfer) {
+			d->transport->cancel(d->transport, r->transfer);
+			n++;
+		}
+		r->transfer = NULL;
+	}
+	return n;
 }
 
 /* Lets what is under way end in time, drops the rest; then nobody else has anything of ours. */
@@ -272,15 +297,12 @@ static void wind_down(struct delivery_engine *d)
 	int64_t until = clock_mono_ns(d->clock) / 1000000 + d->patience_ms;
 	while ((d->all || d->with_workers || anything_waits_for_hub(d)) && clock_mono_ns(d->clock) / 1000000 < until)
 		round_once(d, true);
-	if (d->all)
+	bool dropped = d->all != NULL;
+	int64_t cancelled = cancel_all(d);
+	if (dropped)
 		log_warn("delivery",
 			 "stopped with deliveries under way; their outcome is looked into at the next start",
-			 LOG_INT("transfers", (int64_t)http_transfers(d->http)));
-	for (struct attempt_run *r = d->all; r; r = r->all_next) {
-		if (r->transfer)
-			http_cancel(r->transfer);
-		r->transfer = NULL;
-	}
+			 LOG_INT("transfers", cancelled));
 	d->ended = true;
 	forget_refused(d);
 	while (d->with_workers || d->with_hub) {
@@ -363,10 +385,33 @@ static enum rc hub_init(struct delivery_engine *d, struct delivery_hub *h, struc
 	return rc;
 }
 
+/* What the loop has not taken any more. A run's notes are part of the run, a submission's of the submission. */
+static void free_notes(struct delivery_engine *d)
+{
+	void *left;
+	while (queue_take(d->notes, &left, 1, 0)) {
+		switch (((struct note *)left)->type) {
+		case NOTE_HEADS:
+		case NOTE_LOADED:
+			free(left);
+			break;
+		case NOTE_STARTED:
+		case NOTE_RESULT:
+		case NOTE_RENDERED:
+		case NOTE_CLASSIFIED:
+			break;
+		}
+	}
+}
+
 void delivery_free(struct delivery_engine *d)
 {
 	if (!d)
 		return;
+	cancel_all(d);
+	free_notes(d);
+	while (d->submissions)
+		submission_free(d->submissions);
 	while (d->all)
 		run_free(d->all);
 	for (size_t i = 0; i < d->hub_count; i++) {
@@ -374,48 +419,76 @@ void delivery_free(struct delivery_engine *d)
 			lanes_free(d->hubs[i].destinations[j].lanes);
 		free(d->hubs[i].destinations);
 	}
+	if (d->workers)
+		workers_stop(d->workers);
+	workers_free(d->workers);
 	http_free(d->http);
-	/* Heads that the writers sent after the loop had ended: they are in the store. */
-	void *left;
-	while (queue_take(d->notes, &left, 1, 0))
-		free(left);
 	queue_free(d->notes);
-	close(d->wake_fd);
+	if (d->wake_fd >= 0)
+		close(d->wake_fd);
 	pthread_mutex_destroy(&d->view_lock);
 	free(d->active);
 	free(d->hubs);
 	free(d);
 }
 
-enum rc delivery_start(struct node *n, struct delivery_engine **out, struct err *e)
+static enum rc engine_new(const struct delivery_setup *o, int wake_fd, struct delivery_engine **out, struct err *e)
 {
 	struct delivery_engine *d = mem_zalloc(1, sizeof(*d));
-	d->node = n;
-	d->clock = node_clock(n);
+	d->clock = o->clock;
 	d->now = clock_wall_ms(d->clock);
-	d->hub_count = node_tenants(n);
+	d->hub_count = o->hub_count;
 	d->hubs = mem_zalloc(d->hub_count, sizeof(struct delivery_hub));
 	for (size_t i = 0; i < d->hub_count; i++)
-		d->destination_count += hub_tenant(node_hub(n, i))->system_count;
+		d->destination_count += hub_tenant(o->hubs[i])->system_count;
 	d->active = mem_zalloc(d->destination_count, sizeof(*d->active));
 	pthread_mutex_init(&d->view_lock, NULL);
-	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	assert(d->wake_fd >= 0);
-	d->notes = queue_new(1, d->wake_fd);
-	random_bytes(&d->random, sizeof(d->random));
-	d->random |= 1;
-	d->http = http_new("crossdock/" CROSSDOCK_VERSION);
+	d->wake_fd = wake_fd;
+	d->notes = queue_new(1, wake_fd);
+	d->random = o->seed | 1;
+	d->transport = o->transport;
+	if (!d->transport) {
+		d->http = http_new("crossdock/" CROSSDOCK_VERSION);
+		d->transport = http_transport(d->http);
+	}
 	enum rc rc = RC_OK;
 	for (size_t i = 0; i < d->hub_count && rc == RC_OK; i++)
-		rc = hub_init(d, &d->hubs[i], node_hub(n, i), i, e);
+		rc = hub_init(d, &d->hubs[i], o->hubs[i], i, e);
 	if (rc != RC_OK) {
 		delivery_free(d);
 		return rc;
 	}
-	d->workers = workers_new(node_config(n)->mediation_threads, d->hub_count);
+	*out = d;
+	return RC_OK;
+}
+
+enum rc delivery_open(const struct delivery_setup *s, struct delivery_engine **out, struct err *e)
+{
+	enum rc rc = engine_new(s, -1, out, e);
+	if (rc == RC_OK)
+		(*out)->workers = workers_new(0, (*out)->hub_count);
+	return rc;
+}
+
+enum rc delivery_start(struct node *n, struct delivery_engine **out, struct err *e)
+{
+	struct delivery_setup s = {.hub_count = node_tenants(n), .clock = node_clock(n)};
+	struct hub **hubs = mem_zalloc(s.hub_count, sizeof(struct hub *));
+	for (size_t i = 0; i < s.hub_count; i++)
+		hubs[i] = node_hub(n, i);
+	s.hubs = hubs;
+	random_bytes(&s.seed, sizeof(s.seed));
+	int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert(wake_fd >= 0);
+	enum rc rc = engine_new(&s, wake_fd, out, e);
+	free(hubs);
+	if (rc != RC_OK)
+		return rc;
+	struct delivery_engine *d = *out;
+	uint32_t threads = node_config(n)->mediation_threads;
+	d->workers = workers_new(threads ? threads : 1, d->hub_count);
 	int failed = pthread_create(&d->thread, NULL, engine_main, d);
 	assert(!failed);
-	*out = d;
 	return RC_OK;
 }
 

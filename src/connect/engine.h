@@ -50,6 +50,7 @@ struct engine_destination {
 struct submission {
 	struct note note;
 	struct submission *next;
+	struct submission *all_next, **all_back; /* of the engine, to free what is left at the end */
 	struct delivery_hub *hub;
 	struct command *command;
 	struct attempt_run *runs; /* NOTE_STARTED: by `next`; NOTE_RESULT: one */
@@ -76,7 +77,7 @@ struct attempt_run {
 	struct attempt_run *all_next, **all_back; /* of the engine, to free what is left at the end */
 	struct engine_destination *destination;
 	struct lane *lane;
-	struct http_transfer *transfer; /* under way, or NULL */
+	void *transfer; /* under way, or NULL */
 	bool in_transfer_slot;
 	bool unreadable; /* the store could not be read */
 	bool failing;    /* its lane is hastened when the destination is back */
@@ -84,14 +85,14 @@ struct attempt_run {
 };
 
 struct delivery_engine {
-	struct node *node;
 	const struct clock *clock;
 	struct delivery_hub *hubs;
 	size_t hub_count, destination_count;
 	struct workers *workers;
-	struct http *http;
+	struct transport *transport;
+	struct http *http; /* ours, or NULL: the transport is another */
 	struct queue *notes;
-	int wake_fd;
+	int wake_fd; /* -1: no thread */
 	pthread_t thread;
 	atomic_bool stopping;
 	int64_t patience_ms; /* set before stopping */
@@ -102,6 +103,7 @@ struct delivery_engine {
 	struct engine_destination **active; /* those with something to do */
 	size_t active_count, turn;
 	struct attempt_run *all;
+	struct submission *submissions;
 	size_t transfers;
 	size_t with_hub; /* submissions that the hubs have */
 	size_t with_workers;
@@ -122,6 +124,8 @@ int64_t dispatch_next(const struct engine_destination *t, bool paused); /* when 
 void dispatch_rendered(struct attempt_run *r);                          /* it may be started now */
 void dispatch_start(struct delivery_hub *h);                            /* starts what is rendered */
 void dispatch_started(struct submission *s);
+struct submission *submission_new(struct delivery_hub *h, enum note_type type, struct command *c);
+void submission_free(struct submission *s); /* with its command */
 void submit(struct submission *s);
 void submit_again(struct delivery_hub *h);
 

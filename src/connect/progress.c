@@ -133,7 +133,7 @@ void run_transfer(struct attempt_run *r)
 	struct attempt *a = &r->attempt;
 	struct err e = ERR_NONE;
 	a->started_at = d->now;
-	if (!a->ended && http_start(d->http, &a->request, transferred, r, &r->transfer, &e) != RC_OK) {
+	if (!a->ended && d->transport->start(d->transport, &a->request, transferred, r, &r->transfer, &e) != RC_OK) {
 		a->ended = true;
 		a->outcome = OUTCOME_CONFIGURATION;
 		a->detail = arena_copy(&a->arena, str_from(e.detail));
@@ -215,12 +215,9 @@ static void measure(struct attempt_run *r)
 static void submit_result(struct attempt_run *r)
 {
 	struct attempt *a = &r->attempt;
-	struct submission *s = mem_zalloc(1, sizeof(*s));
 	struct command *c = command_new(COMMAND_DELIVERY_RESULT);
-	s->note.type = NOTE_RESULT;
-	s->hub = r->destination->hub;
+	struct submission *s = submission_new(r->destination->hub, NOTE_RESULT, c);
 	s->runs = r;
-	s->command = c;
 	c->correlation_id = a->delivery.correlation_id;
 	c->source = r->destination->system->name;
 	c->result = (struct delivery_result){
@@ -338,8 +335,7 @@ void progress_result(struct submission *s)
 	bool failed = s->command->answer.status >= 500;
 	enum delivery_status status = s->command->result.status;
 	d->with_hub--;
-	command_free(s->command);
-	free(s);
+	submission_free(s);
 	if (failed) {
 		/* The hub does not commit: wait a little with all of its commands. */
 		t->hub->submit_at = d->now + ENGINE_AGAIN_MS;

@@ -18,6 +18,7 @@ struct workers {
 	struct queue *queue;
 	struct worker *list;
 	uint32_t count;
+	bool threaded;
 	size_t hubs;
 	bool stopped;
 };
@@ -38,6 +39,7 @@ struct workers *workers_new(uint32_t threads, size_t hubs)
 	struct workers *w = mem_zalloc(1, sizeof(*w));
 	w->queue = queue_new(WORKERS_QUEUE_MAX, -1);
 	w->count = threads ? threads : 1;
+	w->threaded = threads > 0;
 	w->hubs = hubs;
 	w->list = mem_zalloc(w->count, sizeof(struct worker));
 	for (uint32_t i = 0; i < w->count; i++) {
@@ -45,7 +47,7 @@ struct workers *workers_new(uint32_t threads, size_t hubs)
 		one->pool = w;
 		one->mediator = mediator_new(&MEDIATOR_LIMITS_DEFAULT);
 		one->readers = mem_zalloc(hubs, sizeof(struct store_reader *));
-		int failed = pthread_create(&one->thread, NULL, worker_main, one);
+		int failed = w->threaded ? pthread_create(&one->thread, NULL, worker_main, one) : 0;
 		assert(!failed);
 	}
 	return w;
@@ -57,7 +59,7 @@ void workers_stop(struct workers *w)
 		return;
 	w->stopped = true;
 	queue_close(w->queue);
-	for (uint32_t i = 0; i < w->count; i++)
+	for (uint32_t i = 0; w->threaded && i < w->count; i++)
 		pthread_join(w->list[i].thread, NULL);
 }
 
@@ -80,6 +82,10 @@ void workers_free(struct workers *w)
 
 void workers_run(struct workers *w, struct work *work)
 {
+	if (!w->threaded) {
+		work->run(work, &w->list[0]);
+		return;
+	}
 	enum rc rc = queue_push_always(w->queue, work);
 	assert(rc == RC_OK);
 }

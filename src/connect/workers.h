@@ -11,7 +11,7 @@
 struct workers;
 struct worker;
 
-/* hubs: how many there are; a reader's index is below that. */
+/* threads 0: work is done inside workers_run. hubs: how many there are; a reader's index is below that. */
 struct workers *workers_new(uint32_t threads, size_t hubs);
 /* Runs what is queued, then ends the threads. */
 void workers_stop(struct workers *w);

@@ -52,6 +52,7 @@ struct http_transfer {
 };
 
 struct http {
+	struct transport transport;
 	CURLM *multi;
 	char user_agent[64];
 	struct http_transfer *transfers;
@@ -75,10 +76,36 @@ static int64_t mono_ms(void)
 	return clock_mono_ns(clock_system()) / 1000000;
 }
 
+static enum rc transport_start(struct transport *t, const struct http_request *r, http_done_fn done, void *ctx,
+			       void **transfer, struct err *e)
+{
+	struct http_transfer *one = NULL;
+	enum rc rc = http_start((struct http *)t, r, done, ctx, &one, e);
+	*transfer = one;
+	return rc;
+}
+
+static void transport_cancel(struct transport *t, void *transfer)
+{
+	(void)t;
+	http_cancel(transfer);
+}
+
+static void transport_run(struct transport *t, int timeout_ms, int wake_fd)
+{
+	http_run((struct http *)t, timeout_ms, wake_fd);
+}
+
+struct transport *http_transport(struct http *h)
+{
+	return &h->transport;
+}
+
 struct http *http_new(const char *user_agent)
 {
 	pthread_once(&once, start_curl);
 	struct http *h = mem_zalloc(1, sizeof(*h));
+	h->transport = (struct transport){transport_start, transport_cancel, transport_run};
 	h->multi = curl_multi_init();
 	assert(h->multi);
 	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);

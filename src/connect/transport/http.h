@@ -9,11 +9,7 @@
 #ifndef CONNECT_TRANSPORT_HTTP_H
 #define CONNECT_TRANSPORT_HTTP_H
 
-#include "base/rc.h"
-#include "base/str.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "connect/transport/transport.h"
 
 #define HTTP_ANSWER_BYTES_MAX (4u << 20) /* of a body; what is behind is not read */
 #define HTTP_HEADER_VALUE_MAX 256        /* of a header that is given on */
@@ -22,32 +18,6 @@
 
 struct http;
 struct http_transfer;
-
-struct http_header {
-	struct str name, value;
-};
-
-struct http_request {
-	struct str method, url;
-	const struct http_header *headers;
-	size_t header_count;
-	struct str body;
-	int64_t timeout_ms; /* for all of it; connecting included */
-	int64_t connect_timeout_ms;
-};
-
-struct http_answer {
-	int status;             /* 0: no whole answer */
-	struct str retry_after; /* the header, or empty */
-	struct str body;
-	bool truncated;   /* the body was longer than HTTP_ANSWER_BYTES_MAX */
-	bool sent;        /* some byte of the request may have left */
-	struct str error; /* status 0: what failed */
-	int64_t duration_us;
-};
-
-/* On the thread of http_run; the answer is valid during the call. May start and cancel transfers. */
-typedef void (*http_done_fn)(void *ctx, const struct http_answer *a);
 
 struct http *http_new(const char *user_agent);
 /* Drops what is under way without calling back. */
@@ -63,5 +33,8 @@ void http_cancel(struct http_transfer *t);
 /* Moves transfers on for up to timeout_ms, or until wake_fd (-1: none) is readable; calls back for those that ended. */
 void http_run(struct http *h, int timeout_ms, int wake_fd);
 size_t http_transfers(const struct http *h);
+
+/* The same, as the delivery engine wants it; lives as long as h. */
+struct transport *http_transport(struct http *h);
 
 #endif
