@@ -25,6 +25,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "hub/counters.h"
 #include "observe/log.h"
 
 #include <assert.h>
@@ -32,8 +33,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define NOTES_AT_ONCE 256
-#define NAME_MAX_TEXT 128
+#define NOTES_AT_ONCE      256
+#define NAME_MAX_TEXT      128
+#define COUNTERS_ARENA_MAX (64u << 20)
 
 struct heads_note {
 	struct note note;
@@ -181,9 +183,11 @@ bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint16_t 
 
 /* ---- the loop ---- */
 
-/* One destination's turn; when it wants the next one. */
-static int64_t step(struct engine_destination *t, bool stopping)
+/* One destination's turn. It gets the next one when something happens to it or when its time has come: what waits costs
+ * nothing by waiting. */
+static void step(struct engine_destination *t, bool stopping)
 {
+	struct delivery_engine *d = t->hub->engine;
 	bool paused = hub_system_paused(t->hub->hub, t->system->index);
 	if (!stopping) {
 		window_fill(t);
@@ -191,32 +195,45 @@ static int64_t step(struct engine_destination *t, bool stopping)
 			dispatch(t);
 	}
 	int64_t next = dispatch_next(t, paused);
+	timers_set(&d->timers, &t->timer, next);
 	show(t, paused, next);
-	return next;
+	/* Nobody tells when a pause ends, or when another one's transfers make room. */
+	if ((paused && (t->more || lanes_count(t->lanes))) ||
+	    (d->transfers >= ENGINE_TRANSFERS_MAX && lanes_any_ready(t->lanes)))
+		engine_activate(t);
 }
 
-static bool has_work(const struct engine_destination *t)
+static void activate_due(struct delivery_engine *d)
 {
-	return lanes_count(t->lanes) || t->more || t->loading;
+	for (struct timer *first; (first = timers_first(&d->timers)) && first->due <= d->now;) {
+		timers_set(&d->timers, first, INT64_MAX);
+		engine_activate(
+		    (struct engine_destination *)((char *)first - offsetof(struct engine_destination, timer)));
+	}
+}
+
+/* A turn for each that wants one, another one first each time. Those that want one again are behind them. */
+static void step_active(struct delivery_engine *d, bool stopping)
+{
+	size_t n = d->active_count;
+	if (n == 0)
+		return;
+	struct engine_destination **round = d->active;
+	d->active = d->active_next;
+	d->active_next = round;
+	d->active_count = 0;
+	for (size_t i = 0; i < n; i++)
+		round[i]->active = false;
+	size_t from = d->turn++ % n;
+	for (size_t i = 0; i < n; i++)
+		step(round[(from + i) % n], stopping);
 }
 
 static int64_t step_all(struct delivery_engine *d, bool stopping)
 {
-	int64_t next = INT64_MAX;
-	size_t n = d->active_count;
-	for (size_t i = 0; i < n; i++) {
-		int64_t at = step(d->active[(d->turn + i) % n], stopping);
-		next = at < next ? at : next;
-	}
-	d->turn = n ? (d->turn + 1) % n : 0;
-	size_t kept = 0;
-	for (size_t i = 0; i < d->active_count; i++) {
-		struct engine_destination *t = d->active[i];
-		t->active = has_work(t);
-		if (t->active)
-			d->active[kept++] = t;
-	}
-	d->active_count = kept;
+	activate_due(d);
+	step_active(d, stopping);
+	int64_t next = timers_first(&d->timers) ? timers_first(&d->timers)->due : INT64_MAX;
 	for (size_t i = 0; i < d->hub_count; i++) {
 		submit_again(&d->hubs[i]);
 		dispatch_start(&d->hubs[i]);
@@ -348,41 +365,42 @@ static void destination_init(struct engine_destination *t, struct delivery_hub *
 	t->mediate = series(M_MEDIATE_SECONDS, tenant, s->pack->name, NULL);
 }
 
-/* One row of R_DELIVERIES_OPEN_COUNT: a system that has open deliveries. */
-static enum rc take_count(void *ctx, const struct store_value *columns, size_t count)
+/* How much waits, as the hub has counted it: no table is read. */
+static void take_backlog(struct delivery_hub *h, const struct counter *c)
 {
-	struct delivery_hub *h = ctx;
-	(void)count;
-	const struct config_system *s = config_find_system(hub_tenant(h->hub), columns[0].bytes);
+	if (c->what != COUNTED_DELIVERIES || !str_is(c->c, "open") || c->total <= 0)
+		return;
+	const struct config_system *s = config_find_system(hub_tenant(h->hub), c->a);
 	if (!s) {
-		log_warn("delivery", "deliveries wait for a system that is not configured",
-			 LOG_STR("system", columns[0].bytes), LOG_INT("deliveries", columns[1].integer));
-		return RC_OK;
+		log_warn("delivery", "deliveries wait for a system that is not configured", LOG_STR("system", c->a),
+			 LOG_STR("operation", c->b), LOG_INT("deliveries", c->total));
+		return;
 	}
-	struct engine_destination *t = &h->destinations[s->index];
-	t->backlog = columns[1].integer;
-	t->more = true;
-	engine_activate(t);
-	return RC_OK;
+	h->destinations[s->index].backlog += c->total;
 }
 
 static enum rc hub_init(struct delivery_engine *d, struct delivery_hub *h, struct hub *hub, size_t index, struct err *e)
 {
 	const struct config_tenant *tenant = hub_tenant(hub);
-	struct store_reader *r;
 	h->engine = d;
 	h->hub = hub;
 	h->index = index;
 	h->destinations = mem_zalloc(tenant->system_count, sizeof(struct engine_destination));
 	h->count = tenant->system_count;
-	for (size_t i = 0; i < h->count; i++)
+	for (size_t i = 0; i < h->count; i++) {
 		destination_init(&h->destinations[i], h, &tenant->systems[i]);
-	enum rc rc = store_reader_open(hub_store(hub), &r, e);
-	if (rc != RC_OK)
-		return rc;
-	rc = store_read(r, R_DELIVERIES_OPEN_COUNT, NULL, 0, take_count, h, e);
-	store_reader_close(r);
-	return rc;
+		h->destinations[i].more = true; /* what waits is in the store */
+		engine_activate(&h->destinations[i]);
+	}
+	struct arena a;
+	size_t count;
+	int64_t batch;
+	arena_init(&a, COUNTERS_ARENA_MAX);
+	const struct counter *counters = counters_read(hub_counters(hub), &a, &count, &batch);
+	for (size_t i = 0; counters && i < count; i++)
+		take_backlog(h, &counters[i]);
+	arena_done(&a);
+	return counters ? RC_OK : err_set(e, RC_LIMIT, "too_many_counters", "the counts do not fit into memory");
 }
 
 /* What the loop has not taken any more. A run's notes are part of the run, a submission's of the submission. */
@@ -392,8 +410,10 @@ static void free_notes(struct delivery_engine *d)
 	while (queue_take(d->notes, &left, 1, 0)) {
 		switch (((struct note *)left)->type) {
 		case NOTE_HEADS:
-		case NOTE_LOADED:
 			free(left);
+			break;
+		case NOTE_LOADED:
+			window_forget(left);
 			break;
 		case NOTE_STARTED:
 		case NOTE_RESULT:
@@ -428,6 +448,8 @@ void delivery_free(struct delivery_engine *d)
 		close(d->wake_fd);
 	pthread_mutex_destroy(&d->view_lock);
 	free(d->active);
+	free(d->active_next);
+	timers_done(&d->timers);
 	free(d->hubs);
 	free(d);
 }
@@ -442,6 +464,7 @@ static enum rc engine_new(const struct delivery_setup *o, int wake_fd, struct de
 	for (size_t i = 0; i < d->hub_count; i++)
 		d->destination_count += hub_tenant(o->hubs[i])->system_count;
 	d->active = mem_zalloc(d->destination_count, sizeof(*d->active));
+	d->active_next = mem_zalloc(d->destination_count, sizeof(*d->active));
 	pthread_mutex_init(&d->view_lock, NULL);
 	d->wake_fd = wake_fd;
 	d->notes = queue_new(1, wake_fd);

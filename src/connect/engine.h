@@ -7,6 +7,7 @@
 #include "connect/delivery.h"
 #include "connect/destination.h"
 #include "connect/lanes.h"
+#include "connect/timers.h"
 #include "connect/workers.h"
 
 #include "observe/metrics.h"
@@ -33,7 +34,8 @@ struct engine_destination {
 	struct destination_health health;
 	struct lanes *lanes;
 	uint32_t transfers, unfinished; /* see destination_room */
-	bool active;                    /* in the engine's list */
+	bool active;                    /* in the engine's list: it has a turn in the next round */
+	struct timer timer;             /* when it wants one by itself */
 
 	/* The window: what is open up to loaded_through is in memory (window.c). */
 	int64_t loaded_through, load_at;
@@ -100,8 +102,10 @@ struct delivery_engine {
 	pthread_mutex_t view_lock;
 	int64_t now;
 	uint64_t random;
-	struct engine_destination **active; /* those with something to do */
+	struct engine_destination **active; /* those that something happened to */
+	struct engine_destination **active_next;
 	size_t active_count, turn;
+	struct timers timers;
 	struct attempt_run *all;
 	struct submission *submissions;
 	size_t transfers;
@@ -117,6 +121,7 @@ void engine_activate(struct engine_destination *t);
 void window_add(struct engine_destination *t, const struct delivery_head *heads, size_t count);
 void window_fill(struct engine_destination *t); /* asks for more from the store if there is room */
 void window_loaded(struct note *n);
+void window_forget(struct note *n); /* a load that nobody waits for any more */
 
 /* dispatch.c */
 void dispatch(struct engine_destination *t);                            /* starts what may be started */

@@ -24,7 +24,7 @@ struct load {
 	int64_t last;
 	bool failed;
 	size_t count;
-	struct delivery_head heads[];
+	struct delivery_head *heads;
 };
 
 void window_add(struct engine_destination *t, const struct delivery_head *heads, size_t count)
@@ -74,6 +74,7 @@ static void load_run(struct work *work, struct worker *w)
 	struct err e = ERR_NONE;
 	const struct store_value args[] = {SV_TEXT(l->destination->system->name), SV_INT(l->after),
 					   SV_INT((int64_t)l->limit)};
+	l->heads = mem_alloc(l->limit * sizeof(struct delivery_head));
 	enum rc rc = worker_reader(w, h->hub, h->index, &reader, &e);
 	if (rc == RC_OK)
 		rc = store_read(reader, R_DELIVERIES_OPEN, args, 3, take_row, l, &e);
@@ -81,6 +82,8 @@ static void load_run(struct work *work, struct worker *w)
 		l->failed = true;
 		log_err(LOG_ERROR, "delivery", "open deliveries cannot be read", &e);
 	}
+	/* Thousands of destinations are loaded at the start, most of them have nothing. */
+	l->heads = mem_grow(l->heads, (l->count ? l->count : 1) * sizeof(struct delivery_head));
 	engine_post(h->engine, &l->note);
 }
 
@@ -95,7 +98,7 @@ void window_fill(struct engine_destination *t)
 		limit = WINDOW_ROWS;
 	if (limit == 0)
 		limit = 1;
-	struct load *l = mem_zalloc(1, sizeof(*l) + limit * sizeof(struct delivery_head));
+	struct load *l = mem_zalloc(1, sizeof(*l));
 	l->note.type = NOTE_LOADED;
 	l->work.run = load_run;
 	l->destination = t;
@@ -105,6 +108,17 @@ void window_fill(struct engine_destination *t)
 	t->dropped = false;
 	d->with_workers++;
 	workers_run(d->workers, &l->work);
+}
+
+static void load_free(struct load *l)
+{
+	free(l->heads);
+	free(l);
+}
+
+void window_forget(struct note *n)
+{
+	load_free((struct load *)n);
 }
 
 void window_loaded(struct note *n)
@@ -118,7 +132,8 @@ void window_loaded(struct note *n)
 		/* What was read is not used: the next load reads it again. */
 		t->load_at = d->now + ENGINE_AGAIN_MS;
 		t->dropped = true;
-		free(l);
+		engine_activate(t);
+		load_free(l);
 		return;
 	}
 	for (size_t i = 0; i < l->count; i++)
@@ -128,5 +143,5 @@ void window_loaded(struct note *n)
 	if (l->rows < l->limit && !t->dropped)
 		t->more = false;
 	engine_activate(t);
-	free(l);
+	load_free(l);
 }

@@ -424,7 +424,6 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_DELIVERY] = "i",
     [R_DELIVERY_BY_ID] = "t",
     [R_DELIVERIES_OPEN] = "tii",
-    [R_DELIVERIES_OPEN_COUNT] = "",
     [R_DELIVERIES_BEFORE] = "ii",
     [R_DELIVERIES_TRACE] = "t",
     [R_DELIVERIES_COUNT] = "",

@@ -311,6 +311,23 @@ static int rows_of(enum store_statement s, const struct store_value *args, size_
 	return rows;
 }
 
+static enum rc count_open(void *ctx, const struct store_value *row, size_t columns)
+{
+	(void)columns;
+	if (row[2].integer < DELIVERY_FINAL)
+		*(int64_t *)ctx += row[3].integer;
+	return RC_OK;
+}
+
+static int64_t open_deliveries(void)
+{
+	struct err e = ERR_NONE;
+	int64_t count = 0;
+
+	assert_int_equal(store_read(world.reader, R_DELIVERIES_COUNT, NULL, 0, count_open, &count, &e), RC_OK);
+	return count;
+}
+
 /* Repeating everything has no effect, and says what it said first. */
 static void repeat_all(void)
 {
@@ -334,7 +351,7 @@ static void check_end(void)
 	const struct store_value pending[] = {SV_INT(0), SV_INT(10)};
 
 	check_audit();
-	EXPECT(rows_of(R_DELIVERIES_OPEN_COUNT, NULL, 0) == 0);
+	EXPECT(open_deliveries() == 0);
 	EXPECT(rows_of(R_INBOX_PENDING, pending, 2) == 0);
 	if (!healthy_end[0])
 		snprintf(healthy_end, sizeof(healthy_end), "%s", everything());
