@@ -139,10 +139,18 @@ static enum rc read_item_command(struct command *c, const struct canonical_origi
 				 struct findings *f)
 {
 	enum rc rc = read_record_command(c, STR("item"), "sku", doc, f);
+	if (rc == RC_OK)
+		rc = item_record_read(&c->arena, doc, o->tenant->sku_case, &c->record.item, f);
 	if (rc != RC_OK)
 		return rc;
-	c->record.id = sku_apply_case(&c->arena, c->record.id, o->tenant->sku_case);
-	return c->record.id.n ? RC_OK : RC_LIMIT;
+	c->record.id = c->record.item.sku;
+	struct buf rules;
+	buf_init(&rules, 4u << 20);
+	item_record_write(&rules, &c->record.item);
+	c->record.rules = buf_ok(&rules) ? arena_copy(&c->arena, buf_str(&rules)) : STR_NONE;
+	rc = buf_ok(&rules) && c->record.rules.n == rules.n ? RC_OK : RC_LIMIT;
+	buf_done(&rules);
+	return rc;
 }
 
 typedef enum rc (*read_fn)(struct command *c, const struct canonical_origin *o, const struct json *doc,

@@ -1,6 +1,7 @@
 /* Movements, shipments, reservations and records. */
 #include "hub/state.h"
 
+#include "orchestrate/stock/item.h"
 #include "orchestrate/stock/verbs.h"
 
 bool owns_record(const struct hub *h, int16_t record, struct str source)
@@ -409,6 +410,10 @@ void apply_record(struct hub *h, struct command *c)
 	struct hash128 key = dedup_hash(DEDUP_RECORD, c->record.type, c->record.id);
 	const struct dedup_entry *seen = dedup_find(h->state.dedup, key);
 	char *type = arena_printf(t->arena, STR_FMT ".recorded", STR_ARG(c->record.type));
+	struct stock_item *item = NULL;
+	bool known = false;
+	struct err e = ERR_NONE;
+	enum rc rc = RC_OK;
 	struct json_writer w;
 	struct buf data;
 	int64_t document;
@@ -424,13 +429,25 @@ void apply_record(struct hub *h, struct command *c)
 		inbox_settle(h, c, FATE_NOT_OWNED, c->record.id, STR_NONE, STR_NONE);
 		return;
 	}
+	if (str_is(c->record.type, "item")) {
+		known = stock_find(h->state.stock, c->record.id);
+		item = stock_item_make(h->state.stock, NULL, c->record.id, STR_NONE);
+		rc = item ? item_set(h->state.stock, t, item, &c->record.item, &e)
+			  : err_set(&e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
+	}
+	if (rc != RC_OK) {
+		if (item && !known)
+			txn_put(t, W_ITEM, SV_TEXT(c->record.id), SV_INT(t->now), SV_NULL, SV_NULL, SV_NULL);
+		c->answer = answer_problem(&c->arena, answer_status_of(rc), &e);
+		txn_exception(t, "item_refused", c->record.id, STR_NONE, txn_copy(t, str_from(e.detail)));
+		inbox_settle(h, c, FATE_REJECTED, c->record.id, str_from(e.detail), STR_NONE);
+		return;
+	}
 	document = txn_document(t, c->record.type, c->document);
 	if (str_is(c->record.type, "item")) {
-		struct stock_item *item = stock_item_make(h->state.stock, NULL, c->record.id, c->record.uom);
-
-		if (item)
-			stock_touch(h->state.stock, item);
-		txn_put(t, W_ITEM, SV_TEXT(c->record.id), SV_INT(t->now), SV_TEXT_OPT(c->record.uom), SV_INT(document));
+		item_touch(h->state.stock, item);
+		txn_put(t, W_ITEM, SV_TEXT(c->record.id), SV_INT(t->now), SV_TEXT_OPT(c->record.uom), SV_INT(document),
+			SV_TEXT_OPT(c->record.rules));
 	}
 	buf_init(&data, 64 << 10);
 	jw_init(&w, &data);

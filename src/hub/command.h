@@ -13,6 +13,7 @@
 #include "backbone/outbox.h"
 #include "base/arena.h"
 #include "base/hash.h"
+#include "model/item.h"
 #include "model/movement.h"
 #include "model/order.h"
 
@@ -109,7 +110,9 @@ struct command {
 		struct hold_request hold;
 		struct {
 			struct str type, id; /* "item", "SKU1" */
-			struct str uom;      /* items */
+			struct str uom;      /* items: base unit */
+			struct str rules;    /* items: item_record_write */
+			struct item_record item;
 		} record;
 		struct {
 			struct str endpoint, headers, natural_key;

@@ -9,6 +9,7 @@
 
 #include "observe/log.h"
 #include "orchestrate/order/book.h"
+#include "orchestrate/stock/item.h"
 
 #include <stdio.h>
 
@@ -46,9 +47,7 @@ static enum rc load_item(void *ctx, const struct store_value *c, size_t count)
 	struct loading *l = ctx;
 
 	(void)count;
-	if (!stock_item_make(l->s->stock, NULL, c[0].bytes, c[1].bytes))
-		return err_set(l->e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
-	return RC_OK;
+	return item_load(l->s->stock, c[0].bytes, c[1].bytes, c[2].bytes, l->e);
 }
 
 static enum rc load_position(void *ctx, const struct store_value *c, size_t count)

@@ -131,7 +131,8 @@ static bool states_parse(struct str text, qty_t *out)
 		out[s] = negative ? -v : v;
 		at++;
 	}
-	return at == text.n + 1;
+	/* What else the row says of a lot is not of the balance. */
+	return at == text.n + 1 || (at > 0 && at < text.n);
 }
 
 static enum rc position_row(void *ctx, const struct store_value *row, size_t count)

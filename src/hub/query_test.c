@@ -505,7 +505,7 @@ static void write_books(enum wrong w)
 	assert_int_equal(node_store_options(config, STR("acme"), &arena, &o, &e), RC_OK);
 	assert_int_equal(store_open(&o, &s, &last, &e), RC_OK);
 	store_batch_init(&batch, &arena, last + 1);
-	PUT(W_ITEM, SV_TEXT(STR("A")), SV_INT(1), SV_NULL, SV_NULL);
+	PUT(W_ITEM, SV_TEXT(STR("A")), SV_INT(1), SV_NULL, SV_NULL, SV_NULL);
 	put_movement(1, STOCK_OUTSIDE, STOCK_FREE, 10 * QTY_ONE);
 	put_movement(2, STOCK_FREE, STOCK_HELD, 2 * QTY_ONE);
 	put_movement(3, STOCK_FREE, STOCK_ALLOCATED, 3 * QTY_ONE);

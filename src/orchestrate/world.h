@@ -12,6 +12,7 @@
 #include "base/test.h"
 #include "orchestrate/order/order.h"
 #include "orchestrate/stock/hold.h"
+#include "orchestrate/stock/item.h"
 #include "orchestrate/stock/publish.h"
 #include "orchestrate/stock/verbs.h"
 #include "orchestrate/stock/view_writer.h"
@@ -346,7 +347,7 @@ static inline void world_load_rows(struct world *w, enum store_statement table, 
 		if (w->rows[i].table != table)
 			continue;
 		if (table == W_ITEM)
-			assert_non_null(stock_item_make(w->stock, NULL, v[0].bytes, STR_NONE));
+			rc = item_load(w->stock, v[0].bytes, v[2].bytes, v[4].bytes, e);
 		else if (table == W_POSITION)
 			rc = stock_load_position(w->stock, v[0].bytes, v[1].bytes, v[2].bytes, v[3].bytes, v[4].integer,
 						 v[5].bytes, e);

@@ -254,9 +254,9 @@ static void upserts_keep_what_is_not_given(void **state)
 	struct store_value row[4];
 
 	BATCH(p, b);
-	PUT(b, W_ITEM, SV_TEXT(STR("A")), SV_INT(1), SV_TEXT(STR("EA")), SV_NULL);
-	PUT(b, W_ITEM, SV_TEXT(STR("A")), SV_INT(2), SV_NULL, SV_INT(5));
-	PUT(b, W_ITEM, SV_TEXT(STR("A")), SV_INT(3), SV_TEXT(STR("CS")), SV_NULL);
+	PUT(b, W_ITEM, SV_TEXT(STR("A")), SV_INT(1), SV_TEXT(STR("EA")), SV_NULL, SV_NULL);
+	PUT(b, W_ITEM, SV_TEXT(STR("A")), SV_INT(2), SV_NULL, SV_INT(5), SV_TEXT(STR("{}")));
+	PUT(b, W_ITEM, SV_TEXT(STR("A")), SV_INT(3), SV_TEXT(STR("CS")), SV_NULL, SV_NULL);
 	commit(p, &b);
 	assert_int_equal(store_read_one(r, R_ITEM, &SV_TEXT(STR("A")), 1, &p->arena, row, NULL), RC_OK);
 	assert_int_equal(row[1].integer, 1);
@@ -408,7 +408,7 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_MOVEMENT] = "i",
     [W_POSITION] = "ttttit",
     [R_POSITIONS] = "",
-    [W_ITEM] = "titi",
+    [W_ITEM] = "titit",
     [R_ITEMS] = "",
     [R_ITEM] = "t",
     [W_RESERVATION] = "titiittit",

@@ -4,6 +4,8 @@
  *
  * Packed form of an entry: sku, location, lot, owner, to_location as (length varint, bytes); from, to as one byte each;
  * quantity as a varint (always positive). Varints are LEB128.
+ *
+ * An entry from outside to outside moves nothing: it says that the lot expires on day `quantity` (since 1970).
  */
 #ifndef ORCHESTRATE_STOCK_ENTRY_H
 #define ORCHESTRATE_STOCK_ENTRY_H

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "orchestrate/stock/ats.h"
+#include "orchestrate/stock/item.h"
 #include "orchestrate/stock/view_writer.h"
 
 #include <assert.h>
@@ -14,6 +15,7 @@ struct stock *stock_new(const struct config_tenant *tenant, size_t items_max, st
 
 	s->tenant = tenant;
 	map_init(&s->items, items_max);
+	map_init(&s->aliases, items_max * 4);
 	s->dirty_last = &s->dirty;
 	s->view = view;
 	s->safety = mem_zalloc(tenant->location_count + 1, sizeof(*s->safety));
@@ -37,15 +39,20 @@ void stock_free(struct stock *s)
 
 	if (!s)
 		return;
+	item_aliases_free(s);
 	while ((i = map_next(&s->items, &at, NULL))) {
 		for (uint32_t n = 0; n < i->place_count; n++)
 			place_free(i->places[n]);
+		item_rules_free(i);
 		free(i->places);
 		free(i->publications);
 		free((char *)i->sku.p);
 		free(i);
 	}
 	map_done(&s->items);
+	for (uint32_t n = 1; n < s->uom_count; n++)
+		free((char *)s->uoms[n].p);
+	free(s->uoms);
 	free(s->safety);
 	free(s);
 }
@@ -59,8 +66,15 @@ struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sk
 {
 	struct stock_item *i = stock_find(s, sku);
 
-	if (i)
+	if (i) {
+		if (!i->uom && uom.n) {
+			item_set_uom(s, i, uom);
+			if (t)
+				txn_put(t, W_ITEM, SV_TEXT(i->sku), SV_INT(t->now), SV_TEXT(txn_copy(t, uom)), SV_NULL,
+					SV_NULL);
+		}
 		return i;
+	}
 	i = mem_zalloc(1, sizeof(*i));
 	i->sku = mem_copy(sku);
 	i->waiting_last = &i->waiting;
@@ -69,8 +83,10 @@ struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sk
 		free(i);
 		return NULL;
 	}
+	item_set_uom(s, i, uom);
 	if (t)
-		txn_put(t, W_ITEM, SV_TEXT(txn_copy(t, sku)), SV_INT(t->now), SV_TEXT_OPT(uom), SV_NULL);
+		txn_put(t, W_ITEM, SV_TEXT(txn_copy(t, sku)), SV_INT(t->now), SV_TEXT_OPT(txn_copy(t, uom)), SV_NULL,
+			SV_NULL);
 	return i;
 }
 
@@ -103,6 +119,52 @@ void stock_touch(struct stock *s, struct stock_item *i)
 	s->touched = i;
 }
 
+static bool str_before(struct str a, struct str b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n ? memcmp(a.p, b.p, n) : 0;
+
+	return c ? c < 0 : a.n < b.n;
+}
+
+static void swap_places(struct stock_place **a, struct stock_place **b)
+{
+	struct stock_place *p = *a;
+
+	*a = *b;
+	*b = p;
+}
+
+/* The order in which stock is taken. What has no lot and no owner has no age: it comes before lots of unknown expiry.
+ */
+static bool taken_before(const struct stock_place *a, const struct stock_place *b)
+{
+	uint32_t ea = (uint32_t)a->position.expires_on - 1, eb = (uint32_t)b->position.expires_on - 1;
+
+	if (ea != eb)
+		return ea < eb;
+	if (a->since != b->since)
+		return a->since < b->since;
+	if (!str_eq(a->position.lot, b->position.lot))
+		return str_before(a->position.lot, b->position.lot);
+	if (!str_eq(a->position.owner, b->position.owner))
+		return str_before(a->position.owner, b->position.owner);
+	return a->position.location < b->position.location;
+}
+
+/* Puts p, whose rank has changed, where it belongs. */
+static void reorder(struct stock_item *i, const struct stock_place *p)
+{
+	uint32_t n = 0;
+
+	while (i->places[n] != p)
+		n++;
+	for (; n > 0 && taken_before(i->places[n], i->places[n - 1]); n--)
+		swap_places(&i->places[n], &i->places[n - 1]);
+	for (; n + 1 < i->place_count && taken_before(i->places[n + 1], i->places[n]); n++)
+		swap_places(&i->places[n], &i->places[n + 1]);
+}
+
 struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint16_t location, struct str lot,
 				     struct str owner)
 {
@@ -115,8 +177,12 @@ struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint
 	p->position.location = location;
 	p->position.lot = mem_copy(lot);
 	p->position.owner = mem_copy(owner);
+	for (uint32_t n = 0; lot.n && n < i->place_count; n++)
+		if (str_eq(i->places[n]->position.lot, lot))
+			p->position.expires_on = i->places[n]->position.expires_on;
 	i->places = mem_grow(i->places, (i->place_count + 1) * sizeof(struct stock_place *));
 	i->places[i->place_count++] = p;
+	reorder(i, p);
 	stock_touch(s, i);
 	return p;
 }
@@ -211,6 +277,25 @@ static void remember_change(struct stock_place *p, int64_t occurred_at, qty_t de
 	p->recents[p->recent_count++ % STOCK_RECENTS] = (struct stock_recent){occurred_at, delta};
 }
 
+/* Stock of a lot or an owner has an age. */
+static void note_since(struct stock_place *p, int64_t at)
+{
+	if (p->since || (!p->position.lot.n && !p->position.owner.n))
+		return;
+	p->since = at < 1000 ? 1 : (uint32_t)(at / 1000);
+	reorder(p->item, p);
+}
+
+/* True if it was not known. */
+static bool set_expiry(struct stock_place *p, int32_t expires_on)
+{
+	if (p->position.expires_on == expires_on)
+		return false;
+	p->position.expires_on = expires_on;
+	reorder(p->item, p);
+	return true;
+}
+
 /* One side of an entry. */
 static void apply_side(struct stock_place *p, enum stock_state state, qty_t delta)
 {
@@ -223,6 +308,8 @@ static void apply(struct stock *s, struct stock_place *p, enum stock_state from,
 {
 	bool leaves = stock_state_on_hand(from), enters = stock_state_on_hand(to);
 
+	note_since(p, occurred_at);
+	note_since(q, occurred_at);
 	apply_side(p, from, -quantity);
 	apply_side(q, to, quantity);
 	if (leaves && !(enters && p == q))
@@ -255,6 +342,41 @@ void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state f
 				    .quantity = quantity,
 				});
 	apply(d->stock, p, from, q, to, quantity, d->seq, d->occurred_at);
+}
+
+void stock_lot_expires(struct stock_draft *d, struct stock_place *p, int32_t expires_on)
+{
+	const struct stock_item *i = p->item;
+	struct stock_place *changed[64];
+	bool any = false;
+
+	assert(expires_on > 0 && p->position.lot.n);
+	for (uint32_t left = i->place_count; left > 0;) {
+		size_t n = 0;
+
+		/* Setting it moves places in the list: first who they are. */
+		for (uint32_t k = 0; k < i->place_count && n < 64; k++)
+			if (str_eq(i->places[k]->position.lot, p->position.lot) &&
+			    i->places[k]->position.expires_on != expires_on)
+				changed[n++] = i->places[k];
+		for (size_t k = 0; k < n; k++) {
+			any |= set_expiry(changed[k], expires_on);
+			mark_dirty(d->stock, changed[k], d->seq);
+		}
+		left = n < 64 ? 0 : left - 64;
+	}
+	if (!any)
+		return;
+	stock_touch(d->stock, p->item);
+	entry_pack(&d->entries, &(struct entry){
+				    .sku = i->sku,
+				    .location = d->stock->tenant->locations[p->position.location].name,
+				    .lot = p->position.lot,
+				    .owner = p->position.owner,
+				    .from = STOCK_OUTSIDE,
+				    .to = STOCK_OUTSIDE,
+				    .quantity = expires_on,
+				});
 }
 
 int64_t stock_draft_end(struct stock_draft *d, bool keep_empty)
@@ -305,11 +427,31 @@ static bool replay_side(struct replay *r, struct stock_place *p, enum stock_stat
 		remember_change(p, r->at, delta);
 	if (r->seq <= p->loaded)
 		return true;
+	note_since(p, r->at);
 	if (state != STOCK_OUTSIDE && __builtin_add_overflow(p->position.states[state], delta, &sum))
 		return false;
 	apply_side(p, state, delta);
 	mark_dirty(r->stock, p, r->seq);
 	return true;
+}
+
+static enum rc replay_expiry(struct replay *r, struct stock_place *p, qty_t day)
+{
+	struct stock_item *i = p->item;
+
+	if (day <= 0 || day > INT32_MAX)
+		return RC_IO;
+	if (r->seq <= p->loaded)
+		return RC_OK;
+	for (uint32_t n = 0; n < i->place_count; n++) {
+		struct stock_place *same = i->places[n];
+
+		if (!str_eq(same->position.lot, p->position.lot) || !set_expiry(same, (int32_t)day))
+			continue;
+		mark_dirty(r->stock, same, r->seq);
+		n = (uint32_t)-1; /* it has moved in the list */
+	}
+	return RC_OK;
 }
 
 static enum rc replay_entry(void *ctx, const struct entry *en)
@@ -325,6 +467,8 @@ static enum rc replay_entry(void *ctx, const struct entry *en)
 	if (!i)
 		return err_set(r->e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
 	p = q = stock_place_make(r->stock, i, location, en->lot, en->owner);
+	if (en->from == STOCK_OUTSIDE && en->to == STOCK_OUTSIDE)
+		return replay_expiry(r, p, en->quantity);
 	if (en->to_location.n) {
 		rc = find_location(r->stock, en->to_location, &location, r->e);
 		if (rc != RC_OK)
@@ -347,10 +491,28 @@ enum rc stock_replay(struct stock *s, int64_t seq, int64_t at, struct str entrie
 	return rc;
 }
 
+static bool next_int(struct str *in, int64_t *out)
+{
+	const char *end = memchr(in->p, ' ', in->n);
+	size_t length = end ? (size_t)(end - in->p) : in->n;
+	bool good = parse_int((struct str){in->p, length}, out);
+
+	in->p += length + (end ? 1 : 0);
+	in->n -= length + (end ? 1 : 0);
+	return good;
+}
+
+static enum rc damaged_position(struct str sku, struct str location, struct err *e)
+{
+	return err_set(e, RC_IO, "store_damaged", "the position of " STR_FMT " at " STR_FMT " is damaged", STR_ARG(sku),
+		       STR_ARG(location));
+}
+
 enum rc stock_load_position(struct stock *s, struct str sku, struct str location, struct str lot, struct str owner,
 			    int64_t through, struct str states, struct err *e)
 {
 	struct stock_item *i = stock_item_make(s, NULL, sku, STR_NONE);
+	int64_t since = 0, expires_on = 0;
 	struct stock_place *p;
 	uint16_t index;
 	enum rc rc = find_location(s, location, &index, e);
@@ -361,17 +523,17 @@ enum rc stock_load_position(struct stock *s, struct str sku, struct str location
 		return err_set(e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
 	p = stock_place_make(s, i, index, lot, owner);
 	p->loaded = p->through = through;
-	for (size_t n = 0; n < STOCK_STATES; n++) {
-		const char *end = memchr(states.p, ' ', states.n);
-		size_t length = end ? (size_t)(end - states.p) : states.n;
-
-		if (!parse_int((struct str){states.p, length}, &p->position.states[n]))
-			return err_set(e, RC_IO, "store_damaged",
-				       "the position of " STR_FMT " at " STR_FMT " is damaged", STR_ARG(sku),
-				       STR_ARG(location));
-		states.p += length + (end ? 1 : 0);
-		states.n -= length + (end ? 1 : 0);
-	}
+	for (size_t n = 0; n < STOCK_STATES; n++)
+		if (!next_int(&states, &p->position.states[n]))
+			return damaged_position(sku, location, e);
+	if (!states.n)
+		return RC_OK;
+	if (!next_int(&states, &since) || !next_int(&states, &expires_on) || since < 0 || since > UINT32_MAX ||
+	    expires_on < 0 || expires_on > INT32_MAX)
+		return damaged_position(sku, location, e);
+	p->since = (uint32_t)since;
+	p->position.expires_on = (int32_t)expires_on;
+	reorder(i, p);
 	return RC_OK;
 }
 
@@ -392,6 +554,8 @@ void stock_flush(struct stock *s, struct txn *t, size_t max)
 		buf_reset(&states);
 		for (size_t n = 0; n < STOCK_STATES; n++)
 			buf_printf(&states, "%s%lld", n ? " " : "", (long long)p->position.states[n]);
+		if (p->since || p->position.expires_on)
+			buf_printf(&states, " %u %d", p->since, p->position.expires_on);
 		txn_put(t, W_POSITION, SV_TEXT(p->item->sku), SV_TEXT(s->tenant->locations[p->position.location].name),
 			SV_TEXT(p->position.lot), SV_TEXT(p->position.owner), SV_INT(p->through),
 			SV_TEXT(txn_text(t, &states)));

@@ -18,6 +18,7 @@
 #include "orchestrate/stock/entry.h"
 #include "orchestrate/stock/view.h"
 
+struct item_rules;
 struct order_line_open;
 struct stock_item;
 struct view_item;
@@ -40,6 +41,7 @@ struct stock_place {
 	qty_t order_picked;           /* of position.states[STOCK_PICKED]: for orders */
 	struct stock_recent *recents; /* ring of STOCK_RECENTS, or NULL */
 	uint32_t recent_count;
+	uint32_t since; /* of a lot or an owner's stock: when it first came, in seconds since 1970 */
 };
 
 /* What a channel was told, or is to be told. */
@@ -57,8 +59,10 @@ struct publication {
 
 struct stock_item {
 	struct str sku;
-	struct stock_place **places;
+	struct stock_place *
+	    *places; /* in the order in which stock is taken: what expires first, then what came first */
 	uint32_t place_count;
+	uint16_t uom; /* base unit: index in stock->uoms; 0: none */
 	bool touched;
 	struct stock_item *next_touched;
 	bool restocked; /* on the list of items that have lines waiting and more free stock than before */
@@ -67,6 +71,7 @@ struct stock_item {
 	struct publication *publications;                /* by channel, NULL until first needed */
 	struct view_item *view;                          /* its place in the view; NULL until first published */
 	qty_t wanted;                                    /* scratch of the allocation */
+	struct item_rules *rules;                        /* item.h; NULL: a plain item */
 };
 
 struct stock {
@@ -75,7 +80,10 @@ struct stock {
 	struct stock_item *touched, *restocked;
 	struct stock_place *dirty, **dirty_last;
 	struct stock_view *view;
-	qty_t *safety; /* by location */
+	qty_t *safety;      /* by location */
+	struct str *uoms;   /* base units in use; the first is none */
+	struct map aliases; /* item.h */
+	uint32_t uom_count;
 };
 
 /* view: outlives the stock, so that readers keep it while the state is loaded again. */
@@ -84,7 +92,7 @@ void stock_free(struct stock *s);
 
 struct stock_item *stock_find(const struct stock *s, struct str sku);
 /* Finds or makes. NULL: the limit on items is reached. The sku is copied. t: writes the item's row; NULL while loading.
- */
+ * uom: its base unit, if it has none yet. */
 struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sku, struct str uom);
 struct stock_place *stock_place_find(const struct stock_item *i, uint16_t location, struct str lot, struct str owner);
 struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint16_t location, struct str lot,
@@ -109,6 +117,8 @@ struct stock_draft {
 	struct buf entries;
 };
 void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, struct str type, int64_t occurred_at);
+/* The lot's expiry is known, or known better: all of its places are ordered by it. */
+void stock_lot_expires(struct stock_draft *d, struct stock_place *p, int32_t expires_on);
 /* Moves: p.from -> p.to, or to another place if to_place is not NULL. quantity > 0. */
 void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
 		enum stock_state to, qty_t quantity);

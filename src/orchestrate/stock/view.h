@@ -33,7 +33,8 @@ const char *stock_state_name(enum stock_state s);
 
 /* One position: item, location, lot, owner. */
 struct stock_position {
-	uint16_t location; /* index in the tenant's locations */
+	uint16_t location;  /* index in the tenant's locations */
+	int32_t expires_on; /* of the lot, in days since 1970; 0: not known */
 	struct str lot, owner;
 	qty_t states[STOCK_STATES];
 };
