@@ -76,35 +76,47 @@ static void widen(struct queue *q)
 	q->first = 0;
 }
 
-static enum rc push(struct queue *q, void *item, bool always)
+/* Whoever waits is woken after the lock is free, so that it does not run into it. */
+static enum rc push(struct queue *q, void *const *items, size_t n, bool always)
 {
 	enum rc rc = RC_OK;
 	pthread_mutex_lock(&q->lock);
+	bool was_empty = q->count == 0;
+	size_t waiting = q->waiting;
 	if (q->closed) {
 		rc = RC_DENIED;
 	} else if (!always && q->count >= q->max) {
 		rc = RC_LIMIT;
 	} else {
-		if (q->count == q->room)
-			widen(q);
-		q->ring[(q->first + q->count++) & (q->room - 1)] = item;
-		if (q->count == 1)
-			wake(q);
-		if (q->waiting)
-			pthread_cond_signal(&q->ready);
+		for (size_t i = 0; i < n; i++) {
+			if (q->count == q->room)
+				widen(q);
+			q->ring[(q->first + q->count++) & (q->room - 1)] = items[i];
+		}
 	}
 	pthread_mutex_unlock(&q->lock);
+	if (rc != RC_OK || n == 0)
+		return rc;
+	if (was_empty)
+		wake(q);
+	for (size_t i = 0; i < waiting && i < n; i++)
+		pthread_cond_signal(&q->ready);
 	return rc;
 }
 
 enum rc queue_push(struct queue *q, void *item)
 {
-	return push(q, item, false);
+	return push(q, &item, 1, false);
 }
 
 enum rc queue_push_always(struct queue *q, void *item)
 {
-	return push(q, item, true);
+	return push(q, &item, 1, true);
+}
+
+enum rc queue_push_many(struct queue *q, void *const *items, size_t count)
+{
+	return push(q, items, count, true);
 }
 
 static struct timespec deadline(int timeout_ms)

@@ -21,6 +21,8 @@ enum rc queue_push(struct queue *q, void *item) MUST_CHECK; /* RC_LIMIT full, RC
 /* For what must not be lost because of a limit that guards the outside (results, wake-ups): grows past max. RC_DENIED
  * when closed. */
 enum rc queue_push_always(struct queue *q, void *item) MUST_CHECK;
+/* The same for several at once, in order. */
+enum rc queue_push_many(struct queue *q, void *const *items, size_t count) MUST_CHECK;
 /* Up to max items into items[]; waits up to timeout_ms (-1: for ever, 0: not at all) for the first. 0: none. */
 size_t queue_take(struct queue *q, void **items, size_t max, int timeout_ms);
 size_t queue_length(struct queue *q);

@@ -50,6 +50,23 @@ void engine_post(struct delivery_engine *d, struct note *n)
 	assert(rc == RC_OK);
 }
 
+static void give_work(struct delivery_engine *d)
+{
+	size_t n = d->work_count;
+	d->work_count = 0;
+	if (n)
+		workers_run(d->workers, d->work, n);
+}
+
+void engine_work(struct delivery_engine *d, struct work *work, struct note *n)
+{
+	work->note = n;
+	d->with_workers++;
+	d->work[d->work_count++] = work;
+	if (d->work_count == ENGINE_WORK_AT_ONCE)
+		give_work(d);
+}
+
 void delivery_heads(struct delivery_hub *h, const struct delivery_head *heads, size_t count)
 {
 	if (atomic_load(&h->engine->stopping))
@@ -255,7 +272,9 @@ static int64_t turn(struct delivery_engine *d, bool stopping)
 {
 	d->now = clock_wall_ms(d->clock);
 	take_notes(d);
-	return step_all(d, stopping);
+	int64_t next = step_all(d, stopping);
+	give_work(d);
+	return next;
 }
 
 int64_t delivery_turn(struct delivery_engine *d)
@@ -263,6 +282,7 @@ int64_t delivery_turn(struct delivery_engine *d)
 	assert(d->wake_fd < 0);
 	int64_t next = turn(d, false);
 	d->transport->run(d->transport, 0, -1);
+	give_work(d);
 	return queue_length(d->notes) ? d->now : next;
 }
 
@@ -272,6 +292,7 @@ static void round_once(struct delivery_engine *d, bool stopping)
 	/* At the end nothing would wake the loop. */
 	bool idle = stopping && !d->all && !d->with_workers && !d->with_hub;
 	d->transport->run(d->transport, idle ? 0 : sleep_ms(d, next), d->wake_fd);
+	give_work(d);
 	d->now = clock_wall_ms(d->clock);
 }
 
@@ -331,6 +352,7 @@ static void wind_down(struct delivery_engine *d)
 static void *engine_main(void *arg)
 {
 	struct delivery_engine *d = arg;
+	pthread_setname_np(pthread_self(), "delivery");
 	while (!atomic_load(&d->stopping))
 		round_once(d, false);
 	wind_down(d);
@@ -489,7 +511,7 @@ enum rc delivery_open(const struct delivery_setup *s, struct delivery_engine **o
 {
 	enum rc rc = engine_new(s, -1, out, e);
 	if (rc == RC_OK)
-		(*out)->workers = workers_new(0, (*out)->hub_count);
+		(*out)->workers = workers_new(0, (*out)->hub_count, (*out)->notes);
 	return rc;
 }
 
@@ -509,7 +531,7 @@ enum rc delivery_start(struct node *n, struct delivery_engine **out, struct err 
 		return rc;
 	struct delivery_engine *d = *out;
 	uint32_t threads = node_config(n)->mediation_threads;
-	d->workers = workers_new(threads ? threads : 1, d->hub_count);
+	d->workers = workers_new(threads ? threads : 1, d->hub_count, d->notes);
 	int failed = pthread_create(&d->thread, NULL, engine_main, d);
 	assert(!failed);
 	return RC_OK;

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #define ENGINE_TRANSFERS_MAX 4096 /* all destinations together */
+#define ENGINE_WORK_AT_ONCE  64
 #define ENGINE_SLEEP_MS      500  /* longest sleep: a pause that ends and a moved test clock are noticed */
 #define ENGINE_RESUBMIT_MS   50   /* after a hub refused a command */
 #define ENGINE_AGAIN_MS      1000 /* after a failed commit, or a store that cannot be read */
@@ -109,11 +110,15 @@ struct delivery_engine {
 	struct attempt_run *all;
 	struct submission *submissions;
 	size_t transfers;
-	size_t with_hub; /* submissions that the hubs have */
-	size_t with_workers;
+	size_t with_hub;     /* submissions that the hubs have */
+	size_t with_workers; /* or about to be */
+	void *work[ENGINE_WORK_AT_ONCE];
+	size_t work_count;
 };
 
 void engine_post(struct delivery_engine *d, struct note *n); /* any thread */
+/* Gives it to the workers at the end of the turn; the note comes back when it is done. */
+void engine_work(struct delivery_engine *d, struct work *work, struct note *n);
 uint64_t engine_random(struct delivery_engine *d);
 void engine_activate(struct engine_destination *t);
 

@@ -87,8 +87,6 @@ static void render_work(struct work *work, struct worker *w)
 		log_err(LOG_ERROR, "delivery", "a delivery cannot be read", &e);
 	r->unreadable = rc != RC_OK;
 	metric_observe_us(r->destination->mediate, (clock_mono_ns(clock) - begin) / 1000);
-	r->note.type = NOTE_RENDERED;
-	engine_post(h->engine, &r->note);
 }
 
 static void classify_work(struct work *work, struct worker *w)
@@ -98,21 +96,18 @@ static void classify_work(struct work *work, struct worker *w)
 	int64_t begin = clock_mono_ns(clock);
 	attempt_classify(&r->attempt, worker_mediator(w), clock_wall_ms(clock));
 	metric_observe_us(r->destination->mediate, (clock_mono_ns(clock) - begin) / 1000);
-	r->note.type = NOTE_CLASSIFIED;
-	engine_post(r->destination->hub->engine, &r->note);
 }
 
-static void run_work(struct attempt_run *r, void (*run)(struct work *, struct worker *))
+static void run_work(struct attempt_run *r, void (*run)(struct work *, struct worker *), enum note_type after)
 {
-	struct delivery_engine *d = r->destination->hub->engine;
-	d->with_workers++;
 	r->work.run = run;
-	workers_run(d->workers, &r->work);
+	r->note.type = after;
+	engine_work(r->destination->hub->engine, &r->work, &r->note);
 }
 
 void run_render(struct attempt_run *r)
 {
-	run_work(r, render_work);
+	run_work(r, render_work, NOTE_RENDERED);
 }
 
 /* ---- the transfer ---- */
@@ -122,7 +117,7 @@ static void transferred(void *ctx, const struct http_answer *answer)
 	struct attempt_run *r = ctx;
 	r->transfer = NULL;
 	attempt_keep_answer(&r->attempt, answer);
-	run_work(r, classify_work);
+	run_work(r, classify_work, NOTE_CLASSIFIED);
 }
 
 static void concluded(struct attempt_run *r);

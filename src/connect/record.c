@@ -46,12 +46,32 @@ static size_t secret_at(const struct secrets *s, const char *p, const char *end)
 	return longest;
 }
 
+/* Bytes that are kept as they are, wherever they stand: ASCII that begins no secret. */
+static void find_plain(bool plain[256], const struct secrets *secrets)
+{
+	for (int c = 0; c < 256; c++)
+		plain[c] = c > 0 && c < 128;
+	for (size_t i = 0; secrets && i < secrets->n; i++)
+		plain[(unsigned char)secrets->list[i].p[0]] = false;
+}
+
 static struct str clean(struct arena *a, const struct secrets *secrets, struct str raw, size_t max)
 {
 	struct buf b;
+	bool plain[256];
+	find_plain(plain, secrets);
 	buf_init(&b, max + 8);
 	const char *p = raw.n ? raw.p : "", *end = p + raw.n;
+	(void)buf_reserve(&b, raw.n < max ? raw.n : max);
 	while (p < end && b.n < max) {
+		const char *run = p, *stop = (size_t)(end - p) < max - b.n ? end : p + (max - b.n);
+		while (run < stop && plain[(unsigned char)*run])
+			run++;
+		if (run > p) {
+			buf_add(&b, p, (size_t)(run - p));
+			p = run;
+			continue;
+		}
 		size_t n = secrets ? secret_at(secrets, p, end) : 0;
 		if (n) {
 			buf_add_z(&b, "***");

@@ -84,7 +84,6 @@ static void load_run(struct work *work, struct worker *w)
 	}
 	/* Thousands of destinations are loaded at the start, most of them have nothing. */
 	l->heads = mem_grow(l->heads, (l->count ? l->count : 1) * sizeof(struct delivery_head));
-	engine_post(h->engine, &l->note);
 }
 
 void window_fill(struct engine_destination *t)
@@ -106,8 +105,7 @@ void window_fill(struct engine_destination *t)
 	l->limit = limit;
 	t->loading = true;
 	t->dropped = false;
-	d->with_workers++;
-	workers_run(d->workers, &l->work);
+	engine_work(d, &l->work, &l->note);
 }
 
 static void load_free(struct load *l)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #define WORKERS_QUEUE_MAX 1024 /* the callers are bounded by their slots: not enforced */
+#define WORK_AT_ONCE      8
 
 struct worker {
 	struct workers *pool;
@@ -15,7 +16,7 @@ struct worker {
 };
 
 struct workers {
-	struct queue *queue;
+	struct queue *queue, *done;
 	struct worker *list;
 	uint32_t count;
 	bool threaded;
@@ -23,24 +24,36 @@ struct workers {
 	bool stopped;
 };
 
+static void run_all(struct worker *w, void *const *items, size_t count)
+{
+	void *notes[WORK_AT_ONCE];
+	for (size_t i = 0; i < count; i++) {
+		struct work *work = items[i];
+		notes[i] = work->note;
+		work->run(work, w);
+	}
+	enum rc rc = queue_push_many(w->pool->done, notes, count);
+	assert(rc == RC_OK);
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
-	void *item;
-	while (queue_take(w->pool->queue, &item, 1, -1) == 1) {
-		struct work *work = item;
-		work->run(work, w);
-	}
+	void *items[WORK_AT_ONCE];
+	pthread_setname_np(pthread_self(), "mediator");
+	for (size_t n; (n = queue_take(w->pool->queue, items, WORK_AT_ONCE, -1));)
+		run_all(w, items, n);
 	return NULL;
 }
 
-struct workers *workers_new(uint32_t threads, size_t hubs)
+struct workers *workers_new(uint32_t threads, size_t hubs, struct queue *done)
 {
 	struct workers *w = mem_zalloc(1, sizeof(*w));
 	w->queue = queue_new(WORKERS_QUEUE_MAX, -1);
 	w->count = threads ? threads : 1;
 	w->threaded = threads > 0;
 	w->hubs = hubs;
+	w->done = done;
 	w->list = mem_zalloc(w->count, sizeof(struct worker));
 	for (uint32_t i = 0; i < w->count; i++) {
 		struct worker *one = &w->list[i];
@@ -80,13 +93,11 @@ void workers_free(struct workers *w)
 	free(w);
 }
 
-void workers_run(struct workers *w, struct work *work)
+void workers_run(struct workers *w, void *const *work, size_t count)
 {
-	if (!w->threaded) {
-		work->run(work, &w->list[0]);
-		return;
-	}
-	enum rc rc = queue_push_always(w->queue, work);
+	for (size_t i = 0; i < count && !w->threaded; i++)
+		run_all(&w->list[0], &work[i], 1);
+	enum rc rc = w->threaded ? queue_push_many(w->queue, work, count) : RC_OK;
 	assert(rc == RC_OK);
 }
 

@@ -11,16 +11,19 @@
 struct workers;
 struct worker;
 
-/* threads 0: work is done inside workers_run. hubs: how many there are; a reader's index is below that. */
-struct workers *workers_new(uint32_t threads, size_t hubs);
+/* threads 0: work is done inside workers_run. hubs: how many there are; a reader's index is below that.
+ * done: where the notes of what has been worked on go, some at a time. */
+struct workers *workers_new(uint32_t threads, size_t hubs, struct queue *done);
 /* Runs what is queued, then ends the threads. */
 void workers_stop(struct workers *w);
 void workers_free(struct workers *w); /* stopped */
 
 struct work {
 	void (*run)(struct work *self, struct worker *worker); /* on a worker's thread */
+	void *note;                                            /* goes to done after it */
 };
-void workers_run(struct workers *w, struct work *work); /* any thread; not after workers_stop */
+/* work: pointers to struct work. Any thread; not after workers_stop. */
+void workers_run(struct workers *w, void *const *work, size_t count);
 
 struct mediator *worker_mediator(struct worker *w);
 /* The worker's own reader of this hub's store. */
