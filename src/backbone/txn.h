@@ -34,6 +34,7 @@ enum counted {
 	COUNTED_EXCEPTIONS,        /* open ones: kind */
 	COUNTED_DEAD_LETTERS,      /* open ones: class */
 	COUNTED_BACKORDERED_LINES, /* ever: a metric only */
+	COUNTED_DRIFT,             /* ever: a metric only */
 	COUNTED_KINDS
 };
 

@@ -129,7 +129,7 @@ static struct answer move_one(struct hub *h, struct command *c, const struct com
 	struct txn *t = &h->batch.txn;
 	struct hash128 key = dedup_hash(DEDUP_MOVEMENT, m->movement.source, m->movement.source_event_id);
 	const struct dedup_entry *seen = dedup_find(h->state.dedup, key);
-	struct movement_result result;
+	struct movement_result result = {.stale = false};
 	struct err e = ERR_NONE;
 	struct txn_cause cause = t->cause;
 	enum rc rc;
@@ -141,8 +141,12 @@ static struct answer move_one(struct hub *h, struct command *c, const struct com
 		return answer_fields(&c->arena, 202, "status", STR("not_owned"), "correlation_id", c->correlation_id,
 				     NULL);
 	}
-	follow_order(h, m->movement.order_id);
-	rc = stock_step_movement(h->state.stock, h->state.orders, t, &m->movement, &result, &e);
+	if (m->movement.type == MOVE_REVERSE) {
+		rc = reverse_movement(h, c, &m->movement, &result, &e);
+	} else {
+		follow_order(h, m->movement.order_id);
+		rc = stock_step_movement(h->state.stock, h->state.orders, t, &m->movement, &result, &e);
+	}
 	if (rc != RC_OK) {
 		t->cause = cause;
 		*fate = FATE_REJECTED;
@@ -152,7 +156,7 @@ static struct answer move_one(struct hub *h, struct command *c, const struct com
 	t->cause = cause;
 	txn_dedup(t, DEDUP_MOVEMENT, key, m->fingerprint, result.seq);
 	remember_movement(h, c, &result);
-	*fate = FATE_APPLIED;
+	*fate = result.stale ? FATE_STALE : FATE_APPLIED;
 	return moved(c, result.movement_id, c->correlation_id, false);
 }
 
@@ -168,6 +172,12 @@ static void write_item(struct json_writer *w, const struct answer *a)
 	jw_key(w, "problem");
 	jw_raw(w, a->body);
 	jw_object_end(w);
+}
+
+/* Of several movements: the fate that the message gets. */
+static int says_more(enum fate fate)
+{
+	return fate == FATE_DUPLICATE ? 0 : fate == FATE_STALE ? 1 : fate == FATE_APPLIED ? 2 : 3;
 }
 
 void apply_stock_move(struct hub *h, struct command *c)
@@ -189,7 +199,7 @@ void apply_stock_move(struct hub *h, struct command *c)
 			c->answer = (struct answer){.status = m->problem_status, .code = "invalid", .body = m->problem};
 		else
 			c->answer = move_one(h, c, m, &fate);
-		if (fate != FATE_DUPLICATE && (worst == FATE_DUPLICATE || fate != FATE_APPLIED))
+		if (says_more(fate) > says_more(worst))
 			worst = fate;
 		write_item(&w, &c->answer);
 	}
@@ -208,7 +218,7 @@ void apply_shipment(struct hub *h, struct command *c)
 	struct movement *m = &c->shipment.movement;
 	struct hash128 key = dedup_hash(DEDUP_MOVEMENT, m->source, m->source_event_id);
 	const struct dedup_entry *seen = dedup_find(h->state.dedup, key);
-	struct movement_result result;
+	struct movement_result result = {.stale = false};
 	struct err e = ERR_NONE;
 	int64_t document;
 	enum rc rc;

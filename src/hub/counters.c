@@ -25,6 +25,7 @@ static const struct {
     [COUNTED_EXCEPTIONS] = {"exception", 1},
     [COUNTED_DEAD_LETTERS] = {"dead_letter", 1},
     [COUNTED_BACKORDERED_LINES] = {NULL, 0},
+    [COUNTED_DRIFT] = {NULL, 0},
 };
 
 struct total {
@@ -276,7 +277,8 @@ static void tell_metric(const struct counters *c, const struct txn_count *n)
 	} metrics[COUNTED_KINDS] = {[COUNTED_ORDERS] = {true, M_ORDERS},
 				    [COUNTED_EXCEPTIONS] = {true, M_EXCEPTIONS},
 				    [COUNTED_DEAD_LETTERS] = {true, M_DEAD_LETTERS},
-				    [COUNTED_BACKORDERED_LINES] = {true, M_UNITS_BACKORDERED}};
+				    [COUNTED_BACKORDERED_LINES] = {true, M_UNITS_BACKORDERED},
+				    [COUNTED_DRIFT] = {true, M_STOCK_DRIFT}};
 	char tenant[64], label[128];
 
 	if (!metrics[n->what].told || n->added == 0)

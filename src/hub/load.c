@@ -15,8 +15,6 @@
 
 #define DEDUP_MAX 100000000
 #define PAGE      5000
-/* Movements before the floor that are read again so that late counts find the recent changes. */
-#define RECENT_MOVEMENTS 5000
 
 struct loading {
 	struct hub *h;
@@ -216,8 +214,7 @@ static enum rc load_all(struct loading *l)
 	if (rc == RC_OK)
 		rc = store_read(r, R_POSITIONS, NULL, 0, load_position, l, l->e);
 	if (rc == RC_OK)
-		rc = load_pages(l, R_MOVEMENTS_AFTER, l->floor > RECENT_MOVEMENTS ? l->floor - RECENT_MOVEMENTS : 0,
-				load_movement);
+		rc = load_pages(l, R_MOVEMENTS_AFTER, l->floor, load_movement);
 	if (rc == RC_OK)
 		rc = store_read(r, R_RESERVATIONS_HELD, NULL, 0, load_hold, l, l->e);
 	if (rc == RC_OK)

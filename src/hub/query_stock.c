@@ -26,6 +26,16 @@ static qty_t on_hand(const qty_t *states)
 	return sum;
 }
 
+static void write_day(struct json_writer *w, const char *name, int32_t day)
+{
+	char text[TIME_TEXT];
+
+	if (!day)
+		return;
+	time_format((int64_t)day * 86400000, text);
+	jw_key_text(w, name, (struct str){text, 10});
+}
+
 static void write_positions(void *ctx, const struct stock_position *positions, size_t count)
 {
 	struct stock_writer *sw = ctx;
@@ -42,6 +52,7 @@ static void write_positions(void *ctx, const struct stock_position *positions, s
 		jw_key_text(sw->w, "location", t->locations[p->location].name);
 		jw_opt_text(sw->w, "lot", p->lot);
 		jw_opt_text(sw->w, "owner", p->owner);
+		write_day(sw->w, "expires_on", p->expires_on);
 		jw_key_qty(sw->w, "on_hand", on_hand(p->states));
 		jw_key(sw->w, "states");
 		jw_object(sw->w);
@@ -166,75 +177,4 @@ enum rc query_reservation(struct query *q, struct str id, struct buf *out, struc
 	query_write_json(&w, "lines", row[8].bytes);
 	jw_object_end(&w);
 	return query_done(out, e);
-}
-
-/* ---- movements of one item ---- */
-
-struct movement_filter {
-	struct str sku;
-	bool found;
-	struct json_writer *w;
-};
-
-static enum rc note_sku(void *ctx, const struct entry *entry)
-{
-	struct movement_filter *f = ctx;
-	f->found |= str_eq(entry->sku, f->sku);
-	return RC_OK;
-}
-
-static bool movement_matches(void *ctx, const struct store_value *row)
-{
-	struct movement_filter *f = ctx;
-	f->found = false;
-	/* Damage is reported by the one who writes. */
-	return entries_each(row[10].bytes, note_sku, f) != RC_OK || f->found;
-}
-
-static enum rc write_entry(void *ctx, const struct entry *entry)
-{
-	struct movement_filter *f = ctx;
-
-	if (!str_eq(entry->sku, f->sku))
-		return RC_OK;
-	jw_object(f->w);
-	jw_key_text(f->w, "location", entry->location);
-	jw_opt_text(f->w, "lot", entry->lot);
-	jw_opt_text(f->w, "owner", entry->owner);
-	jw_opt_text(f->w, "to_location", entry->to_location);
-	jw_key_text(f->w, "from", str_from(stock_state_name(entry->from)));
-	jw_key_text(f->w, "to", str_from(stock_state_name(entry->to)));
-	jw_key_qty(f->w, "quantity", entry->quantity);
-	jw_object_end(f->w);
-	return RC_OK;
-}
-
-static enum rc write_movement(void *ctx, struct json_writer *w, const struct store_value *row, struct err *e)
-{
-	struct movement_filter *f = ctx;
-
-	jw_object(w);
-	jw_key_text(w, "movement_id", row[1].bytes);
-	jw_key_text(w, "type", row[4].bytes);
-	jw_key_time(w, "at", row[2].integer);
-	jw_key_time(w, "occurred_at", row[3].integer);
-	jw_opt_text(w, "source", row[5].bytes);
-	jw_opt_text(w, "source_event_id", row[6].bytes);
-	jw_opt_text(w, "order_id", row[7].bytes);
-	jw_opt_text(w, "reason", row[8].bytes);
-	jw_key_text(w, "correlation_id", row[9].bytes);
-	jw_key(w, "entries");
-	jw_array(w);
-	f->w = w;
-	enum rc rc = entries_each(row[10].bytes, write_entry, f);
-	jw_array_end(w);
-	jw_object_end(w);
-	return rc == RC_OK ? RC_OK : query_damaged(e, "movement");
-}
-
-enum rc query_movements(struct query *q, struct str sku, const struct query_page *p, struct buf *out, struct err *e)
-{
-	struct movement_filter f = {.sku = sku};
-	struct query_list list = {R_MOVEMENTS_BEFORE, movement_matches, write_movement, &f};
-	return query_list(q, &list, p, out, e);
 }

@@ -122,6 +122,11 @@ void apply_delivery_start(struct hub *h, struct command *c);
 void apply_delivery_result(struct hub *h, struct command *c);
 void apply_system_pause(struct hub *h, struct command *c, bool pause);
 
+/* apply_reverse.c: finds what is taken back and takes it back. RC_NOT_FOUND "movement_not_found". */
+struct movement_result;
+enum rc reverse_movement(struct hub *h, struct command *c, const struct movement *m, struct movement_result *out,
+			 struct err *e) MUST_CHECK;
+
 /* May this source change what is of this record? -1: anybody may. */
 bool owns_record(const struct hub *h, int16_t record, struct str source);
 

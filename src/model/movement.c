@@ -1,5 +1,6 @@
 #include "model/movement.h"
 
+#include "base/clock.h"
 #include "model/read.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@ static const char *const type_names[] = {
     [MOVE_RETURN] = "return",
     [MOVE_ORDER_IN] = "order-in",
     [MOVE_ANNOUNCE] = "announce",
+    [MOVE_REVERSE] = "reverse",
 };
 
 #define TYPE_COUNT (sizeof(type_names) / sizeof(type_names[0]))
@@ -57,6 +59,8 @@ static enum read_sign sign_of(enum movement_type t)
 	case MOVE_ORDER_IN:
 	case MOVE_ANNOUNCE:
 		return READ_POSITIVE;
+	case MOVE_REVERSE:
+		return READ_NOT_ZERO;
 	}
 	return READ_POSITIVE;
 }
@@ -76,6 +80,64 @@ static void read_to_location(struct reader *r, const struct json *j, size_t i, e
 	}
 }
 
+#define DAY_MS 86400000
+
+static int32_t read_day(struct reader *r, const struct json *line, size_t i)
+{
+	struct str day = json_get_text(line, "expires_on");
+	char text[48];
+	int64_t ms = 0;
+
+	if (!json_get(line, "expires_on"))
+		return 0;
+	snprintf(text, sizeof(text), STR_FMT "T00:00:00Z", STR_ARG(day));
+	if (day.n == 10 && time_parse(str_from(text), &ms, NULL) == RC_OK && ms >= DAY_MS)
+		return (int32_t)(ms / DAY_MS);
+	read_note(r, line, "not_a_date", "This must be a date such as 2027-01-31.", "/lines/%zu/expires_on", i);
+	return 0;
+}
+
+static enum movement_state read_state(struct reader *r, const struct json *line, size_t i, enum movement_type type)
+{
+	static const char *const names[] = {NULL, "free", "quarantined", "damaged"};
+	struct str state = json_get_text(line, "state");
+	bool may = type == MOVE_RECEIVE || type == MOVE_RETURN || type == MOVE_QUARANTINE;
+
+	if (!json_get(line, "state"))
+		return MOVE_STATE_DEFAULT;
+	for (int n = MOVE_STATE_FREE; may && n <= MOVE_STATE_DAMAGED; n++)
+		if (str_is(state, names[n]) && !(type == MOVE_QUARANTINE && n == MOVE_STATE_FREE))
+			return (enum movement_state)n;
+	read_note(r, line, may ? "not_in_enum" : "not_applicable",
+		  "Only what is received, returned or quarantined has a state it goes to.", "/lines/%zu/state", i);
+	return MOVE_STATE_DEFAULT;
+}
+
+static const struct json *read_serials(struct reader *r, const struct json *line, size_t i)
+{
+	const struct json *list = json_get(line, "serials");
+	bool good = !list || list->type == JSON_ARRAY;
+
+	for (uint32_t n = 0; list && good && n < list->count; n++)
+		good = json_text(&list->items[n]).n > 0;
+	if (good)
+		return list && list->count ? list : NULL;
+	read_note(r, list, "wrong_type", "Serial numbers are a list of texts.", "/lines/%zu/serials", i);
+	return NULL;
+}
+
+static void read_lot(struct reader *r, const struct json *line, size_t i, enum movement_type type,
+		     struct movement_line *out)
+{
+	out->lot = json_get_text(line, "lot");
+	out->owner = json_get_text(line, "owner");
+	out->expires_on = read_day(r, line, i);
+	out->state = read_state(r, line, i, type);
+	out->serials = read_serials(r, line, i);
+	if (out->expires_on && !out->lot.n)
+		read_note(r, line, "required", "What expires is a lot: name it.", "/lines/%zu/lot", i);
+}
+
 static enum rc read_movement_lines(struct reader *r, const struct json *doc, enum movement_type type,
 				   bool location_needed, size_t *count, struct movement_line **out)
 {
@@ -93,7 +155,7 @@ static enum rc read_movement_lines(struct reader *r, const struct json *doc, enu
 		snprintf(pointer, sizeof(pointer), "/lines/%zu", i);
 		l->sku = read_sku(r, j, i);
 		l->location = location_needed ? read_required(r, j, "location", pointer) : json_get_text(j, "location");
-		l->lot = json_get_text(j, "lot");
+		read_lot(r, j, i, type, l);
 		l->order_line_id = json_get_text(j, "line_id");
 		l->quantity = read_quantity(r, j, i, sign_of(type));
 		l->uom = json_get_text(j, "uom");
@@ -116,6 +178,10 @@ enum rc movement_read(struct arena *a, const struct json *doc, enum sku_case sku
 	    .order_id = json_get_text(doc, "order_id"),
 	    .purchase_order_id = json_get_text(doc, "purchase_order_id"),
 	    .reason = json_get_text(doc, "reason"),
+	    .transfer_id = json_get_text(doc, "transfer_id"),
+	    .return_id = json_get_text(doc, "return_id"),
+	    .reverses = json_get_text(doc, "reverses"),
+	    .reverses_event_id = json_get_text(doc, "reverses_event_id"),
 	};
 	if (!movement_type_parse(type, &out->type)) {
 		if (type.n)
@@ -123,6 +189,14 @@ enum rc movement_read(struct arena *a, const struct json *doc, enum sku_case sku
 				  "/type");
 		return RC_INVALID;
 	}
+	if (out->type != MOVE_REVERSE && (out->reverses.n || out->reverses_event_id.n))
+		read_note(&r, doc, "not_applicable", "Only a movement of type reverse takes another one back.",
+			  "/reverses");
+	if (out->type == MOVE_REVERSE && !out->reverses.n && !out->reverses_event_id.n)
+		read_note(&r, doc, "required", "Name the movement to take back: reverses or reverses_event_id.",
+			  "/reverses");
+	if (out->type == MOVE_REVERSE && !json_get(doc, "lines"))
+		return r.failed ? RC_INVALID : RC_OK;
 	return read_movement_lines(&r, doc, out->type, true, &out->line_count, &out->lines);
 }
 

@@ -20,21 +20,33 @@ enum movement_type {
 	MOVE_RETURN,
 	MOVE_ORDER_IN, /* the purchase order was acknowledged */
 	MOVE_ANNOUNCE, /* ship notice */
+	MOVE_REVERSE,  /* takes an earlier movement back, all of it or the lines that are named */
 };
+
+/* Where goods that come in or are taken aside go. */
+enum movement_state { MOVE_STATE_DEFAULT, MOVE_STATE_FREE, MOVE_STATE_QUARANTINED, MOVE_STATE_DAMAGED };
 
 struct movement_line {
 	struct str sku, location, lot, to_location;
 	struct str order_line_id; /* line_id of the document; may be empty */
 	qty_t quantity;           /* positive, but signed for MOVE_ADJUST and 0 or more for MOVE_COUNT */
 	struct str uom;
+	struct str owner;           /* of consigned stock; empty: our own */
+	int32_t expires_on;         /* of the lot, in days since 1970; 0: not said */
+	enum movement_state state;  /* receive, return, quarantine */
+	const struct json *serials; /* array of texts, or NULL */
 };
 
 struct movement {
 	enum movement_type type;
 	struct str source, source_event_id;
 	int64_t occurred_at;
-	int64_t expected_at;                            /* of MOVE_ORDER_IN and MOVE_ANNOUNCE; 0 if not said */
+	int64_t expected_at; /* of MOVE_ORDER_IN, MOVE_ANNOUNCE, a transfer, a return to come; 0 if not said */
 	struct str order_id, purchase_order_id, reason; /* may be empty */
+	struct str transfer_id;       /* a move that arrives later, and the receipt that it becomes; may be empty */
+	struct str return_id;         /* a return that was announced; may be empty */
+	struct str reverses;          /* MOVE_REVERSE: a movement id, or empty: */
+	struct str reverses_event_id; /* of the same source */
 	size_t line_count;
 	struct movement_line *lines;
 };

@@ -56,6 +56,10 @@ static void m_count(int item, int place, int n, int64_t at)
 {
 	int on_hand = 0;
 
+	/* A later instant was counted already. */
+	if (at < m.counted[item][place])
+		return;
+	m.counted[item][place] = at;
 	for (int s = STOCK_FREE; s <= STOCK_DAMAGED; s++)
 		on_hand += m.states[item][place][s];
 	EACH(i, m.change_count)
@@ -111,6 +115,7 @@ static void m_fact(enum movement_type type, int item, int p, int to, int n, bool
 	case MOVE_PICK:
 	case MOVE_SHIP:
 	case MOVE_COUNT:
+	case MOVE_REVERSE:
 		fail_msg("has a step of its own");
 	}
 }

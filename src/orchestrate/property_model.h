@@ -49,6 +49,7 @@ struct model {
 	struct m_hold holds[STEPS];
 	struct m_change changes[CHANGES];
 	int order_count, hold_count, change_count;
+	int64_t counted[ITEMS][PLACES];  /* when last */
 	int told[WORLD_CHANNELS][ITEMS]; /* -1: that delivery failed for good */
 	int64_t under_way[WORLD_CHANNELS];
 	bool oversold;

@@ -408,6 +408,7 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_MOVEMENT] = "i",
     [W_POSITION] = "ttttit",
     [R_POSITIONS] = "",
+    [R_POSITIONS_OF] = "t",
     [W_ITEM] = "titit",
     [R_ITEMS] = "",
     [R_ITEM] = "t",

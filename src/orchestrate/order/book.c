@@ -5,6 +5,8 @@
 #include "orchestrate/order/progress.h"
 #include "orchestrate/order/steps.h"
 
+#include <stddef.h>
+
 static const struct {
 	enum order_status status;
 	const char *name;
@@ -144,16 +146,32 @@ struct allocation *order_allocation(struct order_line_open *l, struct stock_plac
 	return &l->allocations[l->allocation_count++];
 }
 
+static const struct order_line_open *last_waiting(const struct stock_item *i)
+{
+	const char *link = (const char *)i->waiting_last;
+
+	return (const struct order_line_open *)(const void *)(link - offsetof(struct order_line_open, next_waiting));
+}
+
 void order_wait(struct order_line_open *l)
 {
 	struct stock_item *i = l->item;
+	struct order_line_open **at;
 
 	if (l->previous_waiting || !i)
 		return;
-	l->next_waiting = NULL;
-	l->previous_waiting = i->waiting_last;
-	*i->waiting_last = l;
-	i->waiting_last = &l->next_waiting;
+	/* By the age of the order, so that one that was on hold stands where it does after a start. Most come last. */
+	at = i->waiting_last;
+	if (i->waiting && last_waiting(i)->order->seq > l->order->seq)
+		for (at = &i->waiting; (*at)->order->seq <= l->order->seq;)
+			at = &(*at)->next_waiting;
+	l->next_waiting = *at;
+	l->previous_waiting = at;
+	if (*at)
+		(*at)->previous_waiting = &l->next_waiting;
+	else
+		i->waiting_last = &l->next_waiting;
+	*at = l;
 }
 
 void order_unwait(struct order_line_open *l)

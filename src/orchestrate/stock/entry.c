@@ -8,6 +8,8 @@ const char *stock_state_name(enum stock_state s)
 	return names[s];
 }
 
+#define CHAINED 0x80
+
 bool stock_state_on_hand(enum stock_state s)
 {
 	return s <= STOCK_DAMAGED;
@@ -35,9 +37,11 @@ void entry_pack(struct buf *out, const struct entry *e)
 	pack_str(out, e->lot);
 	pack_str(out, e->owner);
 	pack_str(out, e->to_location);
-	buf_add_char(out, (char)e->from);
+	buf_add_char(out, (char)(e->from | (e->previous ? CHAINED : 0)));
 	buf_add_char(out, (char)e->to);
 	pack_varint(out, (uint64_t)e->quantity);
+	if (e->previous)
+		pack_varint(out, (uint64_t)e->previous);
 }
 
 static bool take_varint(struct str *in, uint64_t *v)
@@ -66,12 +70,36 @@ static bool take_str(struct str *in, struct str *s)
 	return true;
 }
 
-static bool take_state(struct str *in, enum stock_state *s)
+/* chained: NULL where the bit may not be set. */
+static bool take_state(struct str *in, enum stock_state *s, bool *chained)
 {
-	if (in->n == 0 || (unsigned char)*in->p > STOCK_OUTSIDE)
+	unsigned char c;
+
+	if (in->n == 0)
 		return false;
-	*s = (enum stock_state)(unsigned char)*in->p++;
+	c = (unsigned char)*in->p++;
 	in->n--;
+	if (chained) {
+		*chained = c & CHAINED;
+		c &= (unsigned char)~CHAINED;
+	}
+	if (c > STOCK_OUTSIDE)
+		return false;
+	*s = (enum stock_state)c;
+	return true;
+}
+
+static bool take_entry(struct str *in, struct entry *e)
+{
+	uint64_t quantity, previous = 0;
+	bool chained;
+
+	if (!take_str(in, &e->sku) || !take_str(in, &e->location) || !take_str(in, &e->lot) ||
+	    !take_str(in, &e->owner) || !take_str(in, &e->to_location) || !take_state(in, &e->from, &chained) ||
+	    !take_state(in, &e->to, NULL) || !take_varint(in, &quantity) || (chained && !take_varint(in, &previous)))
+		return false;
+	e->quantity = (qty_t)quantity;
+	e->previous = (int64_t)previous;
 	return true;
 }
 
@@ -79,14 +107,10 @@ enum rc entries_each(struct str in, entry_fn visit, void *ctx)
 {
 	while (in.n > 0) {
 		struct entry e;
-		uint64_t quantity;
 		enum rc rc;
 
-		if (!take_str(&in, &e.sku) || !take_str(&in, &e.location) || !take_str(&in, &e.lot) ||
-		    !take_str(&in, &e.owner) || !take_str(&in, &e.to_location) || !take_state(&in, &e.from) ||
-		    !take_state(&in, &e.to) || !take_varint(&in, &quantity))
+		if (!take_entry(&in, &e))
 			return RC_IO;
-		e.quantity = (qty_t)quantity;
 		rc = visit(ctx, &e);
 		if (rc != RC_OK)
 			return rc;

@@ -5,7 +5,11 @@
  * Packed form of an entry: sku, location, lot, owner, to_location as (length varint, bytes); from, to as one byte each;
  * quantity as a varint (always positive). Varints are LEB128.
  *
- * An entry from outside to outside moves nothing: it says that the lot expires on day `quantity` (since 1970).
+ * The first entry of an item in a movement has bit 7 of `from` set if the item was moved before; the seq of that
+ * movement follows the quantity. So each item's movements are a chain from the newest to the oldest.
+ *
+ * An entry from outside to outside moves nothing. With a quantity it says that the lot expires on that day (since
+ * 1970), with 0 that the place was counted at the movement's instant.
  */
 #ifndef ORCHESTRATE_STOCK_ENTRY_H
 #define ORCHESTRATE_STOCK_ENTRY_H
@@ -17,7 +21,8 @@ struct entry {
 	struct str sku, location, lot, owner;
 	struct str to_location; /* empty: the same place */
 	enum stock_state from, to;
-	qty_t quantity; /* positive */
+	qty_t quantity;   /* positive */
+	int64_t previous; /* the item's movement before this one; 0: not said */
 };
 
 void entry_pack(struct buf *out, const struct entry *e);

@@ -3,6 +3,8 @@
 #include "base/mem.h"
 #include "orchestrate/stock/ats.h"
 #include "orchestrate/stock/item.h"
+#include "orchestrate/stock/ledger.h"
+#include "orchestrate/stock/past.h"
 #include "orchestrate/stock/view_writer.h"
 
 #include <assert.h>
@@ -26,9 +28,11 @@ struct stock *stock_new(const struct config_tenant *tenant, size_t items_max, st
 
 static void place_free(struct stock_place *p)
 {
-	free(p->recents);
-	free((char *)p->position.lot.p);
-	free((char *)p->position.owner.p);
+	free(p->past);
+	if (p->position.lot.n)
+		free((char *)p->position.lot.p);
+	if (p->position.owner.n)
+		free((char *)p->position.owner.p);
 	free(p);
 }
 
@@ -153,7 +157,7 @@ static bool taken_before(const struct stock_place *a, const struct stock_place *
 }
 
 /* Puts p, whose rank has changed, where it belongs. */
-static void reorder(struct stock_item *i, const struct stock_place *p)
+void stock_reorder(struct stock_item *i, const struct stock_place *p)
 {
 	uint32_t n = 0;
 
@@ -175,14 +179,14 @@ struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint
 	p = mem_zalloc(1, sizeof(*p));
 	p->item = i;
 	p->position.location = location;
-	p->position.lot = mem_copy(lot);
-	p->position.owner = mem_copy(owner);
+	p->position.lot = lot.n ? mem_copy(lot) : STR("");
+	p->position.owner = owner.n ? mem_copy(owner) : STR("");
 	for (uint32_t n = 0; lot.n && n < i->place_count; n++)
 		if (str_eq(i->places[n]->position.lot, lot))
 			p->position.expires_on = i->places[n]->position.expires_on;
 	i->places = mem_grow(i->places, (i->place_count + 1) * sizeof(struct stock_place *));
 	i->places[i->place_count++] = p;
-	reorder(i, p);
+	stock_reorder(i, p);
 	stock_touch(s, i);
 	return p;
 }
@@ -243,7 +247,7 @@ void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, st
 	buf_init(&d->entries, ENTRIES_MAX);
 }
 
-static void mark_dirty(struct stock *s, struct stock_place *p, int64_t seq)
+void stock_mark_dirty(struct stock *s, struct stock_place *p, int64_t seq)
 {
 	p->through = seq;
 	if (p->dirty_since)
@@ -254,45 +258,22 @@ static void mark_dirty(struct stock *s, struct stock_place *p, int64_t seq)
 	s->dirty_last = &p->next_dirty;
 }
 
-static bool parse_int(struct str text, int64_t *out)
-{
-	bool negative = text.n > 0 && text.p[0] == '-';
-	int64_t v = 0;
-
-	if (text.n <= (size_t)negative)
-		return false;
-	for (size_t n = negative; n < text.n; n++) {
-		if (text.p[n] < '0' || text.p[n] > '9' || __builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_add_overflow(v, text.p[n] - '0', &v))
-			return false;
-	}
-	*out = negative ? -v : v;
-	return true;
-}
-
-static void remember_change(struct stock_place *p, int64_t occurred_at, qty_t delta)
-{
-	if (!p->recents)
-		p->recents = mem_zalloc(STOCK_RECENTS, sizeof(*p->recents));
-	p->recents[p->recent_count++ % STOCK_RECENTS] = (struct stock_recent){occurred_at, delta};
-}
-
 /* Stock of a lot or an owner has an age. */
-static void note_since(struct stock_place *p, int64_t at)
+void stock_note_since(struct stock_place *p, int64_t at)
 {
 	if (p->since || (!p->position.lot.n && !p->position.owner.n))
 		return;
 	p->since = at < 1000 ? 1 : (uint32_t)(at / 1000);
-	reorder(p->item, p);
+	stock_reorder(p->item, p);
 }
 
 /* True if it was not known. */
-static bool set_expiry(struct stock_place *p, int32_t expires_on)
+bool stock_set_expiry(struct stock_place *p, int32_t expires_on)
 {
 	if (p->position.expires_on == expires_on)
 		return false;
 	p->position.expires_on = expires_on;
-	reorder(p->item, p);
+	stock_reorder(p->item, p);
 	return true;
 }
 
@@ -308,29 +289,41 @@ static void apply(struct stock *s, struct stock_place *p, enum stock_state from,
 {
 	bool leaves = stock_state_on_hand(from), enters = stock_state_on_hand(to);
 
-	note_since(p, occurred_at);
-	note_since(q, occurred_at);
+	stock_note_since(p, occurred_at);
+	stock_note_since(q, occurred_at);
 	apply_side(p, from, -quantity);
 	apply_side(q, to, quantity);
 	if (leaves && !(enters && p == q))
-		remember_change(p, occurred_at, -quantity);
+		past_change(p, occurred_at, -quantity);
 	if (enters && !(leaves && p == q))
-		remember_change(q, occurred_at, quantity);
-	mark_dirty(s, p, seq);
+		past_change(q, occurred_at, quantity);
+	stock_mark_dirty(s, p, seq);
 	stock_touch(s, p->item);
 	if (p != q)
-		mark_dirty(s, q, seq);
+		stock_mark_dirty(s, q, seq);
 	if (to == STOCK_FREE && p->item->waiting)
 		stock_restock(s, p->item);
 }
 
-void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
-		enum stock_state to, qty_t quantity)
+/* The movement before this one, once a movement. */
+static int64_t chain(struct stock_draft *d, struct stock_item *i)
+{
+	int64_t previous = i->last;
+
+	if (previous == d->seq)
+		return 0;
+	i->last = d->seq;
+	return previous;
+}
+
+static void post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
+		 enum stock_state to, qty_t quantity)
 {
 	const struct config_location *locations = d->stock->tenant->locations;
 	struct stock_place *q = to_place ? to_place : p;
 
 	assert(quantity > 0 && p->item == q->item && (from != to || p != q));
+	assert(p == q || (str_eq(p->position.lot, q->position.lot) && str_eq(p->position.owner, q->position.owner)));
 	entry_pack(&d->entries, &(struct entry){
 				    .sku = p->item->sku,
 				    .location = locations[p->position.location].name,
@@ -340,8 +333,48 @@ void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state f
 				    .from = from,
 				    .to = to,
 				    .quantity = quantity,
+				    .previous = chain(d, p->item),
 				});
 	apply(d->stock, p, from, q, to, quantity, d->seq, d->occurred_at);
+}
+
+static bool counted_later(const struct stock_draft *d, const struct stock_place *p)
+{
+	return d->fact && d->occurred_at < past_counted_at(p);
+}
+
+void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
+		enum stock_state to, qty_t quantity)
+{
+	struct stock_place *q = to_place ? to_place : p;
+	bool leaves = stock_state_on_hand(from), enters = stock_state_on_hand(to);
+
+	post(d, p, from, to_place, to, quantity);
+	if (leaves && !(enters && p == q) && counted_later(d, p))
+		post(d, p, STOCK_OUTSIDE, NULL, STOCK_FREE, quantity);
+	if (enters && !(leaves && p == q) && counted_later(d, q))
+		post(d, q, STOCK_FREE, NULL, STOCK_OUTSIDE, quantity);
+}
+
+static void note(struct stock_draft *d, const struct stock_place *p, qty_t quantity)
+{
+	entry_pack(&d->entries, &(struct entry){
+				    .sku = p->item->sku,
+				    .location = d->stock->tenant->locations[p->position.location].name,
+				    .lot = p->position.lot,
+				    .owner = p->position.owner,
+				    .from = STOCK_OUTSIDE,
+				    .to = STOCK_OUTSIDE,
+				    .quantity = quantity,
+				    .previous = chain(d, p->item),
+				});
+}
+
+void stock_counted(struct stock_draft *d, struct stock_place *p)
+{
+	past_counted(p, d->occurred_at);
+	stock_mark_dirty(d->stock, p, d->seq);
+	note(d, p, 0);
 }
 
 void stock_lot_expires(struct stock_draft *d, struct stock_place *p, int32_t expires_on)
@@ -360,23 +393,15 @@ void stock_lot_expires(struct stock_draft *d, struct stock_place *p, int32_t exp
 			    i->places[k]->position.expires_on != expires_on)
 				changed[n++] = i->places[k];
 		for (size_t k = 0; k < n; k++) {
-			any |= set_expiry(changed[k], expires_on);
-			mark_dirty(d->stock, changed[k], d->seq);
+			any |= stock_set_expiry(changed[k], expires_on);
+			stock_mark_dirty(d->stock, changed[k], d->seq);
 		}
 		left = n < 64 ? 0 : left - 64;
 	}
 	if (!any)
 		return;
 	stock_touch(d->stock, p->item);
-	entry_pack(&d->entries, &(struct entry){
-				    .sku = i->sku,
-				    .location = d->stock->tenant->locations[p->position.location].name,
-				    .lot = p->position.lot,
-				    .owner = p->position.owner,
-				    .from = STOCK_OUTSIDE,
-				    .to = STOCK_OUTSIDE,
-				    .quantity = expires_on,
-				});
+	note(d, p, expires_on);
 }
 
 int64_t stock_draft_end(struct stock_draft *d, bool keep_empty)
@@ -398,152 +423,13 @@ int64_t stock_draft_end(struct stock_draft *d, bool keep_empty)
 	return seq;
 }
 
-struct replay {
-	struct stock *stock;
-	int64_t seq, at;
-	struct err *e;
-};
-
-static enum rc find_location(const struct stock *s, struct str name, uint16_t *index, struct err *e)
-{
-	const struct config_location *l = config_find_location(s->tenant, name);
-
-	if (l) {
-		*index = l->index;
-		return RC_OK;
-	}
-	return err_set(e, RC_CONFLICT, "location_missing",
-		       "location " STR_FMT " of tenant " STR_FMT " has stock, but is not in the configuration",
-		       STR_ARG(name), STR_ARG(s->tenant->name));
-}
-
-/* inside: the other side of the entry is on hand at the same place, so that the quantity there did not change. False:
- * the sum cannot be. */
-static bool replay_side(struct replay *r, struct stock_place *p, enum stock_state state, qty_t delta, bool inside)
-{
-	qty_t sum;
-
-	if (stock_state_on_hand(state) && !inside)
-		remember_change(p, r->at, delta);
-	if (r->seq <= p->loaded)
-		return true;
-	note_since(p, r->at);
-	if (state != STOCK_OUTSIDE && __builtin_add_overflow(p->position.states[state], delta, &sum))
-		return false;
-	apply_side(p, state, delta);
-	mark_dirty(r->stock, p, r->seq);
-	return true;
-}
-
-static enum rc replay_expiry(struct replay *r, struct stock_place *p, qty_t day)
-{
-	struct stock_item *i = p->item;
-
-	if (day <= 0 || day > INT32_MAX)
-		return RC_IO;
-	if (r->seq <= p->loaded)
-		return RC_OK;
-	for (uint32_t n = 0; n < i->place_count; n++) {
-		struct stock_place *same = i->places[n];
-
-		if (!str_eq(same->position.lot, p->position.lot) || !set_expiry(same, (int32_t)day))
-			continue;
-		mark_dirty(r->stock, same, r->seq);
-		n = (uint32_t)-1; /* it has moved in the list */
-	}
-	return RC_OK;
-}
-
-static enum rc replay_entry(void *ctx, const struct entry *en)
-{
-	struct replay *r = ctx;
-	struct stock_item *i = stock_item_make(r->stock, NULL, en->sku, STR_NONE);
-	struct stock_place *p, *q;
-	uint16_t location;
-	enum rc rc = find_location(r->stock, en->location, &location, r->e);
-
-	if (rc != RC_OK)
-		return rc;
-	if (!i)
-		return err_set(r->e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
-	p = q = stock_place_make(r->stock, i, location, en->lot, en->owner);
-	if (en->from == STOCK_OUTSIDE && en->to == STOCK_OUTSIDE)
-		return replay_expiry(r, p, en->quantity);
-	if (en->to_location.n) {
-		rc = find_location(r->stock, en->to_location, &location, r->e);
-		if (rc != RC_OK)
-			return rc;
-		q = stock_place_make(r->stock, i, location, en->lot, en->owner);
-	}
-	if (!replay_side(r, p, en->from, -en->quantity, p == q && stock_state_on_hand(en->to)) ||
-	    !replay_side(r, q, en->to, en->quantity, p == q && stock_state_on_hand(en->from)))
-		return RC_IO;
-	return RC_OK;
-}
-
-enum rc stock_replay(struct stock *s, int64_t seq, int64_t at, struct str entries, struct err *e)
-{
-	struct replay r = {s, seq, at, e};
-	enum rc rc = entries_each(entries, replay_entry, &r);
-
-	if (rc == RC_IO)
-		return err_set(e, RC_IO, "store_damaged", "the entries of movement %lld are damaged", (long long)seq);
-	return rc;
-}
-
-static bool next_int(struct str *in, int64_t *out)
-{
-	const char *end = memchr(in->p, ' ', in->n);
-	size_t length = end ? (size_t)(end - in->p) : in->n;
-	bool good = parse_int((struct str){in->p, length}, out);
-
-	in->p += length + (end ? 1 : 0);
-	in->n -= length + (end ? 1 : 0);
-	return good;
-}
-
-static enum rc damaged_position(struct str sku, struct str location, struct err *e)
-{
-	return err_set(e, RC_IO, "store_damaged", "the position of " STR_FMT " at " STR_FMT " is damaged", STR_ARG(sku),
-		       STR_ARG(location));
-}
-
-enum rc stock_load_position(struct stock *s, struct str sku, struct str location, struct str lot, struct str owner,
-			    int64_t through, struct str states, struct err *e)
-{
-	struct stock_item *i = stock_item_make(s, NULL, sku, STR_NONE);
-	int64_t since = 0, expires_on = 0;
-	struct stock_place *p;
-	uint16_t index;
-	enum rc rc = find_location(s, location, &index, e);
-
-	if (rc != RC_OK)
-		return rc;
-	if (!i)
-		return err_set(e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
-	p = stock_place_make(s, i, index, lot, owner);
-	p->loaded = p->through = through;
-	for (size_t n = 0; n < STOCK_STATES; n++)
-		if (!next_int(&states, &p->position.states[n]))
-			return damaged_position(sku, location, e);
-	if (!states.n)
-		return RC_OK;
-	if (!next_int(&states, &since) || !next_int(&states, &expires_on) || since < 0 || since > UINT32_MAX ||
-	    expires_on < 0 || expires_on > INT32_MAX)
-		return damaged_position(sku, location, e);
-	p->since = (uint32_t)since;
-	p->position.expires_on = (int32_t)expires_on;
-	reorder(i, p);
-	return RC_OK;
-}
-
 void stock_flush(struct stock *s, struct txn *t, size_t max)
 {
 	struct buf states;
 
 	if (!s->dirty)
 		return;
-	buf_init(&states, 512);
+	buf_init(&states, 8192);
 	for (; s->dirty && max > 0; max--) {
 		struct stock_place *p = s->dirty;
 
@@ -554,8 +440,10 @@ void stock_flush(struct stock *s, struct txn *t, size_t max)
 		buf_reset(&states);
 		for (size_t n = 0; n < STOCK_STATES; n++)
 			buf_printf(&states, "%s%lld", n ? " " : "", (long long)p->position.states[n]);
-		if (p->since || p->position.expires_on)
+		if (p->since || p->position.expires_on || p->past)
 			buf_printf(&states, " %u %d", p->since, p->position.expires_on);
+		if (p->past)
+			past_write(&states, p);
 		txn_put(t, W_POSITION, SV_TEXT(p->item->sku), SV_TEXT(s->tenant->locations[p->position.location].name),
 			SV_TEXT(p->position.lot), SV_TEXT(p->position.owner), SV_INT(p->through),
 			SV_TEXT(txn_text(t, &states)));

@@ -19,16 +19,10 @@
 #include "orchestrate/stock/view.h"
 
 struct item_rules;
+struct stock_past;
 struct order_line_open;
 struct stock_item;
 struct view_item;
-
-/* A change of the on-hand quantity, kept for counts that arrive late. */
-struct stock_recent {
-	int64_t occurred_at;
-	qty_t delta;
-};
-#define STOCK_RECENTS 64
 
 struct stock_place {
 	struct stock_position position;
@@ -37,11 +31,10 @@ struct stock_place {
 	int64_t loaded;      /* the movement that its row was as of when it was loaded */
 	int64_t dirty_since; /* the first movement that is not in its row; 0: its row is right */
 	struct stock_place *next_dirty;
-	qty_t planned;                /* scratch of a hold that is being admitted */
-	qty_t order_picked;           /* of position.states[STOCK_PICKED]: for orders */
-	struct stock_recent *recents; /* ring of STOCK_RECENTS, or NULL */
-	uint32_t recent_count;
-	uint32_t since; /* of a lot or an owner's stock: when it first came, in seconds since 1970 */
+	qty_t planned;           /* scratch of a hold that is being admitted */
+	qty_t order_picked;      /* of position.states[STOCK_PICKED]: for orders */
+	struct stock_past *past; /* past.h; NULL: nothing was ever on hand */
+	uint32_t since;          /* of a lot or an owner's stock: when it first came, in seconds since 1970 */
 };
 
 /* What a channel was told, or is to be told. */
@@ -72,6 +65,7 @@ struct stock_item {
 	struct view_item *view;                          /* its place in the view; NULL until first published */
 	qty_t wanted;                                    /* scratch of the allocation */
 	struct item_rules *rules;                        /* item.h; NULL: a plain item */
+	int64_t last;                                    /* its last movement: the head of its chain (entry.h) */
 };
 
 struct stock {
@@ -115,10 +109,13 @@ struct stock_draft {
 	struct str type, movement_id, source, source_event_id, order_id, reason;
 	int64_t seq, occurred_at;
 	struct buf entries;
+	bool fact; /* happened at occurred_at: what a later count has seen already is taken back */
 };
 void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, struct str type, int64_t occurred_at);
 /* The lot's expiry is known, or known better: all of its places are ordered by it. */
 void stock_lot_expires(struct stock_draft *d, struct stock_place *p, int32_t expires_on);
+/* The place was counted at the draft's instant: after its correction. */
+void stock_counted(struct stock_draft *d, struct stock_place *p);
 /* Moves: p.from -> p.to, or to another place if to_place is not NULL. quantity > 0. */
 void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
 		enum stock_state to, qty_t quantity);

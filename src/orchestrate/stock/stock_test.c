@@ -1,3 +1,4 @@
+#include "orchestrate/stock/past.h"
 #include "orchestrate/world.h"
 
 static void post(struct world *w, const char *type, struct stock_place *p, enum stock_state from,
@@ -266,6 +267,15 @@ static void test_reload_equals_memory(void **state)
 	}
 }
 
+static enum rc sum_outside(void *ctx, const struct entry *e)
+{
+	qty_t *outside = ctx;
+
+	*outside += e->from == STOCK_OUTSIDE ? e->quantity : 0;
+	*outside -= e->to == STOCK_OUTSIDE ? e->quantity : 0;
+	return RC_OK;
+}
+
 /* A state can only change against another state or the outside. */
 static void test_conservation(void **state)
 {
@@ -277,24 +287,9 @@ static void test_conservation(void **state)
 	world_start(&w);
 	for (int i = 0; i < 500; i++)
 		post_something(&w);
-	for (const struct store_write *r = w.txn.batch.first; r; r = r->next) {
-		struct str packed;
-
-		if (r->statement != W_MOVEMENT)
-			continue;
-		packed = r->values[10].bytes;
-		/* The last three fields of a movement's one entry: from, to, quantity. */
-		for (size_t n = 0; n < 5; n++) {
-			packed.n -= 1 + (unsigned char)packed.p[0];
-			packed.p += 1 + (unsigned char)packed.p[0];
-		}
-		qty_t q = 0;
-
-		for (size_t n = packed.n; n > 2; n--)
-			q = q << 7 | (packed.p[n - 1] & 0x7f);
-		outside += packed.p[0] == STOCK_OUTSIDE ? q : 0;
-		outside -= packed.p[1] == STOCK_OUTSIDE ? q : 0;
-	}
+	for (const struct store_write *r = w.txn.batch.first; r; r = r->next)
+		if (r->statement == W_MOVEMENT)
+			assert_int_equal(entries_each(r->values[10].bytes, sum_outside, &outside), RC_OK);
 	for (size_t i = 0; i < COUNT(skus); i++) {
 		const struct stock_item *item = stock_find(w.stock, str_from(skus[i]));
 
@@ -334,14 +329,14 @@ static void test_recents(void **state)
 		for (int loaded = 0; loaded < 2; loaded++) {
 			p = world_place(&w, "A-1", "A", NULL);
 			q = world_place(&w, "A-1", "B", NULL);
-			assert_int_equal(p->recent_count, cases[i].here != 0);
-			assert_int_equal(q ? q->recent_count : 0, cases[i].there != 0);
+			assert_int_equal(p->past ? p->past->count : 0, cases[i].here != 0);
+			assert_int_equal(q && q->past ? q->past->count : 0, cases[i].there != 0);
 			if (cases[i].here) {
-				assert_int_equal(p->recents[0].delta, cases[i].here);
-				assert_int_equal(p->recents[0].occurred_at, w.now);
+				assert_int_equal(p->past->list[0].delta, cases[i].here);
+				assert_int_equal(p->past->list[0].occurred_at, w.now);
 			}
 			if (cases[i].there)
-				assert_int_equal(q->recents[0].delta, cases[i].there);
+				assert_int_equal(q->past->list[0].delta, cases[i].there);
 			if (!loaded)
 				world_commit(&w, 10);
 			w.now += 5000;
@@ -364,9 +359,9 @@ static void test_recents_ring(void **state)
 	p = make_place(&w, "A-1", 0, "");
 	for (int i = 0; i < STOCK_RECENTS + 3; i++)
 		post(&w, "receive", p, STOCK_OUTSIDE, NULL, STOCK_FREE, i + 1);
-	assert_int_equal(p->recent_count, STOCK_RECENTS + 3);
-	assert_int_equal(p->recents[0].delta, STOCK_RECENTS + 1);
-	assert_int_equal(p->recents[3].delta, 4);
+	assert_int_equal(p->past->count, STOCK_RECENTS);
+	assert_int_equal(p->past->list[0].delta, 4);
+	assert_int_equal(p->past->forgotten, w.now);
 	world_done(&w);
 }
 

@@ -1,8 +1,9 @@
 #include "orchestrate/stock/verbs.h"
 
 #include "orchestrate/order/book.h"
-
-#include <stdio.h>
+#include "orchestrate/stock/item.h"
+#include "orchestrate/stock/past.h"
+#include "orchestrate/stock/verbs_internal.h"
 
 /* One line of a movement on its way into the ledger. */
 struct line_step {
@@ -14,54 +15,156 @@ struct line_step {
 	struct stock_item *item;
 	struct stock_place *place;
 	struct order_open *order; /* the movement's, or NULL */
+	bool *judged;             /* out: a count that was not stale */
 };
 
-/* Moves at most `quantity` out of a state, as far as there is any; returns what is left to find elsewhere. */
-static qty_t take(struct line_step *l, enum stock_state from, enum stock_state to, qty_t quantity)
+/* What the books cannot explain: somebody is told, and it is counted. */
+static void report_drift(struct line_step *l, const char *kind, qty_t quantity, const char *what)
 {
-	qty_t there = l->place->position.states[from];
-	qty_t part = there < quantity ? there : quantity;
-
-	if (part <= 0)
-		return quantity;
-	stock_post(l->draft, l->place, from, NULL, to, part);
-	return quantity - part;
-}
-
-/* A fact that the books cannot explain: it is applied all the same and somebody is told. */
-static void report_drift(struct line_step *l, const char *kind, const char *what)
-{
-	char quantity[DECIMAL_TEXT_MAX];
+	char now[DECIMAL_TEXT_MAX];
+	struct json_writer w;
+	struct buf data;
 	char *detail;
 
-	qty_format(l->place->position.states[STOCK_FREE], quantity);
+	qty_format(l->place->position.states[STOCK_FREE], now);
 	detail = arena_printf(l->txn->arena, "%s of " STR_FMT " at " STR_FMT ": free is now %s. %s",
 			      movement_type_name(l->movement->type), STR_ARG(l->line->sku), STR_ARG(l->line->location),
-			      quantity, what);
+			      now, what);
+	buf_init(&data, 64u << 10);
+	jw_init(&w, &data);
+	jw_object(&w);
+	jw_key_text(&w, "kind", str_from(kind));
+	jw_key_text(&w, "sku", l->item->sku);
+	jw_key_text(&w, "location", l->line->location);
+	jw_opt_text(&w, "lot", l->line->lot);
+	jw_opt_text(&w, "owner", l->line->owner);
+	jw_key_qty(&w, "quantity", quantity);
+	jw_key_text(&w, "movement_id", l->draft->movement_id);
+	jw_key_text(&w, "movement_type", str_from(movement_type_name(l->movement->type)));
+	jw_key_time(&w, "occurred_at", l->movement->occurred_at);
+	jw_opt_text(&w, "order_id", l->movement->order_id);
+	jw_object_end(&w);
+	txn_event(l->txn, "stock.drift", l->item->sku, 0, txn_text(l->txn, &data));
+	buf_done(&data);
+	txn_count(l->txn, COUNTED_DRIFT, STR_NONE, STR_NONE, STR_NONE, 1);
 	txn_exception(l->txn, kind, l->item->sku, l->movement->order_id, str_from(detail));
 }
 
-static void take_free(struct line_step *l, enum stock_state to, qty_t quantity)
+/* May this place give what the line takes? One lot where the line names it, else any at that location. */
+static bool matches(const struct line_step *l, const struct stock_place *p)
 {
-	qty_t before = l->place->position.states[STOCK_FREE];
+	return p->position.location == l->place->position.location &&
+	       str_eq(p->position.owner, l->place->position.owner) && (!l->line->lot.n || p == l->place);
+}
+
+static struct stock_place *same_lot_at(struct line_step *l, const struct stock_place *p, int32_t to_location)
+{
+	if (to_location < 0)
+		return NULL;
+	return stock_place_make(l->stock, l->item, (uint16_t)to_location, p->position.lot, p->position.owner);
+}
+
+/* The places that may give, in the order of taking. Copied, because what is posted may add to the item's list. */
+static size_t givers(struct line_step *l, enum stock_state from, struct stock_place ***out)
+{
+	size_t count = 0;
+
+	*out = arena_array(l->txn->arena, struct stock_place *, l->item->place_count);
+	if (!*out) {
+		l->txn->failed = true;
+		return 0;
+	}
+	for (uint32_t n = 0; n < l->item->place_count; n++)
+		if (matches(l, l->item->places[n]) && l->item->places[n]->position.states[from] > 0)
+			(*out)[count++] = l->item->places[n];
+	return count;
+}
+
+/* Moves at most `quantity` out of a state, as far as there is any; returns what is left to find elsewhere. */
+static qty_t take(struct line_step *l, enum stock_state from, enum stock_state to, qty_t quantity, int32_t to_location)
+{
+	struct stock_place **places;
+	size_t count;
 
 	if (quantity <= 0)
+		return 0;
+	count = givers(l, from, &places);
+	for (size_t n = 0; n < count && quantity > 0; n++) {
+		struct stock_place *p = places[n], *q = same_lot_at(l, p, to_location);
+		qty_t there = p->position.states[from];
+		qty_t part = there < quantity ? there : quantity;
+
+		stock_post(l->draft, p, from, q, to, part);
+		quantity -= part;
+	}
+	return quantity;
+}
+
+/* Out of free, below nothing if it must be. */
+static void take_free(struct line_step *l, enum stock_state to, qty_t quantity, int32_t to_location)
+{
+	qty_t left = take(l, STOCK_FREE, to, quantity, to_location);
+
+	if (left <= 0)
 		return;
-	stock_post(l->draft, l->place, STOCK_FREE, NULL, to, quantity);
-	if (before < quantity)
-		report_drift(l, "stock_negative", "More left than the books had: count this place.");
+	stock_post(l->draft, l->place, STOCK_FREE, same_lot_at(l, l->place, to_location), to, left);
+	report_drift(l, "stock_negative", left, "More left than the books had: count this place.");
+}
+
+static enum stock_state state_of(const struct movement_line *line, enum stock_state otherwise)
+{
+	switch (line->state) {
+	case MOVE_STATE_DEFAULT:
+		return otherwise;
+	case MOVE_STATE_FREE:
+		return STOCK_FREE;
+	case MOVE_STATE_QUARANTINED:
+		return STOCK_QUARANTINED;
+	case MOVE_STATE_DAMAGED:
+		return STOCK_DAMAGED;
+	}
+	return otherwise;
+}
+
+/* Something that was announced arrives at the line's place. It was perhaps announced without its lot, or with another
+ * one: what is off site is taken off wherever it was noted, own lot first, none next. */
+static qty_t arrive(struct line_step *l, enum stock_state from, enum stock_state to, qty_t quantity)
+{
+	qty_t there = l->place->position.states[from], part = there < quantity ? there : quantity;
+	struct stock_place *none, *p;
+
+	if (part > 0) {
+		stock_post(l->draft, l->place, from, NULL, to, part);
+		quantity -= part;
+	}
+	none = stock_place_find(l->item, l->place->position.location, STR_NONE, l->line->owner);
+	for (uint32_t n = 0; quantity > 0 && n <= l->item->place_count; n++) {
+		p = n ? l->item->places[n - 1] : none;
+		if (!p || p->position.location != l->place->position.location ||
+		    !str_eq(p->position.owner, l->place->position.owner) || p->position.states[from] <= 0)
+			continue;
+		part = p->position.states[from] < quantity ? p->position.states[from] : quantity;
+		stock_post(l->draft, p, from, NULL, STOCK_OUTSIDE, part);
+		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, to, part);
+		quantity -= part;
+	}
+	return quantity;
 }
 
 static void step_receive(struct line_step *l)
 {
+	enum stock_state to = state_of(l->line, STOCK_FREE);
 	qty_t left = l->line->quantity;
 
-	if (l->movement->purchase_order_id.n) {
-		left = take(l, STOCK_IN_TRANSIT, STOCK_FREE, left);
-		left = take(l, STOCK_ON_ORDER, STOCK_FREE, left);
-	}
-	if (left > 0)
-		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_FREE, left);
+	if (l->movement->purchase_order_id.n || l->movement->transfer_id.n)
+		left = arrive(l, STOCK_IN_TRANSIT, to, left);
+	if (l->movement->purchase_order_id.n)
+		left = arrive(l, STOCK_ON_ORDER, to, left);
+	if (left <= 0)
+		return;
+	stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, to, left);
+	if (l->movement->transfer_id.n)
+		report_drift(l, "transfer_unexplained", left, "More arrived than was on its way.");
 }
 
 static void step_adjust(struct line_step *l)
@@ -69,108 +172,159 @@ static void step_adjust(struct line_step *l)
 	if (l->line->quantity > 0)
 		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_FREE, l->line->quantity);
 	else
-		take_free(l, STOCK_OUTSIDE, -l->line->quantity);
+		take_free(l, STOCK_OUTSIDE, -l->line->quantity, -1);
+}
+
+static bool order_names(const struct order_open *o, struct str line_id)
+{
+	for (uint32_t i = 0; i < o->line_count; i++)
+		if (str_eq(o->lines[i].line_id, line_id))
+			return true;
+	return false;
+}
+
+/* What the order has of the item, wherever. */
+static qty_t order_has(const struct order_open *o, const struct stock_item *item)
+{
+	qty_t has = 0;
+
+	for (uint32_t i = 0; i < o->line_count; i++)
+		for (uint32_t n = 0; n < o->lines[i].allocation_count; n++)
+			if (o->lines[i].allocations[n].place->item == item)
+				has += o->lines[i].allocations[n].allocated + o->lines[i].allocations[n].picked;
+	return has;
+}
+
+/* What the order has at the place goes first. */
+static qty_t take_of_order(struct line_step *l, enum stock_state to)
+{
+	qty_t quantity = l->line->quantity;
+	struct str line_id = l->line->order_line_id;
+	char *detail;
+
+	if (!l->order)
+		return quantity;
+	if (line_id.n && !order_names(l->order, line_id)) {
+		detail = arena_printf(l->txn->arena,
+				      "The order has no line " STR_FMT ": the %s of " STR_FMT
+				      " counts for its other lines of "
+				      "this item.",
+				      STR_ARG(line_id), movement_type_name(l->movement->type), STR_ARG(l->item->sku));
+		txn_exception(l->txn, "unknown_order_line", l->movement->order_id, l->movement->order_id,
+			      str_from(detail));
+		line_id = STR_NONE;
+	}
+	if (to == STOCK_OUTSIDE && quantity > order_has(l->order, l->item)) {
+		detail = arena_printf(l->txn->arena, "More of " STR_FMT " was shipped than the order had allocated.",
+				      STR_ARG(l->item->sku));
+		txn_exception(l->txn, "over_shipped", l->movement->order_id, l->movement->order_id, str_from(detail));
+	}
+	return quantity - order_take(l->order, l->draft, l->item, l->place->position.location, line_id, to, quantity);
 }
 
 static void step_pick(struct line_step *l)
 {
-	qty_t left = l->line->quantity;
+	take_free(l, STOCK_PICKED, take_of_order(l, STOCK_PICKED), -1);
+}
 
-	if (l->order)
-		left -= order_take(l->order, l->draft, l->item, l->place->position.location, l->line->order_line_id,
-				   STOCK_PICKED, left);
-	take_free(l, STOCK_PICKED, left);
+/* Picked for nobody in particular. */
+static qty_t take_loose(struct line_step *l, qty_t quantity)
+{
+	struct stock_place **places;
+	size_t count = quantity > 0 ? givers(l, STOCK_PICKED, &places) : 0;
+
+	for (size_t n = 0; n < count && quantity > 0; n++) {
+		qty_t loose = places[n]->position.states[STOCK_PICKED] - places[n]->order_picked;
+		qty_t part = loose < quantity ? loose : quantity;
+
+		if (part <= 0)
+			continue;
+		stock_post(l->draft, places[n], STOCK_PICKED, NULL, STOCK_OUTSIDE, part);
+		quantity -= part;
+	}
+	return quantity;
 }
 
 static void step_ship(struct line_step *l)
 {
-	qty_t left = l->line->quantity, loose;
-
-	if (l->order)
-		left -= order_take(l->order, l->draft, l->item, l->place->position.location, l->line->order_line_id,
-				   STOCK_OUTSIDE, left);
-	loose = l->place->position.states[STOCK_PICKED] - l->place->order_picked;
-	if (loose > left)
-		loose = left;
-	if (loose > 0) {
-		stock_post(l->draft, l->place, STOCK_PICKED, NULL, STOCK_OUTSIDE, loose);
-		left -= loose;
-	}
-	take_free(l, STOCK_OUTSIDE, left);
+	take_free(l, STOCK_OUTSIDE, take_loose(l, take_of_order(l, STOCK_OUTSIDE)), -1);
 }
 
 static void step_move(struct line_step *l, uint16_t to_location)
 {
-	struct stock_place *to =
-	    stock_place_make(l->stock, l->item, to_location, l->place->position.lot, l->place->position.owner);
-	qty_t before = l->place->position.states[STOCK_FREE];
-
-	if (to == l->place)
+	if (to_location == l->place->position.location)
 		return;
-	stock_post(l->draft, l->place, STOCK_FREE, to, STOCK_FREE, l->line->quantity);
-	if (before < l->line->quantity)
-		report_drift(l, "stock_negative", "More left than the books had: count this place.");
+	take_free(l, l->movement->transfer_id.n ? STOCK_IN_TRANSIT : STOCK_FREE, l->line->quantity, to_location);
 }
 
-/* What was on hand at the instant of a count: what is there now without the changes that happened after it. */
-static qty_t on_hand_at(const struct stock_place *p, int64_t instant, bool *known)
+/* A count of an item that is kept by lots, by somebody who does not see them, is of all lots there. */
+static bool counts_all_lots(const struct line_step *l)
 {
-	qty_t on_hand = stock_on_hand(p);
-	uint32_t kept = p->recent_count < STOCK_RECENTS ? p->recent_count : STOCK_RECENTS;
-	int64_t oldest = INT64_MAX;
-
-	for (uint32_t i = 0; i < kept; i++) {
-		if (p->recents[i].occurred_at > instant)
-			on_hand -= p->recents[i].delta;
-		if (p->recents[i].occurred_at < oldest)
-			oldest = p->recents[i].occurred_at;
-	}
-	*known = p->recent_count <= STOCK_RECENTS || oldest <= instant;
-	return on_hand;
+	return !l->line->lot.n && l->item->rules && l->item->rules->lot_tracked;
 }
 
 static void step_count(struct line_step *l)
 {
-	bool known = true;
-	qty_t difference = l->line->quantity - on_hand_at(l->place, l->movement->occurred_at, &known);
+	bool known = true, all = counts_all_lots(l);
+	qty_t on_hand = all ? 0 : past_on_hand(l->place, l->movement->occurred_at, &known), difference;
 
+	if (l->movement->occurred_at < past_counted_at(l->place))
+		return;
+	*l->judged = true;
+	for (uint32_t n = 0; all && n < l->item->place_count; n++)
+		if (matches(l, l->item->places[n]))
+			on_hand += past_on_hand(l->item->places[n], l->movement->occurred_at, &known);
+	difference = l->line->quantity - on_hand;
 	if (!known)
-		report_drift(l, "count_too_old",
+		report_drift(l, "count_too_old", difference,
 			     "The count is older than the changes that are remembered: it may be wrong, count again.");
 	if (difference > 0)
 		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_FREE, difference);
 	else if (difference < 0)
-		take_free(l, STOCK_OUTSIDE, -difference);
+		take_free(l, STOCK_OUTSIDE, -difference, -1);
+	stock_counted(l->draft, l->place);
+	for (uint32_t n = 0; all && n < l->item->place_count; n++)
+		if (matches(l, l->item->places[n]) && l->item->places[n] != l->place)
+			stock_counted(l->draft, l->item->places[n]);
 }
 
 static void step_scrap(struct line_step *l)
 {
-	qty_t left = take(l, STOCK_QUARANTINED, STOCK_OUTSIDE, l->line->quantity);
+	qty_t left = take(l, STOCK_QUARANTINED, STOCK_OUTSIDE, l->line->quantity, -1);
 
-	left = take(l, STOCK_DAMAGED, STOCK_OUTSIDE, left);
-	take_free(l, STOCK_OUTSIDE, left);
+	left = take(l, STOCK_DAMAGED, STOCK_OUTSIDE, left, -1);
+	take_free(l, STOCK_OUTSIDE, left, -1);
 }
 
 static void step_clear(struct line_step *l)
 {
-	qty_t left = take(l, STOCK_QUARANTINED, STOCK_FREE, l->line->quantity);
+	qty_t left = take(l, STOCK_QUARANTINED, STOCK_FREE, l->line->quantity, -1);
 
-	left = take(l, STOCK_DAMAGED, STOCK_FREE, left);
+	left = take(l, STOCK_DAMAGED, STOCK_FREE, left, -1);
 	if (left > 0) {
 		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_FREE, left);
-		report_drift(l, "stock_drift", "More was cleared than was in quarantine: count this place.");
+		report_drift(l, "stock_drift", left, "More was cleared than was in quarantine: count this place.");
 	}
 }
 
+/* To come (expected_at), or here. */
 static void step_return(struct line_step *l)
 {
-	stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_RETURNING, l->line->quantity);
-	stock_post(l->draft, l->place, STOCK_RETURNING, NULL, STOCK_QUARANTINED, l->line->quantity);
+	enum stock_state to = state_of(l->line, STOCK_QUARANTINED);
+	qty_t left = l->line->quantity;
+
+	if (!l->movement->expected_at && l->movement->return_id.n)
+		left = arrive(l, STOCK_RETURNING, to, left);
+	if (left <= 0)
+		return;
+	stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_RETURNING, left);
+	if (!l->movement->expected_at)
+		stock_post(l->draft, l->place, STOCK_RETURNING, NULL, to, left);
 }
 
 static void step_announce(struct line_step *l)
 {
-	qty_t left = take(l, STOCK_ON_ORDER, STOCK_IN_TRANSIT, l->line->quantity);
+	qty_t left = arrive(l, STOCK_ON_ORDER, STOCK_IN_TRANSIT, l->line->quantity);
 
 	if (left > 0)
 		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_IN_TRANSIT, left);
@@ -198,7 +352,7 @@ static void step_line(struct line_step *l, uint16_t to_location)
 		step_count(l);
 		return;
 	case MOVE_QUARANTINE:
-		take_free(l, STOCK_QUARANTINED, l->line->quantity);
+		take_free(l, state_of(l->line, STOCK_QUARANTINED), l->line->quantity, -1);
 		return;
 	case MOVE_CLEAR:
 		step_clear(l);
@@ -215,31 +369,12 @@ static void step_line(struct line_step *l, uint16_t to_location)
 	case MOVE_ANNOUNCE:
 		step_announce(l);
 		return;
+	case MOVE_REVERSE:
+		return; /* reverse.c */
 	}
 }
 
-/* Everything that could refuse the movement, before anything is changed. */
-static enum rc check_lines(const struct stock *s, const struct movement *m, struct err *e)
-{
-	for (size_t i = 0; i < m->line_count; i++) {
-		const struct movement_line *l = &m->lines[i];
-		char where[48];
-
-		snprintf(where, sizeof(where), "/lines/%zu/location", i);
-		if (!config_find_location(s->tenant, l->location))
-			return err_set_at(e, RC_INVALID, "unknown_location", where, "there is no location " STR_FMT,
-					  STR_ARG(l->location));
-		snprintf(where, sizeof(where), "/lines/%zu/to_location", i);
-		if (m->type == MOVE_MOVE && !config_find_location(s->tenant, l->to_location))
-			return err_set_at(e, RC_INVALID, "unknown_location", where, "there is no location " STR_FMT,
-					  STR_ARG(l->to_location));
-		if (!stock_find(s, l->sku) && s->items.count + m->line_count >= s->items.max)
-			return err_set(e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
-	}
-	return RC_OK;
-}
-
-static void write_event(struct stock_draft *d, const struct movement *m)
+void verbs_event(struct stock_draft *d, const struct movement *m, bool stale)
 {
 	struct txn *t = d->txn;
 	struct json_writer w;
@@ -255,7 +390,12 @@ static void write_event(struct stock_draft *d, const struct movement *m)
 	jw_key_time(&w, "occurred_at", m->occurred_at);
 	jw_opt_text(&w, "order_id", m->order_id);
 	jw_opt_text(&w, "purchase_order_id", m->purchase_order_id);
+	jw_opt_text(&w, "transfer_id", m->transfer_id);
+	jw_opt_text(&w, "return_id", m->return_id);
+	jw_opt_text(&w, "reverses", m->reverses);
 	jw_opt_text(&w, "reason", m->reason);
+	if (stale)
+		jw_key_bool(&w, "stale", true);
 	jw_key(&w, "lines");
 	jw_array(&w);
 	for (size_t i = 0; i < m->line_count; i++) {
@@ -265,6 +405,7 @@ static void write_event(struct stock_draft *d, const struct movement *m)
 		jw_key_text(&w, "sku", l->sku);
 		jw_key_text(&w, "location", l->location);
 		jw_opt_text(&w, "lot", l->lot);
+		jw_opt_text(&w, "owner", l->owner);
 		jw_opt_text(&w, "to_location", l->to_location);
 		jw_key_qty(&w, "quantity", l->quantity);
 		jw_object_end(&w);
@@ -276,7 +417,7 @@ static void write_event(struct stock_draft *d, const struct movement *m)
 
 	buf_done(&data);
 	/* The ERP is told of everything but the shipment of an order, which it hears of as a shipment. */
-	if (m->type == MOVE_PICK || (m->type == MOVE_SHIP && m->order_id.n))
+	if (stale || m->type == MOVE_PICK || (m->type == MOVE_SHIP && m->order_id.n))
 		return;
 	for (size_t i = 0; i < d->stock->tenant->system_count; i++) {
 		const struct config_system *s = &d->stock->tenant->systems[i];
@@ -297,34 +438,46 @@ static void write_event(struct stock_draft *d, const struct movement *m)
 	}
 }
 
-enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct txn *t, const struct movement *m,
+void verbs_draft(struct stock_draft *d, struct stock *s, struct txn *t, const struct movement *m)
+{
+	stock_draft_begin(d, s, t, str_from(movement_type_name(m->type)), m->occurred_at);
+	d->movement_id = txn_uuid(t);
+	d->source = m->source;
+	d->source_event_id = m->source_event_id;
+	d->order_id = m->order_id;
+	d->reason = m->reason;
+	d->fact = m->type != MOVE_COUNT && m->type != MOVE_REVERSE;
+}
+
+enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct txn *t, const struct movement *given,
 			    struct movement_result *out, struct err *e)
 {
 	struct stock_draft d;
-	struct line_step l = {.draft = &d, .stock = s, .txn = t, .movement = m};
-	enum rc rc = check_lines(s, m, e);
+	struct movement m = *given;
+	bool judged = false;
+	struct line_step l = {.draft = &d, .stock = s, .txn = t, .movement = &m, .judged = &judged};
+	enum rc rc = verbs_prepare(s, t, &m, e);
 
 	if (rc != RC_OK)
 		return rc;
-	stock_draft_begin(&d, s, t, str_from(movement_type_name(m->type)), m->occurred_at);
-	d.movement_id = txn_uuid(t);
-	d.source = m->source;
-	d.source_event_id = m->source_event_id;
-	d.order_id = m->order_id;
-	d.reason = m->reason;
-	l.order = m->order_id.n ? order_find(orders, m->order_id) : NULL;
-	for (size_t i = 0; i < m->line_count; i++) {
-		const struct config_location *location = config_find_location(s->tenant, m->lines[i].location);
-		const struct config_location *to = config_find_location(s->tenant, m->lines[i].to_location);
+	verbs_draft(&d, s, t, &m);
+	l.order = m.order_id.n ? order_find(orders, m.order_id) : NULL;
+	for (size_t i = 0; i < m.line_count; i++) {
+		const struct config_location *location = config_find_location(s->tenant, m.lines[i].location);
+		const struct config_location *to = config_find_location(s->tenant, m.lines[i].to_location);
 
-		l.line = &m->lines[i];
+		l.line = &m.lines[i];
 		l.item = stock_item_make(s, t, l.line->sku, l.line->uom);
-		l.place = stock_place_make(s, l.item, location->index, l.line->lot, STR_NONE);
+		l.place = stock_place_make(s, l.item, location->index, l.line->lot, l.line->owner);
+		if (l.line->expires_on)
+			stock_lot_expires(&d, l.place, l.line->expires_on);
 		step_line(&l, to ? to->index : 0);
 	}
 	if (l.order)
 		order_changed(orders, l.order);
-	write_event(&d, m);
-	*out = (struct movement_result){d.movement_id, stock_draft_end(&d, true)};
+	out->stale = m.type == MOVE_COUNT && !judged;
+	verbs_event(&d, &m, out->stale);
+	out->movement_id = d.movement_id;
+	out->seq = stock_draft_end(&d, true);
 	return RC_OK;
 }

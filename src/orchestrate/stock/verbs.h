@@ -6,14 +6,26 @@
 #include "orchestrate/stock/stock.h"
 
 /*
- * Applies a movement of the record for stock: a fact, never refused for lack of stock. RC_INVALID "unknown_location"
- * with the line in err.where; then nothing was changed. movement_id and seq are of the row that was written.
+ * Applies a movement of the record for stock: a fact, never refused for lack of stock. RC_INVALID "unknown_location",
+ * "ambiguous_sku", "unknown_uom", "not_exact", "kit_not_stocked" with the line in err.where; then nothing was changed.
+ * movement_id and seq are of the row that was written.
  */
 struct movement_result {
 	struct str movement_id;
 	int64_t seq;
+	bool stale; /* a count of nothing but places that were counted at a later instant: nothing was changed */
 };
 enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct txn *t, const struct movement *m,
 			    struct movement_result *out, struct err *e) MUST_CHECK;
+
+/* How many entries packed entries are; 0 if they are damaged. */
+size_t stock_entry_count(struct str entries);
+/*
+ * MOVE_REVERSE: posts the opposite of another movement's entries, or of those of the named lines. taken, by entry: was
+ * taken back before; chosen, by entry, all false: out, what this reversal is of. RC_INVALID "not_in_movement",
+ * "quantity_differs"; RC_CONFLICT "already_reversed"; then nothing was changed.
+ */
+enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement *m, struct str entries,
+			   const bool *taken, bool *chosen, struct movement_result *out, struct err *e) MUST_CHECK;
 
 #endif

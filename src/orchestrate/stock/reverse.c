@@ -1,0 +1,154 @@
+/*
+ * Taking a movement back: the opposite of each of its entries, in a movement of its own. What was promised when it left
+ * (held, allocated, picked) comes back as free stock: the promise is the order's, which has gone on.
+ */
+#include "orchestrate/stock/verbs_internal.h"
+
+#include <stdio.h>
+
+struct reversal {
+	struct stock *stock;
+	struct stock_draft *draft;
+	const struct movement *m;
+	const bool *taken;                    /* by entry: not this one */
+	bool *chosen;                         /* by entry */
+	struct str sku, location, lot, owner; /* of the line that is looked for */
+	bool has_lot;
+	size_t at, found;
+	qty_t all, outside; /* what the line's entries moved */
+};
+
+static enum rc count_entry(void *ctx, const struct entry *e)
+{
+	(void)e;
+	++*(size_t *)ctx;
+	return RC_OK;
+}
+
+size_t stock_entry_count(struct str entries)
+{
+	size_t n = 0;
+
+	return entries_each(entries, count_entry, &n) == RC_OK ? n : 0;
+}
+
+static bool moves(const struct entry *e)
+{
+	return e->from != STOCK_OUTSIDE || e->to != STOCK_OUTSIDE;
+}
+
+static enum rc choose_entry(void *ctx, const struct entry *e)
+{
+	struct reversal *r = ctx;
+	size_t at = r->at++;
+
+	if (!moves(e) || !str_eq(e->sku, r->sku) || !str_eq(e->location, r->location) || !str_eq(e->owner, r->owner) ||
+	    (r->has_lot && !str_eq(e->lot, r->lot)))
+		return RC_OK;
+	r->found++;
+	r->chosen[at] = true;
+	r->all += e->quantity;
+	if (e->from == STOCK_OUTSIDE || e->to == STOCK_OUTSIDE)
+		r->outside += e->quantity;
+	return RC_OK;
+}
+
+static enum rc choose_all(void *ctx, const struct entry *e)
+{
+	struct reversal *r = ctx;
+
+	if (moves(e))
+		r->chosen[r->at] = true;
+	r->at++;
+	return RC_OK;
+}
+
+/* The entries of the lines that are named, or all. */
+static enum rc choose(struct reversal *r, struct str entries, struct err *e)
+{
+	for (size_t i = 0; i < r->m->line_count; i++) {
+		const struct movement_line *l = &r->m->lines[i];
+		qty_t quantity = l->quantity < 0 ? -l->quantity : l->quantity;
+		char where[48];
+		int n = snprintf(where, sizeof(where), "/lines/%zu", i);
+
+		(void)n;
+		r->sku = l->sku;
+		r->location = l->location;
+		r->owner = l->owner;
+		r->lot = l->lot;
+		r->has_lot = l->lot.n > 0;
+		r->at = r->found = 0;
+		r->all = r->outside = 0;
+		if (entries_each(entries, choose_entry, r) != RC_OK)
+			return err_set(e, RC_IO, "store_damaged", "the entries of the movement are damaged");
+		if (!r->found)
+			return err_set_at(e, RC_INVALID, "not_in_movement", where,
+					  "the movement has no such line of " STR_FMT " at " STR_FMT, STR_ARG(l->sku),
+					  STR_ARG(l->location));
+		if (quantity != r->all && quantity != r->outside)
+			return err_set_at(e, RC_INVALID, "quantity_differs", where,
+					  "a line is taken back as a whole, with the quantity that it moved");
+	}
+	r->at = 0;
+	if (!r->m->line_count && entries_each(entries, choose_all, r) != RC_OK)
+		return err_set(e, RC_IO, "store_damaged", "the entries of the movement are damaged");
+	return RC_OK;
+}
+
+static enum stock_state back_to(enum stock_state s)
+{
+	return s == STOCK_HELD || s == STOCK_ALLOCATED || s == STOCK_PICKED ? STOCK_FREE : s;
+}
+
+static enum rc post_entry(void *ctx, const struct entry *e)
+{
+	struct reversal *r = ctx;
+	size_t at = r->at++;
+	const struct config_location *location = config_find_location(r->stock->tenant, e->location);
+	const struct config_location *to =
+	    config_find_location(r->stock->tenant, e->to_location.n ? e->to_location : e->location);
+	struct stock_item *item = stock_find(r->stock, e->sku);
+	struct stock_place *p, *q;
+	enum stock_state from = back_to(e->to), into = back_to(e->from);
+
+	if (!r->chosen[at] || r->taken[at])
+		return RC_OK;
+	if (!item || !location || !to)
+		return RC_NOT_FOUND;
+	p = stock_place_make(r->stock, item, location->index, e->lot, e->owner);
+	q = stock_place_make(r->stock, item, to->index, e->lot, e->owner);
+	if (from != into || p != q)
+		stock_post(r->draft, q, from, p, into, e->quantity);
+	return RC_OK;
+}
+
+enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement *m, struct str entries,
+			   const bool *taken, bool *chosen, struct movement_result *out, struct err *e)
+{
+	struct stock_draft d;
+	struct reversal r = {.stock = s, .draft = &d, .m = m, .taken = taken, .chosen = chosen};
+	size_t count = stock_entry_count(entries);
+	bool any = false;
+	enum rc rc = choose(&r, entries, e);
+
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		if (chosen[i] && taken[i] && m->line_count)
+			return err_set(e, RC_CONFLICT, "already_reversed", "a line was taken back already");
+		any |= chosen[i] && !taken[i];
+	}
+	if (!any)
+		return err_set(e, RC_CONFLICT, "already_reversed", "there is nothing left to take back");
+	verbs_draft(&d, s, t, m);
+	r.at = 0;
+	rc = entries_each(entries, post_entry, &r);
+	if (rc != RC_OK) {
+		t->failed = true;
+		return err_set(e, RC_IO, "store_damaged", "the movement names what is not there any more");
+	}
+	verbs_event(&d, m, false);
+	*out = (struct movement_result){.movement_id = d.movement_id, .seq = stock_draft_end(&d, true)};
+	return RC_OK;
+}
