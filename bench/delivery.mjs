@@ -84,13 +84,14 @@ async function serve({ dir, key }) {
 	const begin = now();
 	const child = run(`${BUILD}/crossdock`, ["serve", dir]);
 	const port = await listening(child);
-	const read = async (path) => {
-		const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { authorization: `Bearer ${key}` } });
+	const call = async (path, options) => {
+		const answer = await fetch(`http://127.0.0.1:${port}${path}`, { ...options, headers: { authorization: `Bearer ${key}`, "content-type": "application/json" } });
 		if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
 		return answer.json();
 	};
+	const read = (path) => call(path), post = (path, body) => call(path, { method: "POST", body: JSON.stringify(body) });
 	await read("/v1/systems");
-	return { child, read, start_ms: (now() - begin) * 1000 };
+	return { child, read, post, start_ms: (now() - begin) * 1000 };
 }
 async function sink() {
 	const child = run(`${BUILD}/bench/bench_sink`, ["--threads", "1"]);
@@ -200,11 +201,59 @@ async function backlog(count) {
 	return { deliveries: count, start_ms, memory_empty_mb, memory_mb, idle_cores, rate_before: before.rate, rate: during.rate, back_rate, arrived: ids.size, twice, out_of_order };
 }
 
+/*
+ * A paced load to HEALTHY destinations, first alone, then beside as many bad ones with deliveries of their own: refusing connections,
+ * never answering, or answering after 10 s. lag: from the commit to the answer, as the server measures it.
+ */
+const HEALTHY = 25;
+async function destinations(seconds) {
+	const target = await sink();
+	const held = new Set();
+	const slow = http.createServer((request, response) => {
+		request.resume();
+		const timer = setTimeout(() => (held.delete(timer), response.end("{}")), 10_000);
+		held.add(timer);
+	});
+	await once(slow.listen(0, "127.0.0.1"), "listening");
+	const url = { dead: "http://127.0.0.1:9", slow: `http://127.0.0.1:${slow.address().port}` };
+	const one = async (name, bad) => {
+		const systems = {};
+		for (let i = 0; i < HEALTHY; i++) systems[`good${i}`] = { url: target.url };
+		for (let i = 0; bad && i < HEALTHY; i++) systems[`bad${i}`] = { url: url[i % 2 ? "dead" : "slow"] };
+		const made = folder(name, systems);
+		if (bad) for (let i = 0; i < HEALTHY; i++) fill(made.dir, `bad${i}`, 1000, 1000);
+		const hub = await serve(made);
+		await hub.post("/v1/stock/movements", { source: "wms", source_event_id: "m", type: "receive", occurred_at: new Date().toISOString(), lines: [{ sku: "A", location: "east", quantity: "1000000" }] });
+		const begin = cpu(hub.child.pid), until = now() + seconds;
+		for (let i = 0, due = now(); now() < until; i++) {
+			const lines = [{ sku: "A", location: "east", quantity: "1" }];
+			await hub.post("/v1/stock/movements", { source: "wms", source_event_id: `s${i}`, type: "ship", occurred_at: new Date().toISOString(), lines });
+			due += 0.02;
+			if (due > now()) await pause((due - now()) * 1000);
+		}
+		let items;
+		do ({ items } = await hub.read("/v1/systems"));
+		while (items.some((s) => s.id.startsWith("good") && s.backlog > 0));
+		const good = items.filter((s) => s.id.startsWith("good")).map((s) => s.lag);
+		const mean = (field) => good.reduce((sum, lag) => sum + lag[field], 0) / good.length;
+		const found = { lag_p50_us: mean("p50_us"), lag_p95_us: mean("p95_us"), lag_p99_us: mean("p99_us"), count: good.reduce((sum, lag) => sum + lag.count, 0), cpu_cores: (cpu(hub.child.pid) - begin) / 1e6 / seconds };
+		await stop(hub.child);
+		return found;
+	};
+	const alone = await one("destinations_alone", false), beside = await one("destinations_beside", true);
+	for (const timer of held) clearTimeout(timer);
+	slow.closeAllConnections();
+	slow.close();
+	await stop(target.child);
+	return { alone, beside };
+}
+
 try {
 	const verbs = {
 		rate: () => rate(Number(rest[0])),
 		node: () => nodeRate(Number(rest[0]), rest[1], rest[2], rest[3] ?? "1"),
 		backlog: () => backlog(Number(rest[0])),
+		destinations: () => destinations(Number(rest[0])),
 	};
 	console.log(JSON.stringify(await verbs[verb]()).replace(/":/g, '": ').replace(/,"/g, ', "'));
 } finally {

@@ -33,6 +33,9 @@ function problems(rows) {
 		if (!(stored >= sum("acknowledged"))) found.push(`${what}: LOST: ${sum("acknowledged")} acknowledged, ${stored} stored`);
 		if (!(stored <= sum("sent"))) found.push(`${what}: ${sum("sent")} sent, but ${stored} stored`);
 	}
+	const backlog = rows.find((r) => r.what === "backlog");
+	if (backlog && (backlog.arrived < backlog.deliveries || backlog.out_of_order))
+		found.push(`backlog: ${backlog.arrived} of ${backlog.deliveries} arrived, ${backlog.out_of_order} out of order`);
 	return found;
 }
 
@@ -81,6 +84,12 @@ function tables(rows) {
 		whole(r.wanted_rate), whole(r.arrived), r.missing, ms(r.lag_p50_us), ms(r.lag_p99_us), ms(r.lag_p999_us), ms(r.lag_max_us),
 		ms(r.p99_us), whole(r.cpu_us_per_request)]);
 	const sqlite = get("crossdock_sqlite", "closed");
+	const ours = get("crossdock", "delivery"), workers = ["worker_1", "worker_10"].map((n) => get(n, "delivery"));
+	const sent = [["Crossdock, SQLite", ours], ["Node worker, one job a transaction", workers[0]], ["Node worker, ten jobs a transaction", workers[1]]]
+		.map(([name, r]) => [name, whole(r.rate), times(r.rate / workers[0].rate), whole(r.cpu_us_per_delivery), times(workers[0].cpu_us_per_delivery / r.cpu_us_per_delivery), r.cores.toFixed(2)]);
+	const b = get("backlog", "delivery"), d = get("destinations", "delivery");
+	const waits = [[whole(b.deliveries), whole(b.start_ms), `${whole(b.memory_empty_mb)} / ${whole(b.memory_mb)}`, (100 * b.idle_cores).toFixed(1), whole(b.rate_before), whole(b.rate), whole(b.back_rate)]];
+	const lags = [["alone", d.alone], ["beside 25 bad ones", d.beside]].map(([name, r]) => [name, whole(r.count), ms(r.lag_p50_us), ms(r.lag_p95_us), ms(r.lag_p99_us), r.cpu_cores.toFixed(2)]);
 
 	const sqliteHalf = get("crossdock_sqlite", "half");
 	const aim = (name, wanted, is, good) => [name, wanted, is, good ? "yes" : "no"];
@@ -89,6 +98,7 @@ function tables(rows) {
 		aim("durable intake, of the lower ceiling", "50 %", `${((100 * sqlite.rate) / lower).toFixed(0)} %`, sqlite.rate >= lower / 2),
 		aim("p99 at half load", "10 ms", `${ms(sqliteHalf.p99_us)} ms`, sqliteHalf.p99_us < 10_000),
 		aim("longest stall at half load", "50 ms", `${ms(sqliteHalf.stall_us)} ms`, sqliteHalf.stall_us < 50_000),
+		aim("deliveries, to the Node worker (one job a transaction)", "5 x", times(ours.rate / workers[0].rate), ours.rate >= 5 * workers[0].rate),
 	];
 
 	return `Input: ${whole(input.orders)} real orders of ${whole(input.mean_bytes)} bytes on average, 64 connections. Disk: write + fdatasync of 2 KB
@@ -109,6 +119,18 @@ ${table(["", "orders/s", "p50", "p99", "p99.9", "max", "longest stall", "CPU us/
 The whole way, from when an order was due to the ERP's request (Crossdock, SQLite; milliseconds):
 
 ${table(["orders/s", "arrived", "missing", "lag p50", "lag p99", "lag p99.9", "lag max", "intake p99", "CPU us/order"], way)}
+
+Deliveries that wait, sent to a local sink over kept connections:
+
+${table(["", "deliveries/s", "to Node", "CPU us/delivery", "CPU of Node to it", "cores"], sent)}
+
+Waiting for a destination that is away, while another one gets its own; then it is back, and all arrive in order:
+
+${table(["waiting", "start ms", "memory MB, without / with", "CPU %, idle", "other's deliveries/s before", "during", "deliveries/s when it is back"], waits)}
+
+25 healthy destinations, from the commit of a delivery to its good answer (milliseconds):
+
+${table(["", "deliveries", "lag p50", "p95", "p99", "cores"], lags)}
 `;
 }
 

@@ -28,17 +28,16 @@ function post(job) {
 }
 
 const take = { name: "take", text: "SELECT seq, id, body FROM job WHERE status = 0 ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED" };
-const end = { name: "end", text: "UPDATE job SET status = 1, attempts = attempts + 1, http_status = $2, response = $3, ended_at = now() WHERE seq = $1" };
+const end = { name: "end", text: `UPDATE job SET status = 1, attempts = attempts + 1, http_status = done.status, response = done.response, ended_at = now()
+	FROM unnest($1::bigint[], $2::int[], $3::text[]) AS done (seq, status, response) WHERE job.seq = done.seq` };
 
 async function loop() {
 	const client = await pool.connect();
 	for (;;) {
 		await client.query("BEGIN");
 		const { rows } = await client.query({ ...take, values: [Number(BATCH)] });
-		await Promise.all(rows.map(async (job) => {
-			const { status, text } = await post(job);
-			await client.query({ ...end, values: [job.seq, status, text] });
-		}));
+		const answers = await Promise.all(rows.map(post));
+		await client.query({ ...end, values: [rows.map((job) => job.seq), answers.map((a) => a.status), answers.map((a) => a.text)] });
 		await client.query("COMMIT");
 		if (rows.length === 0)
 			break;
