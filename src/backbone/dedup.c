@@ -1,10 +1,13 @@
 #include "backbone/dedup.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 /*
  * One open-addressing table; a slot is 40 bytes. The hash is uniform (SipHash), so its low bits index directly. The
  * kind is mixed into the hash by dedup_hash.
+ *
+ * Only the writer changes it, so the writer reads without a lock; it takes the lock to change, others to read.
  */
 struct slot {
 	struct hash128 hash;
@@ -15,6 +18,8 @@ struct slot {
 struct dedup {
 	struct slot *slots;
 	size_t room, count, max;
+	pthread_rwlock_t lock;
+	bool loading;
 };
 
 struct dedup *dedup_new(size_t max)
@@ -23,6 +28,7 @@ struct dedup *dedup_new(size_t max)
 
 	if (!d)
 		abort();
+	pthread_rwlock_init(&d->lock, NULL);
 	d->max = max;
 	d->room = 1024;
 	d->slots = calloc(d->room, sizeof(*d->slots));
@@ -35,6 +41,7 @@ void dedup_free(struct dedup *d)
 {
 	if (!d)
 		return;
+	pthread_rwlock_destroy(&d->lock);
 	free(d->slots);
 	free(d);
 }
@@ -97,7 +104,39 @@ static void grow(struct dedup *d)
 	d->room = room;
 }
 
-enum rc dedup_insert(struct dedup *d, struct hash128 hash, struct dedup_entry entry)
+enum rc dedup_look(struct dedup *d, struct hash128 hash, struct dedup_entry *out)
+{
+	const struct dedup_entry *found = NULL;
+	enum rc rc = RC_RETRY;
+
+	pthread_rwlock_rdlock(&d->lock);
+	if (!d->loading) {
+		found = dedup_find(d, hash);
+		rc = found ? RC_OK : RC_NOT_FOUND;
+	}
+	if (found)
+		*out = *found;
+	pthread_rwlock_unlock(&d->lock);
+	return rc;
+}
+
+void dedup_clear(struct dedup *d)
+{
+	pthread_rwlock_wrlock(&d->lock);
+	memset(d->slots, 0, d->room * sizeof(*d->slots));
+	d->count = 0;
+	d->loading = true;
+	pthread_rwlock_unlock(&d->lock);
+}
+
+void dedup_loaded(struct dedup *d)
+{
+	pthread_rwlock_wrlock(&d->lock);
+	d->loading = false;
+	pthread_rwlock_unlock(&d->lock);
+}
+
+static enum rc insert(struct dedup *d, struct hash128 hash, struct dedup_entry entry)
 {
 	struct slot *s;
 
@@ -112,6 +151,16 @@ enum rc dedup_insert(struct dedup *d, struct hash128 hash, struct dedup_entry en
 		d->count++;
 	*s = (struct slot){hash, entry, true};
 	return RC_OK;
+}
+
+enum rc dedup_insert(struct dedup *d, struct hash128 hash, struct dedup_entry entry)
+{
+	enum rc rc;
+
+	pthread_rwlock_wrlock(&d->lock);
+	rc = insert(d, hash, entry);
+	pthread_rwlock_unlock(&d->lock);
+	return rc;
 }
 
 size_t dedup_count(const struct dedup *d)

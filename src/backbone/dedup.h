@@ -2,8 +2,8 @@
  * Dedup keys: 128-bit keyed hashes of what must have one effect, in memory, appended to the log with the batch.
  *
  * A key maps to a fingerprint of the content and a reference to the row that was made (by kind). The full key is
- * verified against that row by whoever finds a hit. Writer only. Entries of a batch that was not committed are gone
- * after the reload.
+ * verified against that row by whoever finds a hit. Writer only, but for dedup_look. Entries of a batch that was not
+ * committed are gone after the reload.
  */
 #ifndef BACKBONE_DEDUP_H
 #define BACKBONE_DEDUP_H
@@ -36,6 +36,12 @@ struct hash128 dedup_hash(enum dedup_kind kind, struct str a, struct str b);
 const struct dedup_entry *dedup_find(const struct dedup *d, struct hash128 hash);
 /* RC_LIMIT when full. Replaces an entry that is there. */
 enum rc dedup_insert(struct dedup *d, struct hash128 hash, struct dedup_entry entry) MUST_CHECK;
+/* Any thread. RC_NOT_FOUND; RC_RETRY while the keys are being loaded. What it finds may not be committed (yet, or
+ * ever): the row says. */
+enum rc dedup_look(struct dedup *d, struct hash128 hash, struct dedup_entry *out) MUST_CHECK;
+/* Empties it for a load; dedup_look waits for dedup_loaded. */
+void dedup_clear(struct dedup *d);
+void dedup_loaded(struct dedup *d);
 size_t dedup_count(const struct dedup *d);
 
 #endif

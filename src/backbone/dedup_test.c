@@ -117,12 +117,34 @@ static void test_limit_and_replace(void **state)
 	dedup_free(d);
 }
 
+static void test_look(void **state)
+{
+	struct dedup *d = dedup_new(10);
+	struct dedup_entry e = {0};
+
+	(void)state;
+	assert_int_equal(dedup_insert(d, key_of(1), (struct dedup_entry){2, 7}), RC_OK);
+	assert_int_equal(dedup_look(d, key_of(1), &e), RC_OK);
+	assert_int_equal(e.ref, 7);
+	assert_int_equal(dedup_look(d, key_of(2), &e), RC_NOT_FOUND);
+	dedup_clear(d);
+	assert_int_equal(dedup_count(d), 0);
+	assert_int_equal(dedup_insert(d, key_of(2), (struct dedup_entry){2, 8}), RC_OK);
+	assert_int_equal(dedup_look(d, key_of(2), &e), RC_RETRY);
+	dedup_loaded(d);
+	assert_int_equal(dedup_look(d, key_of(1), &e), RC_NOT_FOUND);
+	assert_int_equal(dedup_look(d, key_of(2), &e), RC_OK);
+	assert_int_equal(e.ref, 8);
+	dedup_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_hash),       cmocka_unit_test(test_hash_never_changes),
 	    cmocka_unit_test(test_long_keys),  cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_collisions), cmocka_unit_test(test_limit_and_replace),
+	    cmocka_unit_test(test_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,6 @@ static enum rc find_order(void *ctx, struct arena *a, struct str channel, struct
 {
 	struct stream *s = ctx;
 	struct store_value row[12];
-	const struct store_value args[] = {SV_TEXT(channel), SV_TEXT(external_id)};
 	pthread_mutex_lock(&s->worker->lock);
 	bool pending = s->outstanding > 0;
 	pthread_mutex_unlock(&s->worker->lock);
@@ -130,7 +129,7 @@ static enum rc find_order(void *ctx, struct arena *a, struct str channel, struct
 	if (!s->reader)
 		rc = store_reader_open(hub_store(s->hub->hub), &s->reader, e);
 	if (rc == RC_OK)
-		rc = store_read_one(s->reader, R_ORDER_EXTERNAL, args, 2, a, row, e);
+		rc = hub_find_order(s->hub->hub, s->reader, channel, external_id, a, row, e);
 	if (rc == RC_OK)
 		*order_id = row[1].bytes;
 	if (rc == RC_NOT_FOUND)

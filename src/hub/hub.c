@@ -19,13 +19,16 @@
 
 #define BATCH_ARENA_MAX ((size_t)1 << 30)
 #define EXPIRE_SLICE    200
-/* Snapshot rows (positions, publications) in a batch: some with its commands, many when nothing happens. */
-#define FLUSH_BUSY     8
+/* Snapshot rows (positions, publications) have scattered keys: under load a share of a row a command is saved up and
+ * written by the group, in which rows share pages; when nothing happens many are written at once. */
+#define FLUSH_SHARE    8
+#define FLUSH_GROUP    128
 #define FLUSH_IDLE     500
 #define FLUSH_AFTER_MS 200
 #define RETRY_MS       1000
 #define IDLE_MS        500
 #define TAKE_MAX       4096
+#define KEYS_MAX       100000000
 
 const struct config *hub_config(const struct hub *h)
 {
@@ -72,6 +75,21 @@ bool hub_system_paused(const struct hub *h, uint16_t system)
 	return atomic_load(&h->paused[system]);
 }
 
+enum rc hub_find_order(const struct hub *h, struct store_reader *r, struct str channel, struct str external_id,
+		       struct arena *a, struct store_value *row, struct err *e)
+{
+	struct dedup_entry entry;
+	enum rc rc = dedup_look(h->keys, dedup_hash(DEDUP_ORDER, channel, external_id), &entry);
+
+	if (rc == RC_RETRY)
+		return err_set(e, rc, "not_ready", "the state is being loaded");
+	if (rc == RC_OK)
+		rc = store_read_one(r, R_ORDER_BY_SEQ, &SV_INT(entry.ref), 1, a, row, e);
+	if (rc == RC_OK && (!str_eq(row[2].bytes, channel) || !str_eq(row[3].bytes, external_id)))
+		rc = RC_NOT_FOUND;
+	return rc;
+}
+
 static void find_metrics(struct hub *h)
 {
 	const char *labels[2] = {arena_copy(&h->batch.arena, h->tenant->name).p, NULL};
@@ -95,6 +113,7 @@ enum rc hub_open(const struct config *config, const struct config_tenant *tenant
 	h->tenant = tenant;
 	h->clock = clock;
 	h->view = stock_view_new();
+	h->keys = dedup_new(KEYS_MAX);
 	h->counters = counters_new(tenant->name);
 	h->queue = queue_new(config->limits.queue, -1);
 	h->paused = mem_zalloc(tenant->system_count, sizeof(*h->paused));
@@ -133,6 +152,7 @@ void hub_close(struct hub *h)
 	assert(!h->threaded);
 	drop_messages(h);
 	state_done(&h->state);
+	dedup_free(h->keys);
 	while (h->messages) {
 		struct message_progress *p = h->messages;
 
@@ -266,10 +286,15 @@ static void finish_batch(struct hub *h, size_t commands)
 	order_flush(h->state.orders, t);
 	if (t->batch.count > 0 || commands == 0) {
 		bool idle = commands == 0 && h->now - h->busy_at >= FLUSH_AFTER_MS;
-		size_t rows = idle || atomic_load(&h->stopping) ? FLUSH_IDLE : FLUSH_BUSY + commands / 4;
 
-		stock_flush(h->state.stock, t, rows);
-		publish_flush(h->state.publisher, t, rows);
+		h->flush_saved += FLUSH_SHARE + commands;
+		if (idle || atomic_load(&h->stopping))
+			h->flush_saved = FLUSH_IDLE * FLUSH_SHARE;
+		if (h->flush_saved >= FLUSH_GROUP * FLUSH_SHARE) {
+			stock_flush(h->state.stock, t, h->flush_saved / FLUSH_SHARE);
+			publish_flush(h->state.publisher, t, h->flush_saved / FLUSH_SHARE);
+			h->flush_saved = 0;
+		}
 	}
 	counters_flush(h->counters, t);
 }

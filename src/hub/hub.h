@@ -70,6 +70,10 @@ const struct stock_view *hub_stock(const struct hub *h); /* any thread */
 struct counters *hub_counters(const struct hub *h);      /* any thread may read them */
 int64_t hub_clock_ms(const struct hub *h);               /* now */
 int64_t hub_position(const struct hub *h);               /* last committed event */
+/* The committed order of a channel's own number; any thread, through its reader. row: as R_ORDER_BY_SEQ, in the arena.
+ * RC_NOT_FOUND; RC_RETRY while the state is being loaded. */
+enum rc hub_find_order(const struct hub *h, struct store_reader *r, struct str channel, struct str external_id,
+		       struct arena *a, struct store_value *row, struct err *e) MUST_CHECK;
 bool hub_system_paused(const struct hub *h, uint16_t system);
 
 #endif

@@ -13,8 +13,7 @@
 
 #include <stdio.h>
 
-#define DEDUP_MAX 100000000
-#define PAGE      5000
+#define PAGE 5000
 
 struct loading {
 	struct hub *h;
@@ -237,7 +236,8 @@ static void state_init(struct hub *h, struct state *s)
 	const struct config_limits *limits = &h->config->limits;
 
 	*s = (struct state){0};
-	s->dedup = dedup_new(DEDUP_MAX);
+	s->dedup = h->keys;
+	dedup_clear(s->dedup);
 	s->stock = stock_new(h->tenant, limits->items, h->view);
 	s->orders = order_book_new(h->tenant, s->stock, limits->open_orders);
 	s->holds = hold_book_new(h->tenant, s->stock, limits->holds);
@@ -250,7 +250,6 @@ void state_done(struct state *s)
 	hold_book_free(s->holds);
 	order_book_free(s->orders);
 	stock_free(s->stock);
-	dedup_free(s->dedup);
 	*s = (struct state){0};
 }
 
@@ -269,6 +268,7 @@ enum rc state_load(struct hub *h, struct err *e)
 	store_reader_end(h->reader);
 	if (rc != RC_OK)
 		return rc;
+	dedup_loaded(h->state.dedup);
 	h->now = clock_wall_ms(h->clock);
 	publish_load_done(h->state.publisher, h->now);
 	h->state.orders->items_seen = 0;

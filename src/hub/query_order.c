@@ -173,23 +173,20 @@ static enum rc write_order_row(void *ctx, struct json_writer *w, const struct st
 	return RC_OK;
 }
 
-/* Channel and external id name at most a few rows, found by their index. */
+/* Channel and external id name one order, which the dedup keys know. */
 static enum rc orders_by_external(struct query *q, struct order_filter *f, struct buf *out, struct err *e)
 {
-	struct store_value args[] = {SV_TEXT(f->f->channel), SV_TEXT(f->f->external_id)};
-	struct query_rows rows;
+	struct store_value row[12];
 	struct json_writer w;
 
-	enum rc rc = query_all(q, R_ORDER_EXTERNAL, args, 2, &rows, e);
-	if (rc != RC_OK)
+	enum rc rc = hub_find_order(q->hub, q->reader, f->f->channel, f->f->external_id, q->arena, row, e);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return rc;
 	jw_init(&w, out);
 	jw_object(&w);
 	jw_key(&w, "items");
 	jw_array(&w);
-	for (size_t i = rows.count; i-- > 0;)
-		if (order_matches(f, query_row(&rows, i)))
-			rc = write_order_row(NULL, &w, query_row(&rows, i), e);
+	rc = rc == RC_OK && order_matches(f, row) ? write_order_row(NULL, &w, row, e) : RC_OK;
 	jw_array_end(&w);
 	jw_key(&w, "next_cursor");
 	jw_null(&w);

@@ -16,7 +16,7 @@
 
 /* Everything that is loaded at the start and after a failed commit. */
 struct state {
-	struct dedup *dedup;
+	struct dedup *dedup; /* the hub's keys */
 	struct stock *stock;
 	struct order_book *orders;
 	struct hold_book *holds;
@@ -59,6 +59,7 @@ struct hub {
 	struct hub_sinks sinks;
 	struct queue *queue;
 	struct uuid_source ids;
+	struct dedup *keys; /* stay while the state is loaded again: others look into them */
 	struct state state;
 	struct counters *counters;
 	struct batch batch;
@@ -66,6 +67,7 @@ struct hub {
 	int64_t batch_number;  /* of the last committed batch */
 	int64_t now;           /* time of the last batch; never goes back */
 	int64_t busy_at;       /* time of the last batch with commands */
+	size_t flush_saved;    /* shares of snapshot rows that are due */
 	int64_t told_position; /* the last one that the sinks heard of */
 	bool stale;            /* the state is ahead of the disk: load it again */
 	bool in_doubt;         /* the last commit's outcome is not known */

@@ -397,7 +397,6 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_ORDERS_OPEN] = "ii",
     [R_ORDER] = "t",
     [R_ORDER_BY_SEQ] = "i",
-    [R_ORDER_EXTERNAL] = "tt",
     [R_ORDERS_BEFORE] = "ii",
     [R_ORDERS_LAST] = "",
     [R_ORDERS_COUNT] = "",
