@@ -6,6 +6,10 @@
 
 static once_flag once = ONCE_FLAG_INIT;
 static struct hash_key process_key;
+static struct {
+	bool on;
+	uint64_t state;
+} simulated;
 
 static void start(void)
 {
@@ -65,7 +69,26 @@ void hash_hmac_sha256(struct str key, struct str message, unsigned char out[32])
 void random_bytes(void *p, size_t n)
 {
 	call_once(&once, start);
-	randombytes_buf(p, n);
+	if (!simulated.on) {
+		randombytes_buf(p, n);
+		return;
+	}
+	/* SplitMix64 (Steele, Lea and Flood, 2014). */
+	for (size_t i = 0; i < n; i++) {
+		uint64_t z = simulated.state += 0x9e3779b97f4a7c15;
+		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+		z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+		((unsigned char *)p)[i] = (unsigned char)(z >> 56);
+	}
+}
+
+void random_simulate(uint64_t seed)
+{
+	call_once(&once, start);
+	if (!simulated.on)
+		memset(process_key.bytes, 0, sizeof(process_key.bytes));
+	simulated.on = true;
+	simulated.state = seed;
 }
 
 void base64_encode(const void *p, size_t n, char *out)

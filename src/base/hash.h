@@ -36,6 +36,9 @@ bool hash_equal(const void *a, const void *b, size_t n);
 /* HMAC-SHA256; 32 bytes out. (RFC 2104) */
 void hash_hmac_sha256(struct str key, struct str message, unsigned char out[32]);
 void random_bytes(void *p, size_t n);
+/* For simulations, never in a server: from now on random_bytes gives the sequence of this seed, and the process key is
+ * a constant. The first call comes before anything is hashed; one thread. */
+void random_simulate(uint64_t seed);
 
 /* Standard base64 (RFC 4648, section 4). out: 4 * ((n + 2) / 3) + 1 bytes. */
 void base64_encode(const void *p, size_t n, char *out);

@@ -441,7 +441,7 @@ static void run_batch(struct hub *h, void **commands, size_t count)
 }
 
 /* The store did not recover: what is waiting is refused, and it is tried again after a while. */
-static bool still_stale(struct hub *h)
+static bool still_stale(struct hub *h, int wait_ms)
 {
 	struct err e = ERR_NONE;
 	bool committed = false;
@@ -460,7 +460,7 @@ static bool still_stale(struct hub *h)
 		return false;
 	}
 	log_err(LOG_ERROR, "hub", "the store does not recover", &e);
-	count = queue_take(h->queue, commands, 64, RETRY_MS);
+	count = queue_take(h->queue, commands, 64, wait_ms < RETRY_MS ? wait_ms : RETRY_MS);
 	answer_all(h, commands, count, false);
 	return true;
 }
@@ -470,8 +470,8 @@ size_t hub_run(struct hub *h, int wait_ms, int64_t *next_ms)
 	void *commands[TAKE_MAX];
 	size_t limit = h->config->limits.batch < TAKE_MAX ? h->config->limits.batch : TAKE_MAX, count;
 
-	*next_ms = 0;
-	if (still_stale(h))
+	*next_ms = RETRY_MS;
+	if (still_stale(h, wait_ms))
 		return 0;
 	count = queue_take(h->queue, commands, limit, wait_ms);
 	metric_set(h->metric_queue, (int64_t)queue_length(h->queue));

@@ -11,8 +11,8 @@
  */
 #include "hub/test_world.h"
 
-#include "fault_vfs.h"
 #include "observe/log.h"
+#include "store/sqlite/fault_vfs.h"
 
 #include <sqlite3.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "fault_vfs.h"
+#include "store/sqlite/fault_vfs.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,6 +11,10 @@
 #include <unistd.h>
 
 #define SECTOR 512
+
+_Static_assert(FAULT_DISK_FULL == SQLITE_FULL && FAULT_WRITE_ERROR == SQLITE_IOERR_WRITE &&
+		   FAULT_SYNC_ERROR == SQLITE_IOERR_FSYNC,
+	       "fault_result holds SQLite's numbers");
 
 /* A change that is in the page cache only. */
 struct pending {
@@ -46,7 +50,7 @@ static struct {
 	struct node *nodes;
 	struct fault_plan plan;
 	uint64_t counts[FAULT_OPS];
-	bool fired, dark; /* dark: the power is off */
+	bool fired, dark, lies; /* dark: the power is off */
 	int open_files;
 	uint64_t random;
 } f = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -274,8 +278,10 @@ static int fault_sync(sqlite3_file *base, int flags)
 		return file->real->pMethods->xSync(file->real, flags);
 	pthread_mutex_lock(&f.mutex);
 	result = strike(FAULT_SYNC);
-	if (result == SQLITE_OK)
+	if (result == SQLITE_OK && !f.lies)
 		flush_all(file->node);
+	else if (result == SQLITE_OK)
+		; /* it is in the page cache, and stays there */
 	else if (!f.dark)
 		flush_some(file->node);
 	pthread_mutex_unlock(&f.mutex);
@@ -474,6 +480,22 @@ void fault_vfs_power_cut(uint64_t seed)
 	f.random = seed;
 	if (!f.dark)
 		power_cut();
+	pthread_mutex_unlock(&f.mutex);
+}
+
+void fault_vfs_kill(void)
+{
+	pthread_mutex_lock(&f.mutex);
+	for (struct node *node = f.nodes; node && !f.dark; node = node->next)
+		flush_all(node);
+	f.dark = true;
+	pthread_mutex_unlock(&f.mutex);
+}
+
+void fault_vfs_lie(bool lie)
+{
+	pthread_mutex_lock(&f.mutex);
+	f.lies = lie;
 	pthread_mutex_unlock(&f.mutex);
 }
 

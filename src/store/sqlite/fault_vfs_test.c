@@ -4,7 +4,8 @@
  *   a batch that was acknowledged is there in full, one that was answered RC_IO is not there at all, and one that was
  *   answered RC_UNKNOWN is there or not, as a whole, and as store_recover (or the next store_open) said.
  */
-#include "fault_vfs.h"
+#include "store/sqlite/fault_vfs.h"
+
 #include "store/store.h"
 
 #include <setjmp.h>

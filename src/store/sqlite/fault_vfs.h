@@ -8,20 +8,28 @@
  * the unsynced writes survive, whole or torn; then every file fails until the power is back. Creating, deleting and
  * renaming files is durable at once; locks and shared memory are the default VFS's.
  *
- * One instance a process; thread-safe.
+ * For the crash tests and `crossdock simulate`; the server never registers it. One instance a process; thread-safe.
  */
-#ifndef TESTS_FAULT_VFS_H
-#define TESTS_FAULT_VFS_H
+#ifndef STORE_SQLITE_FAULT_VFS_H
+#define STORE_SQLITE_FAULT_VFS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum fault_op { FAULT_OPEN, FAULT_WRITE, FAULT_SYNC, FAULT_TRUNCATE, FAULT_OPS };
 
+/* SQLite's numbers for what a failing operation returns. */
+enum fault_result {
+	FAULT_POWER_CUT = 0,
+	FAULT_DISK_FULL = 13,
+	FAULT_WRITE_ERROR = 778,
+	FAULT_SYNC_ERROR = 1034,
+};
+
 struct fault_plan {
 	enum fault_op op;
 	uint64_t at;    /* the Nth such operation since the plan was made, from 1; 0: none */
-	int result;     /* SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC ...; 0: the power is cut */
+	int result;     /* enum fault_result or another of SQLite's; 0: the power is cut */
 	bool from_then; /* fail all later ones too */
 	uint64_t seed;  /* of what survives */
 };
@@ -35,6 +43,10 @@ uint64_t fault_vfs_count(enum fault_op op);
 bool fault_vfs_fired(void);
 
 void fault_vfs_power_cut(uint64_t seed);
+/* The process is killed: everything that was written survives, and every file fails until the power is back. */
+void fault_vfs_kill(void);
+/* Syncs succeed and do nothing: a disk that lies. */
+void fault_vfs_lie(bool lie);
 /* After a power cut, or for a new start: what is not on the disk is forgotten. All files must be closed. */
 void fault_vfs_power_on(void);
 
