@@ -64,6 +64,7 @@ int cli_secret(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);
 int cli_sandbox(int argc, char **argv);
+int cli_simulate(int argc, char **argv);
 int cli_demo(int argc, char **argv);
 
 #endif

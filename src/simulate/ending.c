@@ -1,0 +1,196 @@
+/* Nothing goes wrong any more, and everything is let end: then all systems have to agree. */
+#include "simulate/world.h"
+
+#include "hub/query.h"
+
+#define ROUND_MS   60000
+#define ROUNDS_MAX 240
+
+static enum rc count_row(void *ctx, const struct store_value *c, size_t count)
+{
+	(void)count;
+	(void)c;
+	(*(int *)ctx)++;
+	return RC_OK;
+}
+
+static int rows(struct world *w, enum store_statement s, const struct store_value *args, size_t count)
+{
+	struct err e = ERR_NONE;
+	int n = 0;
+
+	if (store_read(w->reader, s, args, count, count_row, &n, &e) != RC_OK)
+		world_break(w, "the store cannot be read: %s", e.detail);
+	return n;
+}
+
+static bool is_quiet(struct world *w)
+{
+	static const struct store_value pending[] = {{.type = STORE_INT, .integer = 0}, {.type = STORE_INT, .integer = 10}};
+
+	for (int i = 0; i < w->model->hold_count; i++)
+		if (w->model->holds[i].seen && !w->model->holds[i].ends)
+			return false;
+	return w->hub && hub_ready(w->hub) && w->agenda.count == 0 && !w->errands &&
+	       rows(w, R_DELIVERIES_OPEN_COUNT, NULL, 0) == 0 && rows(w, R_INBOX_PENDING, pending, 2) == 0;
+}
+
+static enum rc say_open(void *ctx, const struct store_value *c, size_t count)
+{
+	struct world *w = ctx;
+
+	(void)count;
+	world_say(w, "still open: %lld deliveries to " STR_FMT ", the first is %lld", (long long)c[1].integer,
+		  STR_ARG(c[0].bytes), (long long)c[3].integer);
+	return RC_OK;
+}
+
+static void say_why(struct world *w)
+{
+	if (!w->hub || !hub_ready(w->hub)) {
+		world_break(w, "liveness: the hub does not come up");
+		return;
+	}
+	if (store_read(w->reader, R_DELIVERIES_OPEN_COUNT, NULL, 0, say_open, w, NULL) != RC_OK)
+		world_say(w, "the store cannot be read");
+	for (int i = 0; i < w->call_count; i++)
+		if (!w->calls[i].answered)
+			world_break(w, "liveness: call %d (" STR_FMT ") gets no final answer, after %d attempts", i,
+				    STR_ARG(w->calls[i].document), w->calls[i].attempts);
+	for (int i = 0; i < w->model->hold_count; i++)
+		if (w->model->holds[i].seen && !w->model->holds[i].ends)
+			world_break(w, "liveness: reservation r%d has not ended, its end was %lld s ago", i,
+				    (long long)(world_wall(w) - w->model->holds[i].expires_at) / 1000);
+	world_break(w, "liveness: it does not become quiet");
+}
+
+/* ---- agreement ---- */
+
+/* Refused by its people: they know, the order does not go on by itself. */
+static bool is_refused(int number)
+{
+	return number % 53 == 17;
+}
+
+static const struct posted *in_erp(const struct world *w, const struct model_order *o)
+{
+	const struct receiver *erp = &w->receivers[SYSTEM_ERP];
+
+	for (size_t i = 0; i < erp->posted_count; i++)
+		if (strcmp(erp->posted[i].order_id, o->id) == 0)
+			return &erp->posted[i];
+	return NULL;
+}
+
+static void check_erp(struct world *w)
+{
+	for (int i = 0; i < w->model->order_count; i++) {
+		const struct model_order *o = &w->model->orders[i];
+		const struct posted *p = o->id[0] ? in_erp(w, o) : NULL;
+
+		if (!o->id[0] || is_refused(i) || strcmp(o->kind, "on_hold") == 0)
+			continue;
+		if (!p && !o->cancelled)
+			world_break(w, "once: order o%d is %s and is not in the ERP", i, o->kind);
+		if (p && o->cancelled && !p->cancelled)
+			world_break(w, "orders: o%d is cancelled, but not in the ERP", i);
+		if (p && !o->cancelled && p->cancelled)
+			world_break(w, "orders: o%d is cancelled in the ERP, and is %s", i, o->kind);
+	}
+}
+
+static void check_calls(struct world *w)
+{
+	for (int i = 0; i < w->call_count; i++) {
+		const struct call *c = &w->calls[i];
+
+		if (c->kind == CALL_ORDER_MESSAGE && c->acknowledged && !w->model->orders[c->number].id[0])
+			world_break(w, "acknowledged: order o%d came as a message and was never captured", c->number);
+		if ((c->kind == CALL_MOVEMENT || c->kind == CALL_SHIPMENT) && !w->model->facts[c->number].applied)
+			world_break(w, "movement m%d was answered %d and is not in the log", c->number, c->status);
+	}
+}
+
+/* Every unit that is allocated to an order that goes on was asked of the warehouse. */
+static void check_warehouse(struct world *w)
+{
+	for (int n = 0; n < w->model->order_count; n++) {
+		const struct model_order *o = &w->model->orders[n];
+
+		for (int i = 0; o->accepted && !o->cancelled && i < MODEL_ITEMS; i++)
+			if (o->allocated[i] + o->shipped[i] > w->asked[n][i])
+				world_break(w,
+					    "orders: o%d has %d of %s allocated and %d shipped, the warehouse was asked "
+					    "for %d",
+					    n, o->allocated[i], model_items[i], o->shipped[i], w->asked[n][i]);
+	}
+}
+
+static void check_shops(struct world *w)
+{
+	for (int c = 0; c < MODEL_CHANNELS; c++) {
+		const struct receiver *shop = &w->receivers[c ? SYSTEM_PORTAL : SYSTEM_SHOP];
+
+		for (int i = 0; i < MODEL_ITEMS; i++) {
+			int shown = shop->shown[i].available, may = model_may_sell(w->model, c, i);
+
+			if (shown > may || (!shop->sells && shown != may))
+				world_break(w, "published: at the end %s shows %d of %s, it may sell %d",
+					    model_channels[c], shown, model_items[i], may);
+		}
+	}
+}
+
+/* No line waits while there is stock for it. */
+static void check_waiting(struct world *w)
+{
+	for (int n = 0; n < w->model->order_count; n++) {
+		const struct model_order *o = &w->model->orders[n];
+
+		if (!o->id[0] || o->cancelled || strcmp(o->kind, "shipped") == 0 || strcmp(o->kind, "on_hold") == 0)
+			continue;
+		for (int i = 0; i < MODEL_ITEMS; i++)
+			for (int p = 0; p < w->model->policy.channels[o->channel].place_count; p++)
+				if (o->ordered[i] - o->shipped[i] - o->allocated[i] > w->picked[n][i] &&
+				    w->model->states[i][w->model->policy.channels[o->channel].places[p]][STOCK_FREE] > 0)
+					world_break(w, "orders: o%d (%s) waits for %s, and some is free", n, o->kind,
+						    model_items[i]);
+	}
+}
+
+static void check_audit(struct world *w)
+{
+	struct query q = {w->hub, w->reader, &w->scratch};
+	struct json *j = NULL;
+	struct err e = ERR_NONE;
+	struct buf out;
+
+	arena_reset(&w->scratch);
+	buf_init(&out, 4u << 20);
+	if (query_audit(&q, &out, &e) != RC_OK)
+		world_break(w, "the audit fails: %s", e.detail);
+	else if (json_parse(&w->scratch, buf_str(&out), NULL, &j, NULL) != RC_OK || !json_get(j, "ok")->boolean)
+		world_break(w, "the hub's own audit finds a difference: " STR_FMT, STR_ARG(buf_str(&out)));
+	buf_done(&out);
+}
+
+void check_ending(struct world *w)
+{
+	faults_end(w);
+	for (int i = 0; i < ROUNDS_MAX && !world_is_broken(w) && !is_quiet(w); i++)
+		world_pass(w, ROUND_MS);
+	if (world_is_broken(w))
+		return;
+	if (!is_quiet(w)) {
+		say_why(w);
+		return;
+	}
+	world_say(w, "all is quiet");
+	follow_all(w);
+	check_calls(w);
+	check_erp(w);
+	check_warehouse(w);
+	check_waiting(w);
+	check_shops(w);
+	check_audit(w);
+}

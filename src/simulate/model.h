@@ -1,0 +1,125 @@
+/*
+ * What must be true of a tenant's stock, orders and reservations, in whole units and plain arrays. It shares no rule with
+ * the hub: it is told of each row of the log, in order, and keeps its own books by its own arithmetic. What it knows of
+ * the world (facts, orders, reservations, policies) comes from those who made them, not from the hub.
+ *
+ * The first thing that is wrong is kept in words; after that it looks at nothing more.
+ */
+#ifndef SIMULATE_MODEL_H
+#define SIMULATE_MODEL_H
+
+#include "base/map.h"
+#include "model/movement.h"
+#include "orchestrate/stock/entry.h"
+
+#define MODEL_ITEMS    5
+#define MODEL_PLACES   3
+#define MODEL_CHANNELS 2
+#define MODEL_LINES    3 /* of an order */
+#define MODEL_FACT_LINES 12
+#define MODEL_FACTS    4096
+#define MODEL_ORDERS   2048
+#define MODEL_HOLDS    2048
+#define MODEL_VERSIONS 1024
+#define MODEL_TOLD     64
+
+struct model_policy {
+	int safety[MODEL_PLACES];
+	struct {
+		int places[MODEL_PLACES], place_count;
+		int share_ppm, buffer, cap, minimum, backorder; /* cap -1: none */
+		bool strict;
+	} channels[MODEL_CHANNELS];
+};
+
+struct model_line {
+	int item, place, to, quantity;
+};
+
+/* Something that happened in the warehouse, as it will tell it. */
+struct model_fact {
+	enum movement_type type;
+	int64_t at;
+	struct model_line lines[MODEL_FACT_LINES];
+	int line_count;
+	bool applied; /* seen in the log */
+};
+
+struct model_order {
+	int channel;
+	struct model_line lines[MODEL_LINES]; /* item, quantity */
+	int line_count;
+	char id[40];   /* the hub's; empty: not seen in the log */
+	char kind[24]; /* of its last event: "accepted" */
+	bool cancelled, accepted;
+	int ordered[MODEL_ITEMS], allocated[MODEL_ITEMS], shipped[MODEL_ITEMS];
+};
+
+struct model_hold {
+	int channel, ends;
+	int wanted[MODEL_ITEMS], held[MODEL_ITEMS][MODEL_PLACES];
+	int64_t expires_at;
+	bool seen, committed;
+};
+
+struct model_change {
+	int64_t at;
+	int item, place, delta;
+};
+
+struct model {
+	struct model_policy policy;
+	int states[MODEL_ITEMS][MODEL_PLACES][STOCK_STATES];
+	struct model_fact facts[MODEL_FACTS];
+	struct model_order orders[MODEL_ORDERS];
+	struct model_hold holds[MODEL_HOLDS];
+	int fact_count, order_count, hold_count;
+	struct model_change *changes; /* of what is on hand, in log order */
+	size_t change_count, change_room;
+	/* What the channels are told, by version; -1: nothing yet. */
+	int told[MODEL_CHANNELS][MODEL_ITEMS][MODEL_VERSIONS];
+	struct model_told {
+		int channel, item, available;
+	} fresh[MODEL_TOLD]; /* by the last commit */
+	int fresh_count;
+	struct map by_id; /* struct model_order by the hub's id */
+	int64_t movement, position; /* the last rows that were seen */
+	uint64_t movement_chain, event_chain; /* hashes over all rows that were seen */
+	char broken[400];
+};
+
+extern const char *const model_items[MODEL_ITEMS], *const model_places[MODEL_PLACES];
+extern const char *const model_channels[MODEL_CHANNELS];
+
+struct model *model_new(const struct model_policy *policy);
+void model_free(struct model *m);
+/* The same world, and nothing seen of the log yet. */
+struct model *model_again(const struct model *m);
+void model_break(struct model *m, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Names: facts are "m17", orders "o17", reservations "r17". -1: not one of ours. */
+int model_number(struct str name, char kind);
+int model_item(struct str sku);
+int model_place(struct str location);
+
+struct model_movement {
+	int64_t seq;
+	struct str type, source_event_id, order_id, reason, entries;
+};
+void model_take_movement(struct model *m, const struct model_movement *row);
+struct model_event {
+	int64_t position;
+	struct str type, subject, data;
+};
+void model_take_event(struct model *m, const struct model_event *row);
+/* After the rows of a commit. */
+void model_check(struct model *m);
+
+/* After one commit, followed by no other: what channels are told fits the books. */
+void model_check_told(struct model *m);
+
+int model_on_hand(const struct model *m, int item, int place);
+/* What a channel may show of an item. */
+int model_may_sell(const struct model *m, int channel, int item);
+
+#endif

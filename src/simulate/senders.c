@@ -1,0 +1,380 @@
+/* What the shops' customers, the warehouse and the operators do. Each is told to the model before it is sent. */
+#include "simulate/world.h"
+
+struct basket {
+	struct model_line lines[MODEL_LINES];
+	int count;
+};
+
+static struct basket fill_basket(struct world *w)
+{
+	struct basket b = {.count = dice_between(&w->dice, 1, MODEL_LINES)};
+
+	for (int i = 0; i < b.count; i++)
+		b.lines[i] = (struct model_line){.item = dice_between(&w->dice, 0, MODEL_ITEMS - 1),
+						 .quantity = dice_between(&w->dice, 1, 4)};
+	return b;
+}
+
+static struct str basket_text(struct world *w, const struct basket *b, bool order)
+{
+	struct str text = STR("[");
+
+	for (int i = 0; i < b->count; i++)
+		text = world_text(w, STR_FMT "%s{%s'sku':'%s','quantity':'%d'}", STR_ARG(text), i ? "," : "",
+				  order ? world_text(w, "'line_id':'%d',", i + 1).p : "", model_items[b->lines[i].item],
+				  b->lines[i].quantity);
+	return world_text(w, STR_FMT "]", STR_ARG(text));
+}
+
+static const char *instant(struct world *w, int64_t ms)
+{
+	char text[TIME_TEXT];
+
+	time_format(ms, text);
+	return arena_copy(&w->arena, str_from(text)).p;
+}
+
+static int some_channel(struct world *w)
+{
+	return dice_between(&w->dice, 0, MODEL_CHANNELS - 1);
+}
+
+/* ---- orders and reservations ---- */
+
+/* A shop that counts its own sales shows less at once. */
+static void sell(struct world *w, int channel, const struct basket *b)
+{
+	struct receiver *shop = &w->receivers[channel ? SYSTEM_PORTAL : SYSTEM_SHOP];
+
+	for (int i = 0; shop->sells && i < b->count; i++) {
+		struct shown *s = &shop->shown[b->lines[i].item];
+
+		s->available = s->available > b->lines[i].quantity ? s->available - b->lines[i].quantity : 0;
+	}
+}
+
+static struct call *place_order(struct world *w, int channel, const struct basket *b, int reservation, bool webhook)
+{
+	struct model *m = w->model;
+	struct model_order *o = &m->orders[m->order_count];
+	struct call *c;
+
+	if (m->order_count == MODEL_ORDERS)
+		return NULL;
+	c = call_new(w, webhook ? CALL_ORDER_MESSAGE : CALL_ORDER, m->order_count,
+		     world_text(w,
+				"{'channel':'%s','external_id':'o%d','placed_at':'%s','currency':'EUR','customer':"
+				"{'external_id':'C1'}%s,'lines':" STR_FMT "}",
+				model_channels[channel], m->order_count, instant(w, w->now),
+				reservation < 0 ? "" : world_text(w, ",'reservation_id':'r%d'", reservation).p,
+				STR_ARG(basket_text(w, b, true))));
+	if (!c)
+		return NULL;
+	o->channel = channel;
+	o->line_count = b->count;
+	memcpy(o->lines, b->lines, sizeof(b->lines));
+	for (int i = 0; i < b->count; i++)
+		o->ordered[b->lines[i].item] += b->lines[i].quantity;
+	m->order_count++;
+	w->counts.orders++;
+	c->source = str_from(model_channels[channel]);
+	if (webhook)
+		c->key = world_text(w, "%s o%d", model_channels[channel], c->number);
+	else if (dice_chance(&w->dice, 300))
+		c->key = world_text(w, "key-o%d", c->number);
+	sell(w, channel, b);
+	call_send(w, c, 0);
+	return c;
+}
+
+static void send_order(struct world *w)
+{
+	struct basket b = fill_basket(w);
+
+	place_order(w, some_channel(w), &b, -1, dice_chance(&w->dice, 300));
+}
+
+static void send_hold(struct world *w)
+{
+	struct basket b = fill_basket(w);
+	struct model *m = w->model;
+	struct model_hold *h = &m->holds[m->hold_count];
+	int channel = some_channel(w);
+	struct call *c;
+
+	if (m->hold_count == MODEL_HOLDS)
+		return;
+	c = call_new(w, CALL_HOLD, m->hold_count,
+		     world_text(w, "{'reservation_id':'r%d','channel':'%s','ttl_s':%d,'lines':" STR_FMT "}",
+				m->hold_count, model_channels[channel], dice_between(&w->dice, 2, 120),
+				STR_ARG(basket_text(w, &b, false))));
+	if (!c)
+		return;
+	h->channel = channel;
+	for (int i = 0; i < b.count; i++)
+		h->wanted[b.lines[i].item] += b.lines[i].quantity;
+	m->hold_count++;
+	w->counts.reservations++;
+	c->source = str_from(model_channels[channel]);
+	if (dice_chance(&w->dice, 300))
+		c->key = world_text(w, "key-r%d", c->number);
+	call_send(w, c, 0);
+}
+
+static void end_hold(struct world *w, const struct call *hold)
+{
+	struct call *c = call_new(w, CALL_VOID, hold->number, world_text(w, "{'reservation':'r%d'}", hold->number));
+
+	if (!c)
+		return;
+	c->source = hold->source;
+	call_send(w, c, dice_between(&w->dice, 0, 20000));
+}
+
+void send_after_hold(struct world *w, const struct call *hold)
+{
+	const struct model_hold *h = &w->model->holds[hold->number];
+	int what = dice_between(&w->dice, 0, 99);
+	struct basket b = {.count = 0};
+	struct call *c;
+
+	if (what < 20)
+		end_hold(w, hold);
+	if (what < 45)
+		return; /* or it is forgotten, and expires */
+	for (int i = 0; i < MODEL_ITEMS && b.count < MODEL_LINES; i++)
+		if (h->wanted[i] > 0)
+			b.lines[b.count++] = (struct model_line){.item = i, .quantity = h->wanted[i]};
+	c = place_order(w, h->channel, &b, what < 75 ? hold->number : -1, false);
+	if (c && what >= 75)
+		c->order = hold->number;
+}
+
+/* ---- the warehouse ---- */
+
+static struct model_fact *fact_new(struct world *w, enum movement_type type, int *number)
+{
+	struct model *m = w->model;
+	struct model_fact *f = &m->facts[m->fact_count];
+
+	if (m->fact_count == MODEL_FACTS)
+		return NULL;
+	*number = m->fact_count++;
+	*f = (struct model_fact){.type = type, .at = w->now};
+	return f;
+}
+
+static struct str fact_lines(struct world *w, const struct model_fact *f)
+{
+	struct str text = STR("[");
+
+	for (int i = 0; i < f->line_count; i++) {
+		const struct model_line *l = &f->lines[i];
+
+		text = world_text(w, STR_FMT "%s{'sku':'%s','location':'%s','quantity':'%d'%s}", STR_ARG(text), i ? "," : "",
+				  model_items[l->item], model_places[l->place], l->quantity,
+				  f->type == MOVE_MOVE ? world_text(w, ",'to_location':'%s'", model_places[l->to]).p : "");
+	}
+	return world_text(w, STR_FMT "]", STR_ARG(text));
+}
+
+static void send_fact(struct world *w, const struct model_fact *f, int number, struct str order_id, int64_t in_ms)
+{
+	struct call *c;
+	bool shipment = f->type == MOVE_SHIP && order_id.n;
+
+	if (shipment)
+		c = call_new(w, CALL_SHIPMENT, number,
+			     world_text(w,
+					"{'shipment_id':'m%d','source':'wms','order_id':'" STR_FMT
+					"','shipped_at':'%s','lines':" STR_FMT "}",
+					number, STR_ARG(order_id), instant(w, f->at), STR_ARG(fact_lines(w, f))));
+	else
+		c = call_new(w, CALL_MOVEMENT, number,
+			     world_text(w,
+					"{'source':'wms','source_event_id':'m%d','type':'%s','occurred_at':'%s'%s,"
+					"'lines':" STR_FMT "}",
+					number, movement_type_name(f->type), instant(w, f->at),
+					order_id.n ? world_text(w, ",'order_id':'" STR_FMT "'", STR_ARG(order_id)).p : "",
+					STR_ARG(fact_lines(w, f))));
+	if (!c)
+		return;
+	c->source = STR("wms");
+	call_send(w, c, in_ms);
+}
+
+static void send_movement(struct world *w, enum movement_type type, int item, int place, int quantity)
+{
+	int number, to = (place + dice_between(&w->dice, 1, MODEL_PLACES - 1)) % MODEL_PLACES;
+	struct model_fact *f = fact_new(w, type, &number);
+	int *here = &w->physical[item][place];
+
+	if (!f)
+		return;
+	if (type == MOVE_RECEIVE || type == MOVE_RETURN || type == MOVE_ADJUST)
+		*here += quantity;
+	else if (type == MOVE_SCRAP || type == MOVE_MOVE)
+		*here -= quantity;
+	if (type == MOVE_MOVE)
+		w->physical[item][to] += quantity;
+	if (type == MOVE_COUNT) {
+		*here = *here > 0 ? *here : 0;
+		quantity = *here;
+	}
+	f->lines[f->line_count++] = (struct model_line){item, place, to, quantity};
+	send_fact(w, f, number, STR_NONE, dice_chance(&w->dice, w->weather.slow) ? dice_between(&w->dice, 0, 60000) : 0);
+}
+
+static void send_some_movement(struct world *w)
+{
+	static const enum movement_type types[] = {
+	    MOVE_RECEIVE, MOVE_RECEIVE, MOVE_RECEIVE,    MOVE_RECEIVE, MOVE_ADJUST, MOVE_ADJUST, MOVE_COUNT,
+	    MOVE_MOVE,    MOVE_MOVE,    MOVE_QUARANTINE, MOVE_CLEAR,   MOVE_SCRAP,  MOVE_RETURN, MOVE_SHIP,
+	};
+	enum movement_type type = types[dice_between(&w->dice, 0, (int)(sizeof(types) / sizeof(types[0])) - 1)];
+	int item = dice_between(&w->dice, 0, MODEL_ITEMS - 1), place = dice_between(&w->dice, 0, MODEL_PLACES - 1);
+	int quantity = dice_between(&w->dice, 1, type == MOVE_RECEIVE ? 12 : 3);
+
+	if (type == MOVE_ADJUST && dice_chance(&w->dice, 600))
+		quantity = -quantity;
+	if (type == MOVE_SHIP)
+		w->physical[item][place] -= quantity;
+	send_movement(w, type, item, place, quantity);
+}
+
+struct parcel {
+	struct str order_id;
+	struct model_line lines[MODEL_FACT_LINES];
+	int count, order;
+	bool picked, was_picked;
+};
+
+static void send_parcel(struct world *w, void *arg)
+{
+	struct parcel *p = arg;
+	int number;
+	struct model_fact *f = fact_new(w, p->picked ? MOVE_SHIP : MOVE_PICK, &number);
+
+	if (!f)
+		return;
+	memcpy(f->lines, p->lines, sizeof(p->lines));
+	f->line_count = p->count;
+	for (int i = 0; i < p->count; i++) {
+		const struct model_line *l = &p->lines[i];
+
+		w->physical[l->item][l->place] -= p->picked ? l->quantity : 0;
+		if (p->order >= 0)
+			w->picked[p->order][l->item] += p->picked ? (p->was_picked ? -l->quantity : 0) : l->quantity;
+	}
+	send_fact(w, f, number, p->order_id, 0);
+	if (p->picked)
+		return;
+	p->picked = p->was_picked = true;
+	world_later(w, dice_between(&w->dice, 1000, 30000), send_parcel, p);
+}
+
+static int order_number(const struct world *w, struct str order_id)
+{
+	const struct model_order *o = map_get(&w->model->by_id, order_id);
+
+	return o ? (int)(o - w->model->orders) : -1;
+}
+
+static struct parcel *parcel_new(struct world *w, struct str order_id)
+{
+	struct parcel *p = arena_new(&w->arena, struct parcel);
+
+	p->order_id = arena_copy(&w->arena, order_id);
+	p->picked = !dice_chance(&w->dice, 300);
+	p->order = order_number(w, order_id);
+	return p;
+}
+
+/* Usually all of it at once; sometimes in two parcels, seldom never. */
+void send_shipment(struct world *w, struct str order_id, const struct json *lines)
+{
+	struct parcel *first = parcel_new(w, order_id), *second = parcel_new(w, order_id);
+	int how = dice_between(&w->dice, 0, 99);
+
+	for (uint32_t i = 0; lines && i < lines->count && first->count < MODEL_FACT_LINES; i++) {
+		struct model_line l = {.item = model_item(json_get_text(&lines->items[i], "sku")),
+				       .place = model_place(json_get_text(&lines->items[i], "location"))};
+		qty_t q = 0;
+		int part;
+
+		if (l.item < 0 || l.place < 0 || qty_parse(json_get_text(&lines->items[i], "quantity"), &q, NULL) != RC_OK ||
+		    q <= 0) {
+			world_break(w, "orders: the warehouse is asked for something that is not there");
+			return;
+		}
+		l.quantity = (int)(q / QTY_ONE);
+		if (first->order >= 0)
+			w->asked[first->order][l.item] += l.quantity;
+		part = how < 20 ? dice_between(&w->dice, 0, l.quantity) : l.quantity;
+		if (part > 0) {
+			first->lines[first->count] = l;
+			first->lines[first->count++].quantity = part;
+		}
+		if (part < l.quantity) {
+			l.quantity -= part;
+			second->lines[second->count++] = l;
+		}
+	}
+	if (how >= 95)
+		return;
+	if (first->count)
+		world_later(w, dice_between(&w->dice, 500, 40000), send_parcel, first);
+	if (second->count)
+		world_later(w, dice_between(&w->dice, 40000, 90000), send_parcel, second);
+}
+
+/* ---- all ---- */
+
+static void send_item(struct world *w, int item)
+{
+	struct call *c = call_new(w, CALL_ITEM, item, world_text(w, "{'sku':'%s','base_uom':'EA'}", model_items[item]));
+
+	if (!c)
+		return;
+	c->source = STR("erp");
+	call_send(w, c, 0);
+}
+
+static void send_pause(struct world *w)
+{
+	static const char *const systems[WORLD_SYSTEMS] = {"shop", "portal", "erp", "wms"};
+	int system = dice_between(&w->dice, 0, WORLD_SYSTEMS - 1);
+	struct str document = world_text(w, "{'system':'%s'}", systems[system]);
+	struct call *pause = call_new(w, CALL_PAUSE, system, document), *resume = call_new(w, CALL_RESUME, system, document);
+
+	if (!pause || !resume)
+		return;
+	call_send(w, pause, 0);
+	/* After every repeat of the pause. */
+	call_send(w, resume, dice_between(&w->dice, 200000, 300000));
+}
+
+void send_first(struct world *w)
+{
+	for (int i = 0; i < MODEL_ITEMS - 1; i++)
+		send_movement(w, MOVE_RECEIVE, i, i % MODEL_PLACES, dice_between(&w->dice, 3, 25));
+	if (dice_chance(&w->dice, 500))
+		send_item(w, MODEL_ITEMS - 1);
+}
+
+void send_something(struct world *w)
+{
+	int what = dice_between(&w->dice, 0, 99);
+
+	if (what < 45)
+		send_order(w);
+	else if (what < 65)
+		send_hold(w);
+	else if (what < 96)
+		send_some_movement(w);
+	else if (what < 98)
+		send_item(w, dice_between(&w->dice, 0, MODEL_ITEMS - 1));
+	else
+		send_pause(w);
+}

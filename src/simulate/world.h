@@ -1,0 +1,214 @@
+/*
+ * A simulated world: the real hub, store and delivery engine in one thread under a virtual clock, with everything around
+ * them (network.c, receivers.c, senders.c) and the model that watches (follow.c). Inside src/simulate only.
+ *
+ * Nothing here looks at a real clock or draws a real random number, so a seed is a history.
+ */
+#ifndef SIMULATE_WORLD_H
+#define SIMULATE_WORLD_H
+
+#include "base/buf.h"
+#include "connect/delivery.h"
+#include "format/json.h"
+#include "simulate/agenda.h"
+#include "simulate/model.h"
+#include "simulate/random.h"
+#include "simulate/simulate.h"
+
+#define WORLD_CALLS_MAX  4096
+#define WORLD_EVENTS_MAX 40
+#define WORLD_TEXT       200
+
+enum world_system { SYSTEM_SHOP, SYSTEM_PORTAL, SYSTEM_ERP, SYSTEM_WMS, WORLD_SYSTEMS };
+
+/* How bad this seed's world is; chances in a thousand. */
+struct weather {
+	int lose, repeat, slow, refuse, crash, disk, clock, outage;
+	int delay_ms; /* typical, one way */
+};
+
+/* ---- what is sent to the hub ---- */
+
+enum call_kind {
+	CALL_ORDER,
+	CALL_ORDER_MESSAGE, /* through the inbox, as a webhook comes */
+	CALL_CANCEL,
+	CALL_MOVEMENT,
+	CALL_SHIPMENT,
+	CALL_HOLD,
+	CALL_VOID,
+	CALL_COMMIT,
+	CALL_ITEM,
+	CALL_PAUSE,
+	CALL_RESUME,
+};
+
+/* One request of a client that goes on until it has its answer. */
+struct call {
+	enum call_kind kind;
+	int number;    /* of the order, fact or reservation; index of the system of a pause */
+	int order;     /* of a commit: order; of a shipment: its order */
+	struct str document, key, source;
+	int attempts;
+	bool acknowledged; /* the hub said 2xx, whether or not the client heard of it */
+	bool answered;     /* the client has heard something final */
+	bool unchecked;    /* in the list of what was acknowledged in this round */
+	int status;
+	char id[64]; /* of what was made */
+};
+
+/* ---- receivers ---- */
+
+struct shown {
+	int available;
+	int64_t version;
+};
+
+struct posted {
+	char order_id[40], number[16], key[40];
+	bool cancelled;
+};
+
+struct receiver {
+	bool keyed;    /* remembers idempotency keys */
+	bool compares; /* a shop that refuses a number whose `expected` it does not show */
+	bool sells;    /* a shop that takes its own sales off what it shows */
+	int64_t away_until;
+	struct map keys;  /* struct arrival by idempotency key */
+	struct map lanes; /* struct lane_seen by ordering key */
+	struct shown shown[MODEL_ITEMS];
+	struct posted *posted; /* orders of the ERP, shipment requests of the warehouse */
+	size_t posted_count, posted_room;
+};
+
+/* ---- the network to them ---- */
+
+struct transfer;
+
+struct network {
+	struct transport transport;
+	struct world *world;
+	struct transfer *ended, **ended_last; /* to be given back by run */
+};
+
+struct world {
+	struct dice dice;
+	struct weather weather;
+	enum simulate_mutation mutation;
+	bool mutated; /* it was done */
+	bool calm;    /* nothing goes wrong any more */
+	int64_t now, skew, started;
+	struct clock clock;
+	uint32_t step;
+
+	const struct config *config;
+	struct config_tenant *tenant;
+	const char *url;
+	struct hub *hub; /* NULL: down */
+	struct store_reader *reader;
+	struct delivery_engine *engine;
+	struct delivery_hub *engine_hub;
+	int64_t hub_at, engine_at; /* when they want to be run */
+	int64_t idle_ms;           /* see note_sleep */
+	uint32_t epoch;            /* of the process: what it had in memory is of this one */
+	int64_t disk_until;        /* a fault of the disk ends */
+	bool plan_cuts;            /* the disk's fault is a power cut */
+	int crashes;
+
+	struct arena arena; /* of the seed: calls, packets, what receivers keep */
+	struct agenda agenda;
+	struct network network;
+	struct receiver receivers[WORLD_SYSTEMS];
+	int physical[MODEL_ITEMS][MODEL_PLACES]; /* what really lies in the warehouse */
+	int asked[MODEL_ORDERS][MODEL_ITEMS]; /* of the warehouse, by order */
+	int picked[MODEL_ORDERS][MODEL_ITEMS]; /* by the warehouse, and not shipped */
+	struct call calls[WORLD_CALLS_MAX];
+	int call_count;
+	struct errand *errands; /* commands that are with the hub */
+	int unchecked; /* calls that are */
+	struct model *model;
+	struct buf text;
+	struct arena scratch;
+
+	FILE *trace;
+	uint64_t trace_hash;
+	char last[WORLD_EVENTS_MAX][WORLD_TEXT];
+	uint32_t last_count;
+	struct simulate_counts counts;
+	char broken[400];
+};
+
+/* world.c */
+void world_say(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
+void world_break(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
+static inline bool world_is_broken(const struct world *w)
+{
+	return w->broken[0] != '\0';
+}
+/* In the seed's arena, with ' for ". */
+struct str world_text(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
+bool world_start(struct world *w); /* false: the hub did not come up, or has broken a promise */
+enum ending { END_KILL, END_POWER_CUT, END_STOP };
+void world_stop(struct world *w, enum ending how);
+void world_restart_in(struct world *w, int64_t ms);
+/* Runs hub and engine until they have nothing to do now; the model looks after every commit. */
+void world_pump(struct world *w);
+/* Lets virtual time pass. */
+void world_pass(struct world *w, int64_t ms);
+void world_later(struct world *w, int64_t ms, void (*run)(struct world *w, void *arg), void *arg);
+/* Runs t at once if it would run this. */
+void world_drop_later(struct world *w, struct task *t, void (*run)(struct world *w, void *arg));
+static inline int64_t world_wall(const struct world *w)
+{
+	return w->now + w->skew;
+}
+
+/* follow.c */
+/* What the log has got by one commit, and what memory says. */
+void follow(struct world *w);
+/* The whole log again: it has not changed. */
+void follow_all(struct world *w);
+
+/* clients.c */
+struct call *call_new(struct world *w, enum call_kind kind, int number, struct str document);
+void call_send(struct world *w, struct call *c, int64_t in_ms);
+void calls_forget(struct world *w); /* the hub is down: what it had is gone */
+void calls_check(struct world *w);  /* what was acknowledged is there */
+void world_message(struct world *w, struct message *m);
+void messages_drop(struct world *w); /* at the end of all */
+
+/* network.c */
+void network_init(struct world *w);
+int64_t network_delay(struct world *w);
+
+/* receivers.c */
+struct wire_request {
+	enum world_system system;
+	struct str method, path, query, key, body;
+	int64_t seq;    /* of the delivery */
+	uint64_t lane;  /* its ordering key */
+	uint8_t operation;
+};
+struct wire_answer {
+	int status;
+	struct str body;
+	int retry_after_s; /* 0: not said */
+};
+void receivers_init(struct world *w);
+void receivers_done(struct world *w);
+void receive(struct world *w, const struct wire_request *r, bool late, struct wire_answer *a);
+
+/* senders.c */
+void send_something(struct world *w);
+void send_first(struct world *w); /* stock to begin with */
+void send_after_hold(struct world *w, const struct call *hold);
+void send_shipment(struct world *w, struct str order_id, const struct json *lines); /* a warehouse was asked to */
+
+/* faults.c */
+void fault_something(struct world *w);
+void faults_end(struct world *w);
+
+/* ending.c: nothing goes wrong any more, and all systems have to agree. */
+void check_ending(struct world *w);
+
+#endif
