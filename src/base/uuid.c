@@ -5,24 +5,25 @@
 #define COUNTER_MAX  0x0fffu
 #define COUNTER_SEED 0x07ffu /* a new millisecond starts in the lower half: 2,048 ids before it can run over */
 
+static _Thread_local unsigned char pool[1000];
+static _Thread_local size_t pool_left;
+
 /* The system is asked for many ids at once: a call for each would cost more than the id. */
 static void random_system(void *ctx, void *p, size_t n)
 {
-	static _Thread_local unsigned char pool[1000];
-	static _Thread_local size_t left;
-
 	(void)ctx;
-	if (left < n) {
+	if (pool_left < n) {
 		random_bytes(pool, sizeof(pool));
-		left = sizeof(pool);
+		pool_left = sizeof(pool);
 	}
-	left -= n;
-	memcpy(p, pool + left, n);
+	pool_left -= n;
+	memcpy(p, pool + pool_left, n);
 }
 
 void uuid_source_init(struct uuid_source *s)
 {
 	*s = (struct uuid_source){.random = random_system};
+	pool_left = 0; /* a simulation begins with its own seed */
 }
 
 struct uuid uuid_make(struct uuid_source *s, int64_t now_ms)

@@ -40,9 +40,9 @@ static int read_plan(int argc, char **argv, struct plan *p)
 	struct cli_args args;
 	uint64_t steps_number = STEPS_DEFAULT, minutes_number = 0;
 	const struct cli_option options[] = {
-	    {"seed", &seed, NULL},         {"seeds", &seeds, NULL},         {"steps", &steps, NULL},
-	    {"mutation", &mutation, NULL}, {"minutes", &minutes, NULL},     {"trace", NULL, &p->trace},
-	    {"json", NULL, &p->json},      {"log", NULL, &p->log},          {0},
+	    {"seed", &seed, NULL},         {"seeds", &seeds, NULL},     {"steps", &steps, NULL},
+	    {"mutation", &mutation, NULL}, {"minutes", &minutes, NULL}, {"trace", NULL, &p->trace},
+	    {"json", NULL, &p->json},      {"log", NULL, &p->log},      {0},
 	};
 
 	if (!cli_parse(argc, argv, options, 0, &args))
@@ -51,7 +51,8 @@ static int read_plan(int argc, char **argv, struct plan *p)
 	p->first = 1;
 	if (!number(seed, UINT64_MAX - 1, &p->first) || !number(seeds, 1000000000, &p->count) ||
 	    !number(steps, STEPS_MAX, &steps_number) || !number(minutes, 100000, &minutes_number) || !p->count)
-		return cli_usage("simulate", "--seed, --seeds, --steps (up to %d) and --minutes take a number", STEPS_MAX);
+		return cli_usage("simulate", "--seed, --seeds, --steps (up to %d) and --minutes take a number",
+				 STEPS_MAX);
 	if (mutation && !mutation_parse(mutation, &p->mutation))
 		return cli_usage("simulate", "there is no mutation '%s'; docs/simulation.md lists them", mutation);
 	p->steps = (uint32_t)steps_number;
@@ -65,7 +66,8 @@ static void print_failure(const struct simulate_result *r, const struct plan *p)
 {
 	uint32_t n = r->last_count < SIMULATE_LAST_MAX ? r->last_count : SIMULATE_LAST_MAX;
 
-	printf("\nseed %" PRIu64 " fails at step %u: %s\n\nwhat happened last (step, time):\n", r->seed, r->step, r->broken);
+	printf("\nseed %" PRIu64 " fails at step %u: %s\n\nwhat happened last (step, time):\n", r->seed, r->step,
+	       r->broken);
 	for (uint32_t i = 0; i < n; i++)
 		printf("  %s\n", r->last[(r->last_count - n + i) % SIMULATE_LAST_MAX]);
 	printf("\nagain: crossdock simulate --seed %" PRIu64 " --steps %u%s%s --trace\n", r->seed, r->step,

@@ -103,8 +103,8 @@ static enum way way_of(const struct engine_destination *t, const struct lane *la
 		const struct lane_doubt *q = &lane->doubt;
 		if (now - head->created_at >= t->policy.give_up_after_ms && q->failures)
 			return WAY_ABANDON;
-		bool settled =
-		    q->empties >= 2 && now - q->empty_since >= attempt_confirm_after_ms(t->system, head->operation);
+		bool settled = q->empties >= 2 &&
+			       q->empty_last - q->empty_since >= attempt_confirm_after_ms(t->system, head->operation);
 		return settled ? WAY_START : WAY_LOOKUP;
 	}
 	return op->idempotent ? WAY_START : WAY_ABANDON;

@@ -28,9 +28,10 @@ struct lane_entry {
 
 /* What is known about a delivery with an unknown outcome; of the lane's first one. */
 struct lane_doubt {
-	int64_t empty_since; /* first look-up that found nothing; 0: none yet */
-	uint32_t empties;    /* look-ups that found nothing */
-	uint32_t failures;   /* look-ups in a row that failed */
+	/* First and last look-up that found nothing; monotonic: the wall clock may jump. 0: none yet. */
+	int64_t empty_since, empty_last;
+	uint32_t empties;  /* look-ups that found nothing */
+	uint32_t failures; /* look-ups in a row that failed */
 };
 
 struct lane {

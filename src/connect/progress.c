@@ -246,7 +246,7 @@ static void look_again(struct attempt_run *r)
 	struct delivery_engine *d = t->hub->engine;
 	struct lane_doubt *q = &r->lane->doubt;
 	int64_t settle = attempt_confirm_after_ms(t->system, r->attempt.head.operation);
-	int64_t due;
+	int64_t due, mono = clock_mono_ns(d->clock) / 1000000;
 	bool failed = !r->attempt.empty;
 	if (failed) {
 		q->failures++;
@@ -256,14 +256,16 @@ static void look_again(struct attempt_run *r)
 	} else {
 		q->failures = 0;
 		if (!q->empties++)
-			q->empty_since = d->now;
-		int64_t settled_at = q->empty_since + settle;
+			q->empty_since = mono;
+		q->empty_last = mono; /* the one at the end counts: what comes late comes before it */
+		int64_t left = q->empty_since + settle - mono;
 		int64_t step = settle / LOOKUP_STEPS > 0 ? settle / LOOKUP_STEPS : 1;
-		due = d->now + step;
-		if (q->empties >= 2 && d->now >= settled_at)
+		if (q->empties >= 2 && left <= 0)
 			due = 0; /* settled: it is sent again */
-		else if (due > settled_at)
-			due = settled_at > d->now ? settled_at : d->now + 1;
+		else if (step > left)
+			due = d->now + (left > 0 ? left : 1);
+		else
+			due = d->now + step;
 	}
 	log_debug("delivery", failed ? "look-up failed" : "look-up found nothing",
 		  LOG_INT("delivery", r->attempt.head.seq), LOG_INT("empties", q->empties));

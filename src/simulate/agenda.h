@@ -1,4 +1,5 @@
-/* What is to happen, by virtual time; what is due at the same instant happens in the order in which it was put there. */
+/* What is to happen, by virtual time; what is due at the same instant happens in the order in which it was put there.
+ */
 #ifndef SIMULATE_AGENDA_H
 #define SIMULATE_AGENDA_H
 

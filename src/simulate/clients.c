@@ -2,8 +2,8 @@
  * Those who call the hub. Each repeats its request, the same under the same key, until it has heard a final answer:
  * requests and answers get lost, come late, come twice, and the hub may be away, or say that it does not know.
  *
- * What the hub has answered with 2xx is acknowledged, whether or not the caller heard it: in the next look at the log it
- * has to be there.
+ * What the hub has answered with 2xx is acknowledged, whether or not the caller heard it: in the next look at the log
+ * it has to be there.
  */
 #include "simulate/world.h"
 
@@ -267,6 +267,13 @@ static void keep_id(struct call *c, struct arena *a, struct str body)
 		snprintf(c->id, sizeof(c->id), STR_FMT, STR_ARG(json_get_text(j, "order_id")));
 }
 
+/* A later repeat without a key may hear how things stand by now. */
+static bool may_change(const struct world *w, const struct call *c)
+{
+	return c->kind == CALL_COMMIT || c->kind == CALL_VOID || c->kind == CALL_CANCEL ||
+	       (c->kind == CALL_HOLD && w->model->holds[c->number].ends);
+}
+
 static void acknowledged(struct world *w, struct errand *e, const struct command *c)
 {
 	struct call *call = e->call;
@@ -285,8 +292,7 @@ static void acknowledged(struct world *w, struct errand *e, const struct command
 		if (strcmp(first, call->id) != 0)
 			world_break(w, "once: order o%d was acknowledged as %s, and now as %s", call->number, first,
 				    call->id);
-	} else if (is_final(status) && status >= 300 && call->acknowledged && call->kind != CALL_COMMIT &&
-		   call->kind != CALL_VOID && call->kind != CALL_CANCEL) {
+	} else if (is_final(status) && status >= 300 && call->acknowledged && !may_change(w, call)) {
 		world_break(w, "once: %s %d was acknowledged, and its repeat is refused: %d " STR_FMT,
 			    kind_name(call->kind), call->number, status, STR_ARG(c->answer.body));
 	}
@@ -511,7 +517,8 @@ static void check_call(struct world *w, const struct call *c)
 	case CALL_VOID:
 	case CALL_COMMIT:
 		if (!m->holds[c->number].ends)
-			world_break(w, "acknowledged: the end of reservation r%d was acknowledged, and it has not ended",
+			world_break(w,
+				    "acknowledged: the end of reservation r%d was acknowledged, and it has not ended",
 				    c->number);
 		return;
 	case CALL_ORDER_MESSAGE: /* at the end */

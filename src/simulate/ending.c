@@ -26,7 +26,8 @@ static int rows(struct world *w, enum store_statement s, const struct store_valu
 
 static bool is_quiet(struct world *w)
 {
-	static const struct store_value pending[] = {{.type = STORE_INT, .integer = 0}, {.type = STORE_INT, .integer = 10}};
+	static const struct store_value pending[] = {{.type = STORE_INT, .integer = 0},
+						     {.type = STORE_INT, .integer = 10}};
 
 	for (int i = 0; i < w->model->hold_count; i++)
 		if (w->model->holds[i].seen && !w->model->holds[i].ends)
@@ -119,10 +120,11 @@ static void check_warehouse(struct world *w)
 
 		for (int i = 0; o->accepted && !o->cancelled && i < MODEL_ITEMS; i++)
 			if (o->allocated[i] + o->shipped[i] > w->asked[n][i])
-				world_break(w,
-					    "orders: o%d has %d of %s allocated and %d shipped, the warehouse was asked "
-					    "for %d",
-					    n, o->allocated[i], model_items[i], o->shipped[i], w->asked[n][i]);
+				world_break(
+				    w,
+				    "orders: o%d has %d of %s allocated and %d shipped, the warehouse was asked "
+				    "for %d",
+				    n, o->allocated[i], model_items[i], o->shipped[i], w->asked[n][i]);
 	}
 }
 
@@ -152,7 +154,8 @@ static void check_waiting(struct world *w)
 		for (int i = 0; i < MODEL_ITEMS; i++)
 			for (int p = 0; p < w->model->policy.channels[o->channel].place_count; p++)
 				if (o->ordered[i] - o->shipped[i] - o->allocated[i] > w->picked[n][i] &&
-				    w->model->states[i][w->model->policy.channels[o->channel].places[p]][STOCK_FREE] > 0)
+				    w->model->states[i][w->model->policy.channels[o->channel].places[p]][STOCK_FREE] >
+					0)
 					world_break(w, "orders: o%d (%s) waits for %s, and some is free", n, o->kind,
 						    model_items[i]);
 	}

@@ -28,7 +28,8 @@ static void break_disk(struct world *w)
 	};
 	int n = dice_between(&w->dice, 0, (int)(sizeof(faults) / sizeof(faults[0])) - 1);
 	int at = dice_between(&w->dice, 1, faults[n].op == FAULT_SYNC ? 6 : 60);
-	struct fault_plan plan = {faults[n].op, (uint64_t)at, faults[n].result, faults[n].from_then, dice_next(&w->dice)};
+	struct fault_plan plan = {faults[n].op, (uint64_t)at, faults[n].result, faults[n].from_then,
+				  dice_next(&w->dice)};
 
 	if (!w->hub || w->disk_until)
 		return;

@@ -199,8 +199,8 @@ static enum rc take_entry(void *ctx, const struct entry *e)
 	if (e->to_location.n)
 		to = model_place(e->to_location);
 	if (item < 0 || place < 0 || to < 0 || e->quantity <= 0 || e->quantity % QTY_ONE) {
-		model_break(t->m, "stock: movement %lld moves %lld of an unknown item or place",
-			    (long long)t->row->seq, (long long)e->quantity);
+		model_break(t->m, "stock: movement %lld moves %lld of an unknown item or place", (long long)t->row->seq,
+			    (long long)e->quantity);
 		return RC_OK;
 	}
 	change(t, item, place, e->from, -n);
@@ -306,8 +306,7 @@ static void check_strict(struct taking *t)
 	for (int i = 0; i < MODEL_ITEMS; i++)
 		if (h->wanted[i] > 0 && h->wanted[i] > model_may_sell(t->m, h->channel, i))
 			model_break(t->m, "policy: r%d holds %d of %s for %s, which may sell %d", r, h->wanted[i],
-				    model_items[i], model_channels[h->channel],
-				    model_may_sell(t->m, h->channel, i));
+				    model_items[i], model_channels[h->channel], model_may_sell(t->m, h->channel, i));
 }
 
 void model_take_movement(struct model *m, const struct model_movement *row)

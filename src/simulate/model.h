@@ -1,7 +1,7 @@
 /*
- * What must be true of a tenant's stock, orders and reservations, in whole units and plain arrays. It shares no rule with
- * the hub: it is told of each row of the log, in order, and keeps its own books by its own arithmetic. What it knows of
- * the world (facts, orders, reservations, policies) comes from those who made them, not from the hub.
+ * What must be true of a tenant's stock, orders and reservations, in whole units and plain arrays. It shares no rule
+ * with the hub: it is told of each row of the log, in order, and keeps its own books by its own arithmetic. What it
+ * knows of the world (facts, orders, reservations, policies) comes from those who made them, not from the hub.
  *
  * The first thing that is wrong is kept in words; after that it looks at nothing more.
  */
@@ -12,16 +12,16 @@
 #include "model/movement.h"
 #include "orchestrate/stock/entry.h"
 
-#define MODEL_ITEMS    5
-#define MODEL_PLACES   3
-#define MODEL_CHANNELS 2
-#define MODEL_LINES    3 /* of an order */
+#define MODEL_ITEMS      5
+#define MODEL_PLACES     3
+#define MODEL_CHANNELS   2
+#define MODEL_LINES      3 /* of an order */
 #define MODEL_FACT_LINES 12
-#define MODEL_FACTS    4096
-#define MODEL_ORDERS   2048
-#define MODEL_HOLDS    2048
-#define MODEL_VERSIONS 1024
-#define MODEL_TOLD     64
+#define MODEL_FACTS      4096
+#define MODEL_ORDERS     2048
+#define MODEL_HOLDS      2048
+#define MODEL_VERSIONS   1024
+#define MODEL_TOLD       64
 
 struct model_policy {
 	int safety[MODEL_PLACES];
@@ -82,8 +82,8 @@ struct model {
 		int channel, item, available;
 	} fresh[MODEL_TOLD]; /* by the last commit */
 	int fresh_count;
-	struct map by_id; /* struct model_order by the hub's id */
-	int64_t movement, position; /* the last rows that were seen */
+	struct map by_id;                     /* struct model_order by the hub's id */
+	int64_t movement, position;           /* the last rows that were seen */
 	uint64_t movement_chain, event_chain; /* hashes over all rows that were seen */
 	char broken[400];
 };

@@ -1,6 +1,6 @@
 /*
- * The network between the delivery engine and the systems, in place of HTTP. A request may be lost, come late (also after
- * its sender has given up, or has died), come twice, find nobody; its answer too may be lost.
+ * The network between the delivery engine and the systems, in place of HTTP. A request may be lost, come late (also
+ * after its sender has given up, or has died), come twice, find nobody; its answer too may be lost.
  *
  * What it does not do, because nothing could work over it: no request arrives later than ARRIVES_MS after it was sent,
  * which is less than the time for which a look-up has to stay empty; and a system that does not know idempotency keys

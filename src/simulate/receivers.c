@@ -107,8 +107,8 @@ static void check_order_lines(struct world *w, int number, const struct json *do
 	}
 	for (int i = 0; i < MODEL_ITEMS; i++)
 		if (sums[i] != o->ordered[i])
-			world_break(w, "orders: the ERP gets o%d with %d of %s, its customer ordered %d", number, sums[i],
-				    model_items[i], o->ordered[i]);
+			world_break(w, "orders: the ERP gets o%d with %d of %s, its customer ordered %d", number,
+				    sums[i], model_items[i], o->ordered[i]);
 }
 
 static struct wire_answer erp_post(struct world *w, const struct wire_request *r, const struct json *doc)
@@ -130,12 +130,19 @@ static struct wire_answer erp_post(struct world *w, const struct wire_request *r
 	return created(w, post(erp, order_id, r->key, 'N'));
 }
 
-static struct wire_answer found(struct world *w, const struct receiver *to, struct str order_id)
+/* The ERP looks by the order. An order may have several shipment requests: the warehouse looks by the key too, which a
+ * look-up carries as the request did. */
+static struct wire_answer found(struct world *w, const struct wire_request *r)
 {
+	const struct receiver *to = &w->receivers[r->system];
+	struct str order_id = {r->query.p + 9, r->query.n - 9}; /* order_id= */
+
 	for (size_t i = 0; i < to->posted_count; i++)
-		if (str_is(order_id, to->posted[i].order_id))
+		if (str_is(order_id, to->posted[i].order_id) &&
+		    (r->system == SYSTEM_ERP || str_is(r->key, to->posted[i].key)))
 			return (struct wire_answer){
-			    .status = 200, .body = world_text(w, "{'items':[{'external_id':'%s'}]}", to->posted[i].number)};
+			    .status = 200,
+			    .body = world_text(w, "{'items':[{'external_id':'%s'}]}", to->posted[i].number)};
 	return (struct wire_answer){.status = 200, .body = STR("{\"items\":[]}")};
 }
 
@@ -191,14 +198,15 @@ static struct wire_answer show(struct world *w, const struct wire_request *r, co
 		if (shop->compares && json_get_text(one, "expected").n &&
 		    qty_parse(json_get_text(one, "expected"), &expected, NULL) == RC_OK &&
 		    (int)(expected / QTY_ONE) != shop->shown[item].available) {
-			stale = world_text(w, STR_FMT "%s{'sku':'%s','available':'%d'}", STR_ARG(stale), stale.n ? "," : "",
-					   model_items[item], shop->shown[item].available);
+			stale = world_text(w, STR_FMT "%s{'sku':'%s','available':'%d'}", STR_ARG(stale),
+					   stale.n ? "," : "", model_items[item], shop->shown[item].available);
 			continue;
 		}
 		shop->shown[item] = (struct shown){available, version};
 	}
 	if (stale.n)
-		return (struct wire_answer){.status = 200, .body = world_text(w, "{'stale':[" STR_FMT "]}", STR_ARG(stale))};
+		return (struct wire_answer){.status = 200,
+					    .body = world_text(w, "{'stale':[" STR_FMT "]}", STR_ARG(stale))};
 	return (struct wire_answer){.status = 200, .body = STR("{}")};
 }
 
@@ -212,7 +220,7 @@ static struct wire_answer take(struct world *w, const struct wire_request *r)
 
 	arena_reset(&w->scratch);
 	if (str_is(r->method, "GET"))
-		return found(w, to, (struct str){r->query.p + 9, r->query.n - 9});
+		return found(w, r);
 	if (json_parse(&w->scratch, r->body, NULL, &doc, NULL) != RC_OK) {
 		world_break(w, "a request is not JSON: " STR_FMT, STR_ARG(r->body));
 		return a;

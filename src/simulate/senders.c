@@ -172,9 +172,10 @@ static struct str fact_lines(struct world *w, const struct model_fact *f)
 	for (int i = 0; i < f->line_count; i++) {
 		const struct model_line *l = &f->lines[i];
 
-		text = world_text(w, STR_FMT "%s{'sku':'%s','location':'%s','quantity':'%d'%s}", STR_ARG(text), i ? "," : "",
-				  model_items[l->item], model_places[l->place], l->quantity,
-				  f->type == MOVE_MOVE ? world_text(w, ",'to_location':'%s'", model_places[l->to]).p : "");
+		text =
+		    world_text(w, STR_FMT "%s{'sku':'%s','location':'%s','quantity':'%d'%s}", STR_ARG(text),
+			       i ? "," : "", model_items[l->item], model_places[l->place], l->quantity,
+			       f->type == MOVE_MOVE ? world_text(w, ",'to_location':'%s'", model_places[l->to]).p : "");
 	}
 	return world_text(w, STR_FMT "]", STR_ARG(text));
 }
@@ -191,13 +192,14 @@ static void send_fact(struct world *w, const struct model_fact *f, int number, s
 					"','shipped_at':'%s','lines':" STR_FMT "}",
 					number, STR_ARG(order_id), instant(w, f->at), STR_ARG(fact_lines(w, f))));
 	else
-		c = call_new(w, CALL_MOVEMENT, number,
-			     world_text(w,
-					"{'source':'wms','source_event_id':'m%d','type':'%s','occurred_at':'%s'%s,"
-					"'lines':" STR_FMT "}",
-					number, movement_type_name(f->type), instant(w, f->at),
-					order_id.n ? world_text(w, ",'order_id':'" STR_FMT "'", STR_ARG(order_id)).p : "",
-					STR_ARG(fact_lines(w, f))));
+		c = call_new(
+		    w, CALL_MOVEMENT, number,
+		    world_text(w,
+			       "{'source':'wms','source_event_id':'m%d','type':'%s','occurred_at':'%s'%s,"
+			       "'lines':" STR_FMT "}",
+			       number, movement_type_name(f->type), instant(w, f->at),
+			       order_id.n ? world_text(w, ",'order_id':'" STR_FMT "'", STR_ARG(order_id)).p : "",
+			       STR_ARG(fact_lines(w, f))));
 	if (!c)
 		return;
 	c->source = STR("wms");
@@ -223,7 +225,8 @@ static void send_movement(struct world *w, enum movement_type type, int item, in
 		quantity = *here;
 	}
 	f->lines[f->line_count++] = (struct model_line){item, place, to, quantity};
-	send_fact(w, f, number, STR_NONE, dice_chance(&w->dice, w->weather.slow) ? dice_between(&w->dice, 0, 60000) : 0);
+	send_fact(w, f, number, STR_NONE,
+		  dice_chance(&w->dice, w->weather.slow) ? dice_between(&w->dice, 0, 60000) : 0);
 }
 
 static void send_some_movement(struct world *w)
@@ -303,8 +306,8 @@ void send_shipment(struct world *w, struct str order_id, const struct json *line
 		qty_t q = 0;
 		int part;
 
-		if (l.item < 0 || l.place < 0 || qty_parse(json_get_text(&lines->items[i], "quantity"), &q, NULL) != RC_OK ||
-		    q <= 0) {
+		if (l.item < 0 || l.place < 0 ||
+		    qty_parse(json_get_text(&lines->items[i], "quantity"), &q, NULL) != RC_OK || q <= 0) {
 			world_break(w, "orders: the warehouse is asked for something that is not there");
 			return;
 		}
@@ -346,7 +349,8 @@ static void send_pause(struct world *w)
 	static const char *const systems[WORLD_SYSTEMS] = {"shop", "portal", "erp", "wms"};
 	int system = dice_between(&w->dice, 0, WORLD_SYSTEMS - 1);
 	struct str document = world_text(w, "{'system':'%s'}", systems[system]);
-	struct call *pause = call_new(w, CALL_PAUSE, system, document), *resume = call_new(w, CALL_RESUME, system, document);
+	struct call *pause = call_new(w, CALL_PAUSE, system, document),
+		    *resume = call_new(w, CALL_RESUME, system, document);
 
 	if (!pause || !resume)
 		return;

@@ -34,10 +34,10 @@ struct simulate {
 };
 
 static const struct {
-	const char *name, *text;
+	const char *name, *finds, *text;
 } mutations[MUTATIONS] = {
-    {"nothing", "nothing"},
-#define MUTATION(id, name, what) {name, what},
+    {"nothing", "", "nothing"},
+#define MUTATION(id, name, finds, what) {name, finds, what},
 #include "simulate/mutations.def"
 #undef MUTATION
 };
@@ -50,6 +50,11 @@ const char *mutation_name(enum simulate_mutation m)
 const char *mutation_text(enum simulate_mutation m)
 {
 	return mutations[m].text;
+}
+
+const char *mutation_finds(enum simulate_mutation m)
+{
+	return mutations[m].finds;
 }
 
 bool mutation_parse(const char *name, enum simulate_mutation *out)
@@ -113,7 +118,8 @@ enum rc simulate_open(const char *share, struct simulate **out, struct err *e)
 
 	random_simulate(0);
 	fault_vfs_register("fault");
-	snprintf(s->folder, sizeof(s->folder), "%s/crossdock-sim-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(s->folder, sizeof(s->folder), "%s/crossdock-sim-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (!mkdtemp(s->folder)) {
 		free(s);
 		return err_set(e, RC_IO, "no_folder", "a temporary folder cannot be made");
@@ -133,8 +139,8 @@ enum rc simulate_open(const char *share, struct simulate **out, struct err *e)
 
 static void remove_files(const struct simulate *s)
 {
-	static const char *const names[] = {"hub.db", "hub.db-wal", "hub.db-shm", "hub.db.lock", "hub.db-recover",
-					    "hub.db-recover-wal"};
+	static const char *const names[] = {"hub.db",      "hub.db-wal",     "hub.db-shm",
+					    "hub.db.lock", "hub.db-recover", "hub.db-recover-wal"};
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

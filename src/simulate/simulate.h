@@ -16,13 +16,14 @@
 /* What can be done wrong on purpose, to see that the model finds it. */
 enum simulate_mutation {
 	MUTATE_NOTHING,
-#define MUTATION(id, name, what) id,
+#define MUTATION(id, name, finds, what) id,
 #include "simulate/mutations.def"
 #undef MUTATION
 	MUTATIONS
 };
 const char *mutation_name(enum simulate_mutation m);
 const char *mutation_text(enum simulate_mutation m);
+const char *mutation_finds(enum simulate_mutation m); /* how the words begin in which it is found */
 bool mutation_parse(const char *name, enum simulate_mutation *out);
 
 struct simulate_counts {

@@ -1,10 +1,10 @@
 /*
  * Time, the process and its end.
  *
- * Virtual time stands still while something happens. world_pump lets the hub and the delivery engine do what they can do
- * at this instant; world_pass moves to the next instant at which anything wants to happen. The process may end between
- * any two rounds, and inside a commit, at any write or sync (the fault VFS cuts the power there). What it had in memory
- * is dropped as it is: no queue is drained, nothing is flushed.
+ * Virtual time stands still while something happens. world_pump lets the hub and the delivery engine do what they can
+ * do at this instant; world_pass moves to the next instant at which anything wants to happen. The process may end
+ * between any two rounds, and inside a commit, at any write or sync (the fault VFS cuts the power there). What it had
+ * in memory is dropped as it is: no queue is drained, nothing is flushed.
  */
 #include "simulate/world.h"
 
@@ -37,7 +37,8 @@ void world_say(struct world *w, const char *format, ...)
 	va_list args;
 	int n;
 
-	n = snprintf(line, sizeof(line), "%4u %7lld.%03lld s  ", w->step, (long long)(ms / 1000), (long long)(ms % 1000));
+	n = snprintf(line, sizeof(line), "%4u %7lld.%03lld s  ", w->step, (long long)(ms / 1000),
+		     (long long)(ms % 1000));
 	va_start(args, format);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, format, args);
 	va_end(args);

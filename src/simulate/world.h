@@ -1,6 +1,6 @@
 /*
- * A simulated world: the real hub, store and delivery engine in one thread under a virtual clock, with everything around
- * them (network.c, receivers.c, senders.c) and the model that watches (follow.c). Inside src/simulate only.
+ * A simulated world: the real hub, store and delivery engine in one thread under a virtual clock, with everything
+ * around them (network.c, receivers.c, senders.c) and the model that watches (follow.c). Inside src/simulate only.
  *
  * Nothing here looks at a real clock or draws a real random number, so a seed is a history.
  */
@@ -46,8 +46,8 @@ enum call_kind {
 /* One request of a client that goes on until it has its answer. */
 struct call {
 	enum call_kind kind;
-	int number;    /* of the order, fact or reservation; index of the system of a pause */
-	int order;     /* of a commit: order; of a shipment: its order */
+	int number; /* of the order, fact or reservation; index of the system of a pause */
+	int order;  /* of a commit: order; of a shipment: its order */
 	struct str document, key, source;
 	int attempts;
 	bool acknowledged; /* the hub said 2xx, whether or not the client heard of it */
@@ -120,12 +120,12 @@ struct world {
 	struct network network;
 	struct receiver receivers[WORLD_SYSTEMS];
 	int physical[MODEL_ITEMS][MODEL_PLACES]; /* what really lies in the warehouse */
-	int asked[MODEL_ORDERS][MODEL_ITEMS]; /* of the warehouse, by order */
-	int picked[MODEL_ORDERS][MODEL_ITEMS]; /* by the warehouse, and not shipped */
+	int asked[MODEL_ORDERS][MODEL_ITEMS];    /* of the warehouse, by order */
+	int picked[MODEL_ORDERS][MODEL_ITEMS];   /* by the warehouse, and not shipped */
 	struct call calls[WORLD_CALLS_MAX];
 	int call_count;
 	struct errand *errands; /* commands that are with the hub */
-	int unchecked; /* calls that are */
+	int unchecked;          /* calls that are */
 	struct model *model;
 	struct buf text;
 	struct arena scratch;
@@ -185,8 +185,8 @@ int64_t network_delay(struct world *w);
 struct wire_request {
 	enum world_system system;
 	struct str method, path, query, key, body;
-	int64_t seq;    /* of the delivery */
-	uint64_t lane;  /* its ordering key */
+	int64_t seq;   /* of the delivery */
+	uint64_t lane; /* its ordering key */
 	uint8_t operation;
 };
 struct wire_answer {
