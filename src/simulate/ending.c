@@ -67,12 +67,6 @@ static void say_why(struct world *w)
 
 /* ---- agreement ---- */
 
-/* Refused by its people: they know, the order does not go on by itself. */
-static bool is_refused(int number)
-{
-	return number % 53 == 17;
-}
-
 static const struct posted *in_erp(const struct world *w, const struct model_order *o)
 {
 	const struct receiver *erp = &w->receivers[SYSTEM_ERP];
@@ -89,7 +83,7 @@ static void check_erp(struct world *w)
 		const struct model_order *o = &w->model->orders[i];
 		const struct posted *p = o->id[0] ? in_erp(w, o) : NULL;
 
-		if (!o->id[0] || is_refused(i) || strcmp(o->kind, "on_hold") == 0)
+		if (!o->id[0] || receiver_refuses(i) || strcmp(o->kind, "on_hold") == 0)
 			continue;
 		if (!p && !o->cancelled)
 			world_break(w, "once: order o%d is %s and is not in the ERP", i, o->kind);

@@ -195,6 +195,8 @@ struct wire_answer {
 	int retry_after_s; /* 0: not said */
 };
 void receivers_init(struct world *w);
+/* Some orders the ERP's people do not want; the same ones always. */
+bool receiver_refuses(int number);
 void receivers_done(struct world *w);
 void receive(struct world *w, const struct wire_request *r, bool late, struct wire_answer *a);
 
