@@ -24,6 +24,25 @@ static int rows(struct world *w, enum store_statement s, const struct store_valu
 	return n;
 }
 
+/* A delivery that has not ended, or 0. */
+static enum rc note_open(void *ctx, const struct store_value *c, size_t count)
+{
+	(void)count;
+	*(int64_t *)ctx = c[0].integer;
+	return RC_OK;
+}
+
+static int64_t open_delivery(struct world *w, int system)
+{
+	const struct store_value args[] = {SV_TEXT(w->tenant->systems[system].name), SV_INT(0), SV_INT(1)};
+	struct err e = ERR_NONE;
+	int64_t seq = 0;
+
+	if (store_read(w->reader, R_DELIVERIES_OPEN, args, 3, note_open, &seq, &e) != RC_OK)
+		world_break(w, "the store cannot be read: %s", e.detail);
+	return seq;
+}
+
 static bool is_quiet(struct world *w)
 {
 	static const struct store_value pending[] = {{.type = STORE_INT, .integer = 0},
@@ -32,18 +51,12 @@ static bool is_quiet(struct world *w)
 	for (int i = 0; i < w->model->hold_count; i++)
 		if (w->model->holds[i].seen && !w->model->holds[i].ends)
 			return false;
-	return w->hub && hub_ready(w->hub) && w->agenda.count == 0 && !w->errands &&
-	       rows(w, R_DELIVERIES_OPEN_COUNT, NULL, 0) == 0 && rows(w, R_INBOX_PENDING, pending, 2) == 0;
-}
-
-static enum rc say_open(void *ctx, const struct store_value *c, size_t count)
-{
-	struct world *w = ctx;
-
-	(void)count;
-	world_say(w, "still open: %lld deliveries to " STR_FMT ", the first is %lld", (long long)c[1].integer,
-		  STR_ARG(c[0].bytes), (long long)c[3].integer);
-	return RC_OK;
+	if (!w->hub || !hub_ready(w->hub) || w->agenda.count > 0 || w->errands)
+		return false;
+	for (int i = 0; i < WORLD_SYSTEMS; i++)
+		if (open_delivery(w, i))
+			return false;
+	return rows(w, R_INBOX_PENDING, pending, 2) == 0;
 }
 
 static void say_why(struct world *w)
@@ -52,8 +65,10 @@ static void say_why(struct world *w)
 		world_break(w, "liveness: the hub does not come up");
 		return;
 	}
-	if (store_read(w->reader, R_DELIVERIES_OPEN_COUNT, NULL, 0, say_open, w, NULL) != RC_OK)
-		world_say(w, "the store cannot be read");
+	for (int i = 0; i < WORLD_SYSTEMS; i++)
+		if (open_delivery(w, i))
+			world_say(w, "still open: delivery %lld to %s", (long long)open_delivery(w, i),
+				  w->tenant->systems[i].name.p);
 	for (int i = 0; i < w->call_count; i++)
 		if (!w->calls[i].answered)
 			world_break(w, "liveness: call %d (" STR_FMT ") gets no final answer, after %d attempts", i,
