@@ -255,6 +255,7 @@ static void expect_line(const struct model *m, const struct model_fact *f, const
 	case MOVE_QUARANTINE:
 	case MOVE_ORDER_IN:
 	case MOVE_ANNOUNCE:
+	case MOVE_REVERSE: /* nobody sends one here */
 		return;
 	}
 }
