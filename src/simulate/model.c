@@ -198,6 +198,8 @@ static enum rc take_entry(void *ctx, const struct entry *e)
 
 	if (e->to_location.n)
 		to = model_place(e->to_location);
+	if (e->from == STOCK_OUTSIDE && e->to == STOCK_OUTSIDE)
+		return RC_OK; /* a note, it moves nothing */
 	if (item < 0 || place < 0 || to < 0 || e->quantity <= 0 || e->quantity % QTY_ONE) {
 		model_break(t->m, "stock: movement %lld moves %lld of an unknown item or place", (long long)t->row->seq,
 			    (long long)e->quantity);
@@ -242,7 +244,9 @@ static void expect_line(const struct model *m, const struct model_fact *f, const
 		*here -= l->quantity;
 		return;
 	case MOVE_COUNT:
-		*here += l->quantity - on_hand_at(m, l->item, l->place, f->at);
+		/* What an older count says was said better since. */
+		if (f->at >= m->counted_at[l->item][l->place])
+			*here += l->quantity - on_hand_at(m, l->item, l->place, f->at);
 		return;
 	case MOVE_MOVE:
 		*here -= l->quantity;
@@ -258,6 +262,15 @@ static void expect_line(const struct model *m, const struct model_fact *f, const
 	case MOVE_REVERSE: /* nobody sends one here */
 		return;
 	}
+}
+
+/* What happened before the last count and is heard of after it: the count has seen it. */
+static void forget_counted(const struct model *m, const struct model_fact *f, int expected[MODEL_ITEMS][MODEL_PLACES])
+{
+	for (int i = 0; f->type != MOVE_COUNT && i < MODEL_ITEMS; i++)
+		for (int p = 0; p < MODEL_PLACES; p++)
+			if (f->at <= m->counted_at[i][p])
+				expected[i][p] = 0;
 }
 
 static void note_changes(struct model *m, const struct taking *t, int64_t at)
@@ -293,6 +306,9 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 	if (f->type == MOVE_SHIP && t->order)
 		for (int i = 0; i < f->line_count; i++)
 			t->order->shipped[f->lines[i].item] += f->lines[i].quantity;
+	for (int i = 0; f->type == MOVE_COUNT && i < f->line_count; i++)
+		if (f->at > m->counted_at[f->lines[i].item][f->lines[i].place])
+			m->counted_at[f->lines[i].item][f->lines[i].place] = f->at;
 	note_changes(m, t, f->at);
 }
 
@@ -324,6 +340,8 @@ void model_take_movement(struct model *m, const struct model_movement *row)
 		model_break(m, "log: nobody has sent the movement " STR_FMT, STR_ARG(row->source_event_id));
 	for (int i = 0; f && i < f->line_count; i++)
 		expect_line(m, f, &f->lines[i], expected);
+	if (f)
+		forget_counted(m, f, expected);
 	if (str_is(row->type, "hold"))
 		check_strict(&t);
 	if (entries_each(row->entries, take_entry, &t) != RC_OK)

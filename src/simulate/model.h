@@ -76,6 +76,7 @@ struct model {
 	int fact_count, order_count, hold_count;
 	struct model_change *changes; /* of what is on hand, in log order */
 	size_t change_count, change_room;
+	int64_t counted_at[MODEL_ITEMS][MODEL_PLACES]; /* the newest instant of a count */
 	/* What the channels are told, by version; -1: nothing yet. */
 	int told[MODEL_CHANNELS][MODEL_ITEMS][MODEL_VERSIONS];
 	struct model_told {
