@@ -25,13 +25,14 @@ enum delivery_status {
 
 const char *delivery_status_name(enum delivery_status s);
 
-/* What the delivery engine keeps of a delivery that waits. */
+/* What the delivery engine keeps of a delivery that waits. seq 0: none; the system itself has changed, and what waits
+ * for it is tried at once. */
 struct delivery_head {
 	int64_t seq;
 	uint64_t key; /* hash of the ordering key */
 	int64_t next_at, created_at;
 	uint32_t attempts;
-	uint16_t system;   /* index in the tenant's systems */
+	uint32_t system;   /* index in the tenant's systems, or a subscription (backbone/subscription.h) */
 	uint8_t operation; /* enum operation */
 	uint8_t status;    /* enum delivery_status */
 };

@@ -39,6 +39,15 @@ struct str txn_text(struct txn *t, const struct buf *b)
 	return txn_copy(t, buf_str(b));
 }
 
+static void tell_subscriptions(struct txn *t, int64_t position, struct str type, struct str subject)
+{
+	size_t count;
+	const int64_t *seqs = subscriptions_match(t->subscriptions, type, subject, &count);
+
+	for (size_t i = 0; i < count; i++)
+		txn_event_delivery(t, seqs[i], OP_EVENT, position, subject);
+}
+
 int64_t txn_event(struct txn *t, const char *type, struct str subject, int64_t document, struct str data)
 {
 	int64_t position = ++t->heads->event;
@@ -46,6 +55,8 @@ int64_t txn_event(struct txn *t, const char *type, struct str subject, int64_t d
 	txn_put(t, W_EVENT, SV_INT(position), SV_TEXT(txn_uuid(t)), SV_INT(t->now), SV_TEXT(str_from(type)),
 		SV_TEXT(subject), SV_TEXT_OPT(t->cause.source), SV_TEXT(t->cause.correlation_id),
 		document ? SV_INT(document) : SV_NULL, SV_TEXT(data));
+	if (t->subscriptions)
+		tell_subscriptions(t, position, str_from(type), subject);
 	return position;
 }
 
@@ -144,6 +155,27 @@ int64_t txn_delivery(struct txn *t, const struct txn_delivery *d)
 	txn_count(t, COUNTED_DELIVERIES, d->system, str_from(operation_name(d->operation)), STR("open"), 1);
 	remember_head(t, &head);
 	return head.seq;
+}
+
+int64_t txn_event_delivery(struct txn *t, int64_t seq, enum operation op, int64_t position, struct str subject)
+{
+	char name[SUBSCRIPTION_NAME_MAX];
+
+	subscription_name(seq, name);
+	struct txn_delivery d = {
+	    .system = txn_copy(t, str_from(name)),
+	    .system_index = subscription_system(seq),
+	    .operation = op,
+	    .key = subject,
+	    .event = position,
+	    .params = DELIVERY_PARAMS_EVENT,
+	};
+	return txn_delivery(t, &d);
+}
+
+void txn_system_changed(struct txn *t, uint32_t system)
+{
+	remember_head(t, &(struct delivery_head){.system = system});
 }
 
 void txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail)

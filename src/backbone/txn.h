@@ -11,13 +11,15 @@
 #include "backbone/dedup.h"
 #include "backbone/inbox.h"
 #include "backbone/outbox.h"
+#include "backbone/subscription.h"
 #include "base/uuid.h"
 #include "format/json.h"
 #include "store/store.h"
 
 /* The last number that each log has given out. */
 struct log_heads {
-	int64_t inbox, dedup, document, event, orders, movement, delivery, attempt, dead_letter, exception;
+	int64_t inbox, dedup, document, event, orders, movement, delivery, attempt, dead_letter, exception,
+	    subscription;
 };
 
 /* Who is behind the effects: of the command that is being applied. */
@@ -53,6 +55,7 @@ struct txn {
 	struct log_heads *heads;
 	struct dedup *dedup;
 	struct uuid_source *ids;
+	struct subscriptions *subscriptions; /* that events go to; NULL: none */
 	int64_t now;
 	struct txn_cause cause;
 	struct delivery_head *deliveries; /* made in this transaction, for the delivery engine */
@@ -76,7 +79,8 @@ struct str txn_copy(struct txn *t, struct str s);
 /* A scratch buffer for JSON that the next txn_text turns into a slice of the arena. */
 struct str txn_text(struct txn *t, const struct buf *b);
 
-/* Appends an event; returns its position. data: a JSON object. document: 0 for none. */
+/* Appends an event, with a delivery for each subscription that wants it; returns its position. data: a JSON object.
+ * document: 0 for none. */
 int64_t txn_event(struct txn *t, const char *type, struct str subject, int64_t document, struct str data);
 int64_t txn_document(struct txn *t, struct str type, struct str packed); /* returns its seq */
 void txn_dedup(struct txn *t, enum dedup_kind kind, struct hash128 hash, uint64_t fingerprint, int64_t ref);
@@ -88,7 +92,7 @@ void txn_delivery_ended(struct txn *t, struct str system, enum operation op, enu
 
 struct txn_delivery {
 	struct str system;
-	uint16_t system_index;
+	uint32_t system_index;
 	enum operation operation;
 	struct str key; /* what order is kept by: an order id */
 	struct str order_id;
@@ -96,6 +100,10 @@ struct txn_delivery {
 	struct str params;       /* JSON, or empty */
 };
 int64_t txn_delivery(struct txn *t, const struct txn_delivery *d); /* returns its seq */
+/* An event to a subscription; in order per subject. op: OP_EVENT or OP_EVENT_REPLAY. */
+int64_t txn_event_delivery(struct txn *t, int64_t seq, enum operation op, int64_t position, struct str subject);
+/* The engine looks again at what waits for this system. */
+void txn_system_changed(struct txn *t, uint32_t system);
 
 /* Something that a person must decide; also an event. */
 void txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail);

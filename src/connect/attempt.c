@@ -11,6 +11,7 @@
 
 #include "connect/headers.h"
 #include "connect/record.h"
+#include "connect/webhook.h"
 #include "orchestrate/order/progress.h"
 
 #include <stdio.h>
@@ -203,6 +204,8 @@ enum rc attempt_render(struct attempt *a, struct mediator *m, struct store_reade
 	enum rc rc = delivery_load(r, &a->arena, a->head.seq, &a->delivery, e);
 	if (rc != RC_OK)
 		return rc;
+	if (OP_IS_EVENT(a->head.operation))
+		return webhook_render(a, r, now_ms, e);
 	if (a->kind == ATTEMPT_ABANDON) {
 		end(a, OUTCOME_UNKNOWN,
 		    STR("sent, without an answer; the system cannot be asked and the operation is not idempotent"));
@@ -257,6 +260,10 @@ void attempt_classify(struct attempt *a, struct mediator *m, int64_t now_ms)
 	struct err e = ERR_NONE;
 	enum rc rc;
 	a->response_text = record_answer(&a->arena, a->system, t);
+	if (OP_IS_EVENT(a->head.operation)) {
+		webhook_classify(a);
+		return;
+	}
 	if (a->kind == ATTEMPT_LOOKUP) {
 		if (t->status == 0) {
 			end(a, OUTCOME_TECHNICAL, t->error);

@@ -24,6 +24,7 @@ enum attempt_kind {
 
 struct attempt {
 	enum attempt_kind kind;
+	struct hub *hub;
 	const struct config_system *system;
 	struct delivery_head head;
 	struct arena arena;
@@ -37,6 +38,7 @@ struct attempt {
 
 	/* The end: set by the render step if it fails, else by the classify step. */
 	bool ended;
+	bool cancelled; /* nobody wants it any more: it is not sent */
 	enum outcome outcome;
 	bool found, empty; /* look-up: it is there; it is not. Neither: the look-up failed */
 	struct str external_id, detail;

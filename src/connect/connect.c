@@ -78,7 +78,7 @@ void connect_free(struct connect *c)
 	free(c);
 }
 
-bool connect_delivery(struct connect *c, const struct hub *h, uint16_t system, struct delivery_view *out)
+bool connect_delivery(struct connect *c, const struct hub *h, uint32_t system, struct delivery_view *out)
 {
 	return delivery_snapshot(c->delivery, h, system, out);
 }

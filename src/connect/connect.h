@@ -26,6 +26,6 @@ void connect_stop(struct connect *c);
 void connect_free(struct connect *c);
 
 /* What is known of a system's deliveries; any thread, until connect_free. */
-bool connect_delivery(struct connect *c, const struct hub *h, uint16_t system, struct delivery_view *out);
+bool connect_delivery(struct connect *c, const struct hub *h, uint32_t system, struct delivery_view *out);
 
 #endif

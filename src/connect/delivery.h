@@ -63,6 +63,6 @@ struct delivery_view {
 	char last_failure[160];
 };
 /* Any thread. false: no such hub or system. */
-bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint16_t system, struct delivery_view *out);
+bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint32_t system, struct delivery_view *out);
 
 #endif

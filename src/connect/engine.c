@@ -23,8 +23,10 @@
  */
 #include "connect/engine.h"
 
+#include "backbone/subscription.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "connect/webhook.h"
 #include "hub/counters.h"
 #include "observe/log.h"
 
@@ -97,17 +99,121 @@ void engine_activate(struct engine_destination *t)
 	d->active[d->active_count++] = t;
 }
 
+/* ---- destinations ---- */
+
+static struct metric *series(enum metric_id id, const struct config_tenant *t, struct str second, const char *third)
+{
+	char tenant[NAME_MAX_TEXT], name[NAME_MAX_TEXT];
+	snprintf(tenant, sizeof(tenant), STR_FMT, STR_ARG(t->name));
+	snprintf(name, sizeof(name), STR_FMT, STR_ARG(second));
+	return metric_find(id, (const char *const[]){tenant, name, third});
+}
+
+static void destination_init(struct engine_destination *t, struct delivery_hub *h, const struct config_system *s)
+{
+	const struct config_tenant *tenant = hub_tenant(h->hub);
+	t->hub = h;
+	t->system = s;
+	t->index = s->index;
+	t->policy =
+	    (struct retry_policy){s->delivery.retry_base_ms, s->delivery.retry_max_ms, s->delivery.give_up_after_ms};
+	t->lanes = lanes_new();
+	t->view.state = destination_state_name(DESTINATION_RUNNING);
+	struct str name = t->own ? STR("subscriptions") : s->name;
+	for (int o = 0; o < OUTCOMES; o++)
+		t->outcomes[o] = series(M_DELIVERIES, tenant, name, outcome_name(o));
+	t->backlog_metric = series(M_DELIVERY_BACKLOG, tenant, name, NULL);
+	t->lag = series(M_DELIVERY_LAG_SECONDS, tenant, name, NULL);
+	t->items = series(M_AVAILABILITY_ITEMS, tenant, name, NULL);
+	t->items_lag = series(M_AVAILABILITY_LAG_SECONDS, tenant, name, NULL);
+	t->mediate = series(M_MEDIATE_SECONDS, tenant, s->pack->name, NULL);
+}
+
+/* What is the same for all subscriptions, and the name. Where it goes and whether it still wants anything is read with
+ * each delivery (webhook.c). */
+static struct engine_destination *subscription_new(struct delivery_hub *h, uint32_t system)
+{
+	struct delivery_engine *d = h->engine;
+	struct engine_destination *t = mem_zalloc(1, sizeof(*t));
+	char name[SUBSCRIPTION_NAME_MAX];
+	subscription_name(subscription_seq(system), name);
+	t->own = mem_zalloc(1, sizeof(*t->own));
+	*t->own = (struct config_system){
+	    .name = mem_copy(str_from(name)), .pack = webhook_pack(), .delivery = hub_tenant(h->hub)->delivery};
+	destination_init(t, h, t->own);
+	t->index = system;
+	if (++d->destination_count > d->active_room) {
+		d->active_room = 2 * d->destination_count;
+		d->active = mem_grow(d->active, d->active_room * sizeof(*d->active));
+		d->active_next = mem_grow(d->active_next, d->active_room * sizeof(*d->active));
+	}
+	return t;
+}
+
+/* NULL: a subscription that had nothing to deliver since the start. */
+static struct engine_destination *destination_known(const struct delivery_hub *h, uint32_t system)
+{
+	size_t i = (size_t)subscription_seq(system);
+	if (!system_is_subscription(system))
+		return i < h->count ? &h->destinations[i] : NULL;
+	return i < h->subscription_room ? h->subscriptions[i] : NULL;
+}
+
+static struct engine_destination *destination_of(struct delivery_hub *h, uint32_t system)
+{
+	struct engine_destination *t = destination_known(h, system);
+	if (t)
+		return t;
+	assert(system_is_subscription(system));
+	size_t i = (size_t)subscription_seq(system), room = 2 * i + 16;
+	t = subscription_new(h, system);
+	pthread_mutex_lock(&h->engine->view_lock);
+	if (i >= h->subscription_room) {
+		h->subscriptions = mem_grow(h->subscriptions, room * sizeof(struct engine_destination *));
+		memset(h->subscriptions + h->subscription_room, 0,
+		       (room - h->subscription_room) * sizeof(struct engine_destination *));
+		h->subscription_room = room;
+	}
+	h->subscriptions[i] = t;
+	pthread_mutex_unlock(&h->engine->view_lock);
+	return t;
+}
+
+static void destination_done(struct engine_destination *t)
+{
+	if (t->backlog_metric)
+		metric_add(t->backlog_metric, -t->backlog_shown);
+	lanes_free(t->lanes);
+	if (!t->own)
+		return;
+	free((char *)t->own->name.p);
+	free(t->own);
+	free(t);
+}
+
 /* ---- notes ---- */
+
+/* It may have another url now, or nobody may want its deliveries any more. */
+static void destination_changed(struct engine_destination *t)
+{
+	t->health = (struct destination_health){.since = t->hub->engine->now};
+	lanes_hasten(t->lanes);
+	engine_activate(t);
+}
 
 /* Heads of one commit, in runs of one system. */
 static void take_heads(struct heads_note *n)
 {
 	for (size_t i = 0, same; i < n->count; i += same) {
-		uint16_t system = n->heads[i].system;
-		for (same = 1; i + same < n->count && n->heads[i + same].system == system;)
+		uint32_t system = n->heads[i].system;
+		struct engine_destination *t = destination_of(n->hub, system);
+		for (same = 1; n->heads[i].seq && i + same < n->count && n->heads[i + same].seq &&
+			       n->heads[i + same].system == system;)
 			same++;
-		assert(system < n->hub->count);
-		window_add(&n->hub->destinations[system], &n->heads[i], same);
+		if (n->heads[i].seq)
+			window_add(t, &n->heads[i], same);
+		else
+			destination_changed(t);
 	}
 	free(n);
 }
@@ -163,7 +269,9 @@ static void show(struct engine_destination *t, bool paused, int64_t next)
 	size_t count = lanes_count(t->lanes);
 	if (!t->more && !t->loading)
 		t->backlog = (int64_t)count;
-	metric_set(t->backlog_metric, t->backlog);
+	/* All subscriptions have one series. */
+	metric_add(t->backlog_metric, t->backlog - t->backlog_shown);
+	t->backlog_shown = t->backlog;
 	struct delivery_view v = {
 	    .state = view_state(t, paused),
 	    .state_since = t->health.since,
@@ -182,18 +290,20 @@ static void show(struct engine_destination *t, bool paused, int64_t next)
 	pthread_mutex_unlock(&d->view_lock);
 }
 
-bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint16_t system, struct delivery_view *out)
+bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint32_t system, struct delivery_view *out)
 {
 	for (size_t i = 0; i < d->hub_count; i++) {
 		struct delivery_hub *one = &d->hubs[i];
-		if (one->hub != h || system >= one->count)
+		if (one->hub != h)
 			continue;
 		pthread_mutex_lock(&d->view_lock);
-		*out = one->destinations[system].view;
+		const struct engine_destination *t = destination_known(one, system);
+		if (t)
+			*out = t->view;
 		pthread_mutex_unlock(&d->view_lock);
-		if (hub_system_paused(h, system))
+		if (t && hub_system_paused(h, system))
 			out->state = "paused";
-		return true;
+		return t != NULL;
 	}
 	return false;
 }
@@ -205,7 +315,7 @@ bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint16_t 
 static void step(struct engine_destination *t, bool stopping)
 {
 	struct delivery_engine *d = t->hub->engine;
-	bool paused = hub_system_paused(t->hub->hub, t->system->index);
+	bool paused = hub_system_paused(t->hub->hub, t->index);
 	if (!stopping) {
 		window_fill(t);
 		if (!paused)
@@ -361,38 +471,20 @@ static void *engine_main(void *arg)
 
 /* ---- start and stop ---- */
 
-static struct metric *series(enum metric_id id, const struct config_tenant *t, struct str second, const char *third)
-{
-	char tenant[NAME_MAX_TEXT], name[NAME_MAX_TEXT];
-	snprintf(tenant, sizeof(tenant), STR_FMT, STR_ARG(t->name));
-	snprintf(name, sizeof(name), STR_FMT, STR_ARG(second));
-	return metric_find(id, (const char *const[]){tenant, name, third});
-}
-
-static void destination_init(struct engine_destination *t, struct delivery_hub *h, const struct config_system *s)
-{
-	const struct config_tenant *tenant = hub_tenant(h->hub);
-	t->hub = h;
-	t->system = s;
-	t->policy =
-	    (struct retry_policy){s->delivery.retry_base_ms, s->delivery.retry_max_ms, s->delivery.give_up_after_ms};
-	t->lanes = lanes_new();
-	t->view.state = destination_state_name(DESTINATION_RUNNING);
-	for (int o = 0; o < OUTCOMES; o++)
-		t->outcomes[o] = series(M_DELIVERIES, tenant, s->name, outcome_name(o));
-	t->backlog_metric = series(M_DELIVERY_BACKLOG, tenant, s->name, NULL);
-	t->lag = series(M_DELIVERY_LAG_SECONDS, tenant, s->name, NULL);
-	t->items = series(M_AVAILABILITY_ITEMS, tenant, s->name, NULL);
-	t->items_lag = series(M_AVAILABILITY_LAG_SECONDS, tenant, s->name, NULL);
-	t->mediate = series(M_MEDIATE_SECONDS, tenant, s->pack->name, NULL);
-}
-
 /* How much waits, as the hub has counted it: no table is read. */
 static void take_backlog(struct delivery_hub *h, const struct counter *c)
 {
 	if (c->what != COUNTED_DELIVERIES || !str_is(c->c, "open") || c->total <= 0)
 		return;
 	const struct config_system *s = config_find_system(hub_tenant(h->hub), c->a);
+	int64_t seq;
+	if (!s && subscription_name_parse(c->a, &seq)) {
+		struct engine_destination *t = destination_of(h, subscription_system(seq));
+		t->backlog += c->total;
+		t->more = true;
+		engine_activate(t);
+		return;
+	}
 	if (!s) {
 		log_warn("delivery", "deliveries wait for a system that is not configured", LOG_STR("system", c->a),
 			 LOG_STR("operation", c->b), LOG_INT("deliveries", c->total));
@@ -458,8 +550,12 @@ void delivery_free(struct delivery_engine *d)
 		run_free(d->all);
 	for (size_t i = 0; i < d->hub_count; i++) {
 		for (size_t j = 0; j < d->hubs[i].count; j++)
-			lanes_free(d->hubs[i].destinations[j].lanes);
+			destination_done(&d->hubs[i].destinations[j]);
+		for (size_t j = 0; j < d->hubs[i].subscription_room; j++)
+			if (d->hubs[i].subscriptions[j])
+				destination_done(d->hubs[i].subscriptions[j]);
 		free(d->hubs[i].destinations);
+		free(d->hubs[i].subscriptions);
 	}
 	if (d->workers)
 		workers_stop(d->workers);
@@ -485,8 +581,9 @@ static enum rc engine_new(const struct delivery_setup *o, int wake_fd, struct de
 	d->hubs = mem_zalloc(d->hub_count, sizeof(struct delivery_hub));
 	for (size_t i = 0; i < d->hub_count; i++)
 		d->destination_count += hub_tenant(o->hubs[i])->system_count;
-	d->active = mem_zalloc(d->destination_count, sizeof(*d->active));
-	d->active_next = mem_zalloc(d->destination_count, sizeof(*d->active));
+	d->active_room = d->destination_count;
+	d->active = mem_zalloc(d->active_room, sizeof(*d->active));
+	d->active_next = mem_zalloc(d->active_room, sizeof(*d->active));
 	pthread_mutex_init(&d->view_lock, NULL);
 	d->wake_fd = wake_fd;
 	d->notes = queue_new(1, wake_fd);

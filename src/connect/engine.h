@@ -31,6 +31,8 @@ struct note {
 struct engine_destination {
 	struct delivery_hub *hub;
 	const struct config_system *system;
+	struct config_system *own; /* of a subscription: system; else NULL */
+	uint32_t index;            /* as in delivery_head.system */
 	struct retry_policy policy;
 	struct destination_health health;
 	struct lanes *lanes;
@@ -42,7 +44,7 @@ struct engine_destination {
 	int64_t loaded_through, load_at;
 	bool more, loading, dropped;
 
-	int64_t backlog; /* exact when there is no more in the store */
+	int64_t backlog, backlog_shown; /* exact when there is no more in the store; in the metric */
 	int64_t last_success_at, last_failure_at;
 	char last_failure[160];
 	struct metric *outcomes[OUTCOMES], *backlog_metric, *lag, *items, *items_lag, *mediate;
@@ -65,6 +67,9 @@ struct delivery_hub {
 	size_t index;
 	struct engine_destination *destinations; /* by system index */
 	size_t count;
+	struct engine_destination *
+	    *subscriptions; /* by seq; those that had something to deliver. Grows under view_lock */
+	size_t subscription_room;
 	struct attempt_run *rendered, *rendered_last; /* to be started, in one command */
 	size_t rendered_count;
 	struct submission *first, *last; /* refused by the hub so far */
@@ -105,7 +110,7 @@ struct delivery_engine {
 	uint64_t random;
 	struct engine_destination **active; /* those that something happened to */
 	struct engine_destination **active_next;
-	size_t active_count, turn;
+	size_t active_count, active_room, turn;
 	struct timers timers;
 	struct attempt_run *all;
 	struct submission *submissions;

@@ -66,8 +66,8 @@ static bool is_ours(struct str name, const struct header_facts *f)
 
 bool header_is_public(struct str name)
 {
-	static const char *const shown[] = {"Content-Type", "Accept",     "Idempotency-Key",  "Correlation-Id",
-					    "traceparent",  "webhook-id", "webhook-timestamp"};
+	static const char *const shown[] = {"Content-Type", "Accept",     "Idempotency-Key",   "Correlation-Id",
+					    "traceparent",  "webhook-id", "webhook-timestamp", "Crossdock-Replay"};
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
 		if (name_is(name, shown[i]))
 			return true;

@@ -26,6 +26,7 @@ struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, enu
 	struct delivery_engine *d = t->hub->engine;
 	struct attempt_run *r = mem_zalloc(1, sizeof(*r));
 	attempt_init(&r->attempt, kind, t->system, &lane->first->head);
+	r->attempt.hub = t->hub->hub;
 	r->destination = t;
 	r->lane = lane;
 	r->in_transfer_slot = true;
@@ -145,7 +146,7 @@ void progress_rendered(struct attempt_run *r)
 		run_drop(r, d->now + ENGINE_AGAIN_MS);
 	else if (atomic_load(&d->stopping))
 		run_drop(r, r->attempt.head.next_at);
-	else if (r->attempt.kind == ATTEMPT_SEND)
+	else if (r->attempt.kind == ATTEMPT_SEND && !r->attempt.cancelled)
 		dispatch_rendered(r);
 	else
 		run_transfer(r);
@@ -197,6 +198,8 @@ static void measure(struct attempt_run *r)
 	struct engine_destination *t = r->destination;
 	const struct attempt *a = &r->attempt;
 	int64_t lag_us = (t->hub->engine->now - a->head.created_at) * 1000;
+	if (a->cancelled)
+		return;
 	metric_add(t->outcomes[a->outcome], 1);
 	if (a->outcome != OUTCOME_DELIVERED)
 		return;
@@ -219,13 +222,14 @@ static void submit_result(struct attempt_run *r)
 	    .seq = a->head.seq,
 	    .system = a->head.system,
 	    .operation = a->head.operation,
-	    .attempts = a->head.attempts + 1,
+	    .attempts = a->head.attempts + !a->cancelled,
 	    .created_at = a->head.created_at,
 	    .delivery_id = a->delivery.delivery_id,
 	    .order_id = a->delivery.order_id,
 	    .correlation_id = a->delivery.correlation_id,
 	    .outcome = a->outcome,
 	    .confirmed = a->kind == ATTEMPT_LOOKUP,
+	    .cancelled = a->cancelled,
 	    .next_at = r->next_at,
 	    .at = a->started_at,
 	    .duration_us = a->transfer.duration_us,
@@ -282,7 +286,7 @@ static int64_t next_of(struct attempt_run *r)
 	const struct attempt *a = &r->attempt;
 	const struct pack_operation *op = &t->system->pack->operations[a->head.operation];
 	enum outcome as = a->outcome;
-	if (a->kind == ATTEMPT_ABANDON)
+	if (a->kind == ATTEMPT_ABANDON || a->cancelled)
 		return 0;
 	if (as == OUTCOME_UNKNOWN && !op->has_lookup) {
 		if (!op->idempotent)

@@ -59,7 +59,7 @@ static enum rc take_row(void *ctx, const struct store_value *columns, size_t cou
 		log_error("delivery", "a delivery in the store makes no sense", LOG_INT("seq", columns[0].integer));
 		return RC_OK;
 	}
-	d.head.system = l->destination->system->index;
+	d.head.system = l->destination->index;
 	if (d.head.status == DELIVERY_SENDING)
 		d.head.next_at = 0; /* what became of it is asked at once */
 	l->heads[l->count++] = d.head;

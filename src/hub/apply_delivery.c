@@ -21,6 +21,16 @@ static bool has_ended(struct hub *h, struct arena *a, int64_t seq, enum delivery
 	return true;
 }
 
+/* As it is called in the rows. */
+static struct str system_name(struct hub *h, uint32_t system)
+{
+	if (!system_is_subscription(system))
+		return h->tenant->systems[system].name;
+	char name[SUBSCRIPTION_NAME_MAX];
+	subscription_name(subscription_seq(system), name);
+	return txn_copy(&h->batch.txn, str_from(name));
+}
+
 /* ---- start ---- */
 
 static bool erp_has_order(struct hub *h, struct str order_id, struct arena *a)
@@ -59,6 +69,8 @@ static enum delivery_status decide_start(struct hub *h, struct command *c, const
 	case OP_CUSTOMER:
 	case OP_STOCK_BALANCES:
 	case OP_AVAILABILITY_SHOWN:
+	case OP_EVENT:
+	case OP_EVENT_REPLAY:
 	case OPERATIONS:
 		break;
 	}
@@ -81,7 +93,7 @@ void apply_delivery_start(struct hub *h, struct command *c)
 		if (!s->go && has_ended(h, &c->arena, s->seq, &final))
 			continue;
 		if (!s->go)
-			txn_delivery_ended(t, h->tenant->systems[s->system].name, (enum operation)s->operation, status);
+			txn_delivery_ended(t, system_name(h, s->system), (enum operation)s->operation, status);
 		txn_put(t, W_DELIVERY_STATE, SV_INT(s->seq), SV_INT(status), SV_INT(s->attempts + (s->go ? 1 : 0)),
 			SV_INT(0), SV_INT(t->now), SV_NULL, SV_NULL);
 	}
@@ -108,7 +120,7 @@ static void note_external(struct hub *h, const struct delivery_result *r, struct
 	    json_get(progress, "external_ids"))
 		return;
 	buf_init(&text, 8u << 20);
-	order_progress_add_external(&text, row[11].bytes, h->tenant->systems[r->system].name, r->external_id);
+	order_progress_add_external(&text, row[11].bytes, system_name(h, r->system), r->external_id);
 	txn_put(t, W_ORDER_STATE, SV_INT(row[0].integer), SV_INT(row[4].integer), SV_INT(row[5].integer),
 		SV_TEXT(txn_text(t, &text)));
 	buf_done(&text);
@@ -143,6 +155,8 @@ static void on_delivered(struct hub *h, const struct delivery_result *r)
 	case OP_PRICE:
 	case OP_ITEM:
 	case OP_CUSTOMER:
+	case OP_EVENT:
+	case OP_EVENT_REPLAY:
 	case OPERATIONS:
 		return;
 	}
@@ -153,7 +167,7 @@ static struct str reason_of(struct hub *h, const struct delivery_result *r)
 	if (r->detail.n)
 		return r->detail;
 	return str_from(arena_printf(h->batch.txn.arena, STR_FMT " answered %s to %s (HTTP %d)",
-				     STR_ARG(h->tenant->systems[r->system].name), outcome_name(r->outcome),
+				     STR_ARG(system_name(h, r->system)), outcome_name(r->outcome),
 				     operation_name((enum operation)r->operation), r->http_status));
 }
 
@@ -178,8 +192,7 @@ static void on_dead(struct hub *h, const struct delivery_result *r)
 			     : r->outcome == OUTCOME_UNKNOWN     ? "unknown"
 								 : "technical";
 
-	txn_dead_letter(&h->batch.txn, class_, h->tenant->systems[r->system].name, 0, r->seq, reason_of(h, r),
-			STR_NONE);
+	txn_dead_letter(&h->batch.txn, class_, system_name(h, r->system), 0, r->seq, reason_of(h, r), STR_NONE);
 }
 
 static enum delivery_status status_after(const struct delivery_result *r)
@@ -209,23 +222,26 @@ void apply_delivery_result(struct hub *h, struct command *c)
 	c->answer = answer_json(200, STR("{}"));
 	if (h->doubted && has_ended(h, &c->arena, r->seq, &r->status))
 		return;
-	r->status = status_after(r);
+	r->status = r->cancelled ? DELIVERY_CANCELLED : status_after(r);
 	t->cause.correlation_id = r->correlation_id;
-	t->cause.source = h->tenant->systems[r->system].name;
-	txn_put(t, W_ATTEMPT, SV_INT(++t->heads->attempt), SV_INT(r->seq), SV_INT(r->attempts), SV_INT(r->at),
-		SV_INT(r->duration_us), SV_INT(r->outcome), SV_INT(r->http_status), SV_TEXT_OPT(r->detail),
-		SV_TEXT_OPT(r->request), SV_TEXT_OPT(r->response));
+	t->cause.source = system_name(h, r->system);
+	if (!r->cancelled)
+		txn_put(t, W_ATTEMPT, SV_INT(++t->heads->attempt), SV_INT(r->seq), SV_INT(r->attempts), SV_INT(r->at),
+			SV_INT(r->duration_us), SV_INT(r->outcome), SV_INT(r->http_status), SV_TEXT_OPT(r->detail),
+			SV_TEXT_OPT(r->request), SV_TEXT_OPT(r->response));
 	txn_put(t, W_DELIVERY_STATE, SV_INT(r->seq), SV_INT(r->status), SV_INT(r->attempts), SV_INT(r->next_at),
 		SV_INT(t->now), SV_TEXT_OPT(r->external_id),
 		r->status == DELIVERY_DELIVERED ? SV_NULL : SV_TEXT(reason_of(h, r)));
 	if (r->status >= DELIVERY_FINAL)
-		txn_delivery_ended(t, h->tenant->systems[r->system].name, (enum operation)r->operation, r->status);
+		txn_delivery_ended(t, system_name(h, r->system), (enum operation)r->operation, r->status);
 	if (r->status == DELIVERY_DELIVERED)
 		on_delivered(h, r);
 	else if (r->outcome == OUTCOME_REFUSED)
 		on_refused(h, r);
 	else if (r->status == DELIVERY_DEAD)
 		on_dead(h, r);
+	if (system_is_subscription(r->system))
+		subscription_note(h, r);
 	if (r->status == DELIVERY_DEAD && r->operation == OP_AVAILABILITY)
 		publish_end(h->state.publisher, r->system, r->seq, PUBLISH_FAILED, NULL, t->now);
 }

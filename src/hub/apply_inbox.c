@@ -161,6 +161,17 @@ bool inbox_replayed(struct hub *h, struct command *c)
 	return true;
 }
 
+/* It has no effect, but it was answered 2xx: what its sender counts as sent is counted here too. The payload is the
+ * first one's. */
+static void note_duplicate(struct txn *t, const struct command *c)
+{
+	txn_put(t, W_INBOX, SV_INT(++t->heads->inbox), SV_INT(t->now), SV_TEXT(STR("message")), SV_TEXT(c->source),
+		SV_TEXT(c->message.endpoint), SV_TEXT(c->correlation_id), SV_TEXT(c->message.natural_key), SV_NULL,
+		SV_INT((int64_t)c->fingerprint), SV_NULL, SV_NULL, SV_INT(FATE_DUPLICATE), SV_INT(t->now), SV_NULL,
+		SV_NULL, SV_NULL, SV_NULL);
+	count_inbox(t, STR("message"), FATE_DUPLICATE, 1);
+}
+
 void apply_message_accept(struct hub *h, struct command *c)
 {
 	struct txn *t = &h->batch.txn;
@@ -171,6 +182,7 @@ void apply_message_accept(struct hub *h, struct command *c)
 	c->answer = answer_fields(&c->arena, 202, "correlation_id", c->correlation_id, NULL);
 	if (c->message.natural_key.n && dedup_find(h->state.dedup, key)) {
 		c->answer.replayed = true;
+		note_duplicate(t, c);
 		return;
 	}
 	seq = ++t->heads->inbox;

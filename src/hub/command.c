@@ -23,6 +23,12 @@ const char *command_type_name(enum command_type t)
 	    [COMMAND_DELIVERY_RESULT] = "delivery-result",
 	    [COMMAND_SYSTEM_PAUSE] = "system-pause",
 	    [COMMAND_SYSTEM_RESUME] = "system-resume",
+	    [COMMAND_SUBSCRIPTION_CREATE] = "subscription-create",
+	    [COMMAND_SUBSCRIPTION_CHANGE] = "subscription-change",
+	    [COMMAND_SUBSCRIPTION_DELETE] = "subscription-delete",
+	    [COMMAND_SUBSCRIPTION_ROTATE] = "subscription-rotate",
+	    [COMMAND_SUBSCRIPTION_REPLAY] = "subscription-replay",
+	    [COMMAND_SUBSCRIPTION_TEST] = "subscription-test",
 	};
 
 	return names[t];

@@ -35,6 +35,12 @@ enum command_type {
 	COMMAND_DELIVERY_RESULT, /* result */
 	COMMAND_SYSTEM_PAUSE,    /* target: system */
 	COMMAND_SYSTEM_RESUME,
+	COMMAND_SUBSCRIPTION_CREATE, /* subscription: url, types, secret */
+	COMMAND_SUBSCRIPTION_CHANGE, /* target: its id; url, types, enabled */
+	COMMAND_SUBSCRIPTION_DELETE, /* target */
+	COMMAND_SUBSCRIPTION_ROTATE, /* target; secret, keep_ms */
+	COMMAND_SUBSCRIPTION_REPLAY, /* target; after */
+	COMMAND_SUBSCRIPTION_TEST,   /* target */
 	COMMAND_TYPES
 };
 const char *command_type_name(enum command_type t);
@@ -49,7 +55,7 @@ struct command_movement {
 
 struct delivery_start {
 	int64_t seq;
-	uint16_t system;
+	uint32_t system;
 	uint8_t operation;
 	uint32_t attempts;
 	struct str order_id; /* may be empty */
@@ -58,13 +64,14 @@ struct delivery_start {
 
 struct delivery_result {
 	int64_t seq;
-	uint16_t system;
+	uint32_t system;
 	uint8_t operation;
 	uint32_t attempts; /* this one included */
 	int64_t created_at;
 	struct str delivery_id, order_id, correlation_id; /* of the delivery */
 	enum outcome outcome;
 	bool confirmed;  /* the outcome comes from a look-up */
+	bool cancelled;  /* it was not tried: nobody wants it any more */
 	int64_t next_at; /* technical, throttled, unknown, unauthorized: when again; 0: give up, dead letter */
 	int64_t at, duration_us;
 	int http_status;
@@ -123,6 +130,13 @@ struct command {
 			size_t count;
 		} starts;
 		struct delivery_result result;
+		struct {
+			struct str url, types; /* types by spaces; empty: as they are */
+			int enabled;           /* -1: as it is */
+			struct str secret;     /* as text */
+			int64_t keep_ms;       /* how long the secret before stays valid */
+			int64_t after;         /* a position */
+		} subscription;
 	};
 	struct str target, order_id, reason;
 

@@ -133,6 +133,34 @@ static void read_limits(struct config_limits *m, const struct json *limits)
 	config_read_u32(limits, "items", &m->items);
 	config_read_u32(limits, "open_orders", &m->open_orders);
 	config_read_u32(limits, "holds", &m->holds);
+	config_read_u32(limits, "subscriptions", &m->subscriptions);
+}
+
+static bool is_true(const struct json *j)
+{
+	return json_is(j, JSON_BOOL) && j->boolean;
+}
+
+static void read_webhooks(struct config_loader *l, const struct json *webhooks)
+{
+	struct config_webhooks *w = &l->config->webhooks;
+	const struct json *private = json_get(webhooks, "allow_private");
+	size_t n = json_is(private, JSON_ARRAY) ? private->count : 0;
+	struct address_range *ranges = arena_array(l->arena, struct address_range, n);
+
+	w->http = is_true(json_get(webhooks, "allow_http"));
+	config_read_duration(webhooks, "disable_after", &w->disable_after_ms);
+	w->addresses = (struct address_policy){.all_private = is_true(private), .ranges = ranges};
+	for (size_t i = 0; i < n; i++) {
+		const struct json *item = &private->items[i];
+		if (!json_is(item, JSON_STRING))
+			continue;
+		if (address_range_parse(json_text(item), &ranges[w->addresses.range_count]))
+			w->addresses.range_count++;
+		else
+			config_finding(l, item, "/webhooks/allow_private", "bad_range",
+				       "A range is an address and the number of its bits, such as 10.1.0.0/16.");
+	}
 }
 
 bool config_listen_ok(struct str listen)
@@ -179,6 +207,7 @@ static void read_root(struct config_loader *l, const struct json *root)
 	read_store(l, root);
 	read_threads(c, json_get(root, "threads"));
 	read_limits(&c->limits, json_get(root, "limits"));
+	read_webhooks(l, json_get(root, "webhooks"));
 	if (!json_is(tenants, JSON_OBJECT))
 		return;
 	c->tenants = arena_array(l->arena, struct config_tenant, tenants->count);
@@ -209,7 +238,9 @@ static void set_defaults(struct config *c)
 	    .items = 5000000,
 	    .open_orders = 1000000,
 	    .holds = 1000000,
+	    .subscriptions = 1000,
 	};
+	c->webhooks.disable_after_ms = (int64_t)5 * 86400 * 1000;
 }
 
 static const struct json *parse(struct config_loader *l)

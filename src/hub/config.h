@@ -8,6 +8,7 @@
 #ifndef HUB_CONFIG_H
 #define HUB_CONFIG_H
 
+#include "base/address.h"
 #include "orchestrate/policy.h"
 
 #include <stdbool.h>
@@ -28,6 +29,14 @@ struct config_limits {
 	uint32_t items;          /* SKUs of a tenant; default 5,000,000 */
 	uint32_t open_orders;    /* of a tenant; default 1,000,000 */
 	uint32_t holds;          /* live reservations of a tenant; default 1,000,000 */
+	uint32_t subscriptions;  /* of a tenant; default 1,000 */
+};
+
+/* What the urls of subscriptions may be, which callers of the API give. */
+struct config_webhooks {
+	struct address_policy addresses;
+	bool http;                /* http:// as well; default no */
+	int64_t disable_after_ms; /* every attempt has failed for so long; default 5 days */
 };
 
 struct config {
@@ -38,6 +47,7 @@ struct config {
 	uint32_t mediation_threads; /* default 2 */
 	uint32_t writer_threads;    /* default 1 */
 	struct config_limits limits;
+	struct config_webhooks webhooks;
 	struct config_tenant *tenants;
 	size_t tenant_count;
 	struct schema_registry *schemas;

@@ -279,6 +279,27 @@ enum rc config_secrets_open(const char *folder, bool change, struct config_secre
 	return RC_OK;
 }
 
+enum rc config_secrets_key(const char *folder, struct secretbox_key *out, struct err *e)
+{
+	enum rc rc = RC_OK;
+
+	for (int change = 0; change < 2; change++) {
+		struct config_secrets *s;
+
+		rc = config_secrets_open(folder, change, &s, e);
+		if (rc != RC_OK)
+			return rc;
+		bool known = s->has_key;
+		if (!known && change)
+			rc = key_make(s, e);
+		*out = s->key;
+		config_secrets_close(s);
+		if (known || rc != RC_OK)
+			return rc;
+	}
+	return rc;
+}
+
 bool config_secrets_get(const struct config_secrets *s, struct str name, struct str *value)
 {
 	bool found;

@@ -30,6 +30,10 @@ bool config_secrets_get(const struct config_secrets *s, struct str name, struct 
 size_t config_secrets_count(const struct config_secrets *s);
 struct str config_secrets_name(const struct config_secrets *s, size_t i); /* sorted */
 
+/* The folder's key, made if there is none yet. */
+struct secretbox_key;
+enum rc config_secrets_key(const char *folder, struct secretbox_key *out, struct err *e) MUST_CHECK;
+
 /* Letters, digits, '_', '-', '.'. */
 bool config_secret_name_ok(struct str name);
 /* Both are durable when they return RC_OK. RC_INVALID "secret_name_invalid", "secret_value_invalid"; RC_LIMIT;

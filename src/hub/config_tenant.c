@@ -362,6 +362,7 @@ void config_read_tenant(struct config_loader *l, struct str name, const struct j
 	t->sku_case = str_is(json_get_text(value, "sku_case"), "upper") ? SKU_UPPER : SKU_AS_IS;
 	read_delivery(delivery, &tl.delivery);
 	check_delivery(&tl, delivery, under(&tl, tl.pointer, "delivery"), &tl.delivery);
+	t->delivery = tl.delivery;
 	read_locations(&tl, json_get(value, "locations"));
 	read_systems(&tl, json_get(value, "systems"));
 	read_channels(&tl, json_get(value, "channels"));

@@ -13,6 +13,7 @@
 #include "hub/state.h"
 
 #include "base/mem.h"
+#include "hub/config_secrets.h"
 #include "observe/log.h"
 
 #include <assert.h>
@@ -29,6 +30,7 @@
 #define IDLE_MS        500
 #define TAKE_MAX       4096
 #define KEYS_MAX       100000000
+#define REPLAY_MS      20 /* between two slices of a replay, when nothing else happens */
 
 const struct config *hub_config(const struct hub *h)
 {
@@ -70,9 +72,22 @@ bool hub_ready(const struct hub *h)
 	return atomic_load(&h->ready);
 }
 
-bool hub_system_paused(const struct hub *h, uint16_t system)
+enum rc hub_secret_key(struct hub *h, struct secretbox_key *out, struct err *e)
 {
-	return atomic_load(&h->paused[system]);
+	enum rc rc = RC_OK;
+
+	pthread_mutex_lock(&h->secret_lock);
+	if (!h->has_secret_key)
+		rc = config_secrets_key(h->config->folder.p, &h->secret_key, e);
+	h->has_secret_key = rc == RC_OK;
+	*out = h->secret_key;
+	pthread_mutex_unlock(&h->secret_lock);
+	return rc;
+}
+
+bool hub_system_paused(const struct hub *h, uint32_t system)
+{
+	return !system_is_subscription(system) && atomic_load(&h->paused[system]);
 }
 
 enum rc hub_find_order(const struct hub *h, struct store_reader *r, struct str channel, struct str external_id,
@@ -119,6 +134,7 @@ enum rc hub_open(const struct config *config, const struct config_tenant *tenant
 	h->paused = mem_zalloc(tenant->system_count, sizeof(*h->paused));
 	h->paused_now = mem_zalloc(tenant->system_count, sizeof(*h->paused_now));
 	uuid_source_init(&h->ids);
+	pthread_mutex_init(&h->secret_lock, NULL);
 	arena_init(&h->batch.arena, BATCH_ARENA_MAX);
 	find_metrics(h);
 	rc = store_open(store, &h->store, &h->batch_number, e);
@@ -168,6 +184,8 @@ void hub_close(struct hub *h)
 	free(h->paused);
 	free(h->paused_now);
 	config_unref(h->config);
+	pthread_mutex_destroy(&h->secret_lock);
+	secret_wipe(&h->secret_key, sizeof(h->secret_key));
 	free(h);
 }
 
@@ -252,6 +270,24 @@ void apply_command(struct hub *h, struct command *c)
 	case COMMAND_SYSTEM_RESUME:
 		apply_system_pause(h, c, false);
 		break;
+	case COMMAND_SUBSCRIPTION_CREATE:
+		apply_subscription_create(h, c);
+		break;
+	case COMMAND_SUBSCRIPTION_CHANGE:
+		apply_subscription_change(h, c);
+		break;
+	case COMMAND_SUBSCRIPTION_DELETE:
+		apply_subscription_delete(h, c);
+		break;
+	case COMMAND_SUBSCRIPTION_ROTATE:
+		apply_subscription_rotate(h, c);
+		break;
+	case COMMAND_SUBSCRIPTION_REPLAY:
+		apply_subscription_replay(h, c);
+		break;
+	case COMMAND_SUBSCRIPTION_TEST:
+		apply_subscription_test(h, c);
+		break;
 	case COMMAND_TYPES:
 		break;
 	}
@@ -275,6 +311,7 @@ static void begin_batch(struct hub *h)
 	h->batch.messages_last = &h->batch.messages;
 	h->batch.pauses_changed = false;
 	txn_init(&h->batch.txn, &h->batch.arena, &h->state.heads, h->state.dedup, &h->ids, h->batch_number + 1, h->now);
+	h->batch.txn.subscriptions = h->state.subscriptions;
 }
 
 /* What a batch adds at its end: publications, order rows, and position rows that are oldest. */
@@ -414,6 +451,8 @@ static int64_t next_call(const struct hub *h)
 	int64_t next = h->now + IDLE_MS, due[] = {hold_next_expiry(h->state.holds), publish_next(h->state.publisher),
 						  is_dirty(h) ? h->busy_at + FLUSH_AFTER_MS : INT64_MAX};
 
+	if (h->state.replaying)
+		next = h->now + REPLAY_MS;
 	for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++)
 		if (due[i] < next)
 			next = due[i];
@@ -431,6 +470,8 @@ static void run_batch(struct hub *h, void **commands, size_t count)
 	order_step_restock(h->state.orders, &h->batch.txn);
 	for (size_t i = 0; i < count; i++)
 		apply_command(h, commands[i]);
+	if (h->state.replaying)
+		subscription_step_replay(h);
 	finish_batch(h, count);
 	committed = commit_batch(h);
 	if (committed)

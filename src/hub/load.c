@@ -130,6 +130,21 @@ static enum rc load_availability(void *ctx, const struct store_value *c, size_t 
 	return RC_OK;
 }
 
+static enum rc load_subscription(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+	struct subscription one;
+
+	(void)count;
+	l->last = c[0].integer;
+	l->rows++;
+	if (subscription_from_row(c, &one) != RC_OK)
+		return err_set(l->e, RC_IO, "store_damaged", "subscription %lld makes no sense", (long long)l->last);
+	l->s->replaying |= one.replay_through > one.replay_after;
+	subscriptions_put(l->s->subscriptions, &one);
+	return RC_OK;
+}
+
 /* Reads page after page of rows that are ordered by their first column. */
 static enum rc load_pages(struct loading *l, enum store_statement s, int64_t after, store_row_fn row)
 {
@@ -163,7 +178,7 @@ static enum rc load_heads(struct loading *l)
 	    {R_EVENT_LAST, &heads->event},         {R_ORDERS_LAST, &heads->orders},
 	    {R_MOVEMENT_LAST, &heads->movement},   {R_DELIVERY_LAST, &heads->delivery},
 	    {R_ATTEMPT_LAST, &heads->attempt},     {R_DEAD_LETTER_LAST, &heads->dead_letter},
-	    {R_EXCEPTION_LAST, &heads->exception},
+	    {R_EXCEPTION_LAST, &heads->exception}, {R_SUBSCRIPTION_LAST, &heads->subscription},
 	};
 
 	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
@@ -225,6 +240,8 @@ static enum rc load_all(struct loading *l)
 	if (rc == RC_OK)
 		rc = load_pages(l, R_AVAILABILITY_AFTER, l->publication_floor, load_availability);
 	if (rc == RC_OK)
+		rc = load_pages(l, R_SUBSCRIPTIONS_AFTER, 0, load_subscription);
+	if (rc == RC_OK)
 		rc = load_pauses(l);
 	if (rc == RC_OK)
 		rc = counters_load(l->h->counters, r, l->e);
@@ -241,12 +258,14 @@ static void state_init(struct hub *h, struct state *s)
 	s->stock = stock_new(h->tenant, limits->items, h->view);
 	s->orders = order_book_new(h->tenant, s->stock, limits->open_orders);
 	s->holds = hold_book_new(h->tenant, s->stock, limits->holds);
+	s->subscriptions = subscriptions_new();
 	s->publisher = publisher_new(h->tenant, s->stock);
 }
 
 void state_done(struct state *s)
 {
 	publisher_free(s->publisher);
+	subscriptions_free(s->subscriptions);
 	hold_book_free(s->holds);
 	order_book_free(s->orders);
 	stock_free(s->stock);

@@ -49,6 +49,19 @@ typedef enum rc (*query_event_fn)(void *ctx, int64_t position, struct str type, 
 enum rc query_events_each(struct query *q, int64_t after, const struct str *types, size_t type_count, uint32_t limit,
 			  query_event_fn emit, void *ctx, int64_t *last, struct err *e) MUST_CHECK;
 
+/* One event as it is sent; *id in the arena. */
+enum rc query_event(struct query *q, int64_t position, struct str *id, struct buf *out, struct err *e) MUST_CHECK;
+
+struct query_subscription_live {
+	void (*write)(void *ctx, const struct hub *h, uint32_t system, struct json_writer *w);
+	void *ctx;
+};
+/* live: what is known of its deliveries at the moment; NULL for none. */
+enum rc query_subscriptions(struct query *q, const struct query_subscription_live *live, const struct query_page *p,
+			    struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_subscription(struct query *q, struct str id, const struct query_subscription_live *live, struct buf *out,
+			   struct err *e) MUST_CHECK;
+
 /* Adds members to a system's object: what is known of it at the moment. oldest_age_ms: of its open deliveries; 0: none.
  */
 struct query_live {

@@ -131,6 +131,10 @@ static const char *operation_words(struct str name)
 		return "Items to";
 	case OP_CUSTOMER:
 		return "Customer to";
+	case OP_EVENT:
+		return "Event to";
+	case OP_EVENT_REPLAY:
+		return "Event again to";
 	case OP_STOCK_BALANCES:
 	case OP_AVAILABILITY_SHOWN:
 	case OPERATIONS:

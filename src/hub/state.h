@@ -2,7 +2,9 @@
 #ifndef HUB_STATE_H
 #define HUB_STATE_H
 
+#include "backbone/subscription.h"
 #include "base/queue.h"
+#include "base/secretbox.h"
 #include "hub/counters.h"
 #include "hub/hub.h"
 #include "observe/metrics.h"
@@ -21,6 +23,8 @@ struct state {
 	struct order_book *orders;
 	struct hold_book *holds;
 	struct publisher *publisher;
+	struct subscriptions *subscriptions;
+	bool replaying;         /* events are asked for again, of some subscription */
 	struct log_heads heads; /* committed, and what the open batch adds */
 };
 
@@ -78,6 +82,9 @@ struct hub {
 	_Atomic int64_t position;
 	_Atomic bool *paused; /* by system */
 	bool *paused_now;     /* the writer's, ahead of the commit */
+	pthread_mutex_t secret_lock;
+	struct secretbox_key secret_key; /* guarded, with the next */
+	bool has_secret_key;
 	struct metric *metric_batches, *metric_commit, *metric_queue, *metric_commands[COMMAND_TYPES];
 };
 
@@ -128,6 +135,18 @@ void apply_system_pause(struct hub *h, struct command *c, bool pause);
 struct movement_result;
 enum rc reverse_movement(struct hub *h, struct command *c, const struct movement *m, struct movement_result *out,
 			 struct err *e) MUST_CHECK;
+
+/* apply_subscription.c */
+void apply_subscription_create(struct hub *h, struct command *c);
+void apply_subscription_change(struct hub *h, struct command *c);
+void apply_subscription_delete(struct hub *h, struct command *c);
+void apply_subscription_rotate(struct hub *h, struct command *c);
+void apply_subscription_replay(struct hub *h, struct command *c);
+void apply_subscription_test(struct hub *h, struct command *c);
+/* What an attempt says about the subscription. */
+void subscription_note(struct hub *h, const struct delivery_result *r);
+/* The next events that were asked for again: a bounded number, for one subscription. */
+void subscription_step_replay(struct hub *h);
 
 /* May this source change what is of this record? -1: anybody may. */
 bool owns_record(const struct hub *h, int16_t record, struct str source);

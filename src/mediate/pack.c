@@ -27,6 +27,8 @@ static const char *const operation_names[OPERATIONS] = {
     [OP_CUSTOMER] = "customer",
     [OP_STOCK_BALANCES] = "stock.balances",
     [OP_AVAILABILITY_SHOWN] = "availability.shown",
+    [OP_EVENT] = "event",
+    [OP_EVENT_REPLAY] = "event.replay",
 };
 
 static const char *const outcome_names[OUTCOMES] = {

@@ -28,8 +28,11 @@ enum operation {
 	OP_CUSTOMER,           /* "customer" */
 	OP_STOCK_BALANCES,     /* "stock.balances"    read: what is on hand there, a page at a time (pack_page) */
 	OP_AVAILABILITY_SHOWN, /* "availability.shown" read: what a channel shows, a page at a time */
+	OP_EVENT,              /* "event"             an event of the log, to a subscription: no pack has it */
+	OP_EVENT_REPLAY,       /* "event.replay"      the same, again because somebody asked for it */
 	OPERATIONS
 };
+#define OP_IS_EVENT(op) ((op) == OP_EVENT || (op) == OP_EVENT_REPLAY)
 const char *operation_name(enum operation op);
 bool operation_parse(struct str name, enum operation *out);
 

@@ -69,6 +69,7 @@ struct config_tenant {
 	size_t system_count;
 	struct config_channel *channels;
 	size_t channel_count;
+	struct config_delivery delivery; /* of a system that says nothing else, and of subscriptions */
 	/* records: index of the system that is the record, -1: any */
 	int16_t record_stock, record_price, record_customer, record_item;
 	bool has_order_process;

@@ -43,6 +43,7 @@ struct http_transfer {
 	struct curl_slist *headers;
 	struct buf body;
 	struct str request;
+	const struct address_policy *addresses;
 	size_t read;
 	bool read_any, resolving, truncated, refused_address;
 	char retry_after[HTTP_HEADER_VALUE_MAX];
@@ -214,40 +215,38 @@ static void lookup_end(struct http_transfer *t, bool left_behind)
 	}
 }
 
-static bool v4_allowed(uint32_t address)
-{
-	return address != 0 && address >> 16 != 0xa9fe && address >> 28 < 0xe;
-}
+/* What systems of the configuration may have: all but what no system has a business at. */
+static const struct address_policy of_systems = {.all_private = true};
 
-static bool address_allowed(const struct sockaddr *a)
+static bool socket_allowed(const struct http_transfer *t, const struct sockaddr *s)
 {
-	if (a->sa_family == AF_INET) {
-		struct sockaddr_in in;
-		memcpy(&in, a, sizeof(in));
-		return v4_allowed(ntohl(in.sin_addr.s_addr));
-	}
-	if (a->sa_family != AF_INET6)
-		return false;
-	struct sockaddr_in6 in6;
-	memcpy(&in6, a, sizeof(in6));
-	const struct in6_addr *v6 = &in6.sin6_addr;
-	if (IN6_IS_ADDR_V4MAPPED(v6)) {
-		uint32_t v4;
-		memcpy(&v4, v6->s6_addr + 12, 4);
-		return v4_allowed(ntohl(v4));
-	}
-	return !IN6_IS_ADDR_LINKLOCAL(v6) && !IN6_IS_ADDR_MULTICAST(v6) && !IN6_IS_ADDR_UNSPECIFIED(v6);
+	struct address a;
+	return address_of(s, &a) && address_allowed(t->addresses, &a);
 }
 
 static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct http_transfer *t = ctx;
 	lookup_end(t, false);
-	if (purpose != CURLSOCKTYPE_IPCXN || !address_allowed(&a->addr)) {
+	if (purpose != CURLSOCKTYPE_IPCXN || !socket_allowed(t, &a->addr)) {
 		t->refused_address = true;
 		return CURL_SOCKET_BAD;
 	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* A kept connection may have been made for somebody who may go where this request may not. */
+static int on_connected(void *ctx, char *remote, char *local, int remote_port, int local_port)
+{
+	struct http_transfer *t = ctx;
+	struct address a;
+	(void)local;
+	(void)remote_port;
+	(void)local_port;
+	if (address_parse(str_from(remote), &a) && address_allowed(t->addresses, &a))
+		return CURL_PREREQFUNC_OK;
+	t->refused_address = true;
+	return CURL_PREREQFUNC_ABORT;
 }
 
 static bool is_token(struct str s)
@@ -349,6 +348,8 @@ static void set_behaviour(struct http_transfer *t)
 	curl_easy_setopt(c, CURLOPT_RESOLVER_START_DATA, t);
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t);
+	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_connected);
+	curl_easy_setopt(c, CURLOPT_PREREQDATA, t);
 }
 
 static CURL *easy_take(struct http *h)
@@ -388,6 +389,7 @@ enum rc http_start(struct http *h, const struct http_request *r, http_done_fn do
 	t->done = done;
 	t->ctx = ctx;
 	t->request = r->body;
+	t->addresses = r->addresses ? r->addresses : &of_systems;
 	buf_init(&t->body, HTTP_ANSWER_BYTES_MAX);
 	enum rc rc = add_headers(t, r, e);
 	if (rc != RC_OK) {
@@ -449,7 +451,7 @@ static void finish(struct http_transfer *t, CURLcode result)
 		a.retry_after = str_from(t->retry_after);
 		a.body = buf_str(&t->body);
 	} else if (t->refused_address) {
-		a.error = STR("the address is not allowed (link-local, multicast or unspecified)");
+		a.error = STR("the address is not allowed");
 	} else if (result == CURLE_SEND_FAIL_REWIND) {
 		a.error = STR("the connection was closed before an answer");
 	} else {

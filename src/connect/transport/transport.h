@@ -4,6 +4,7 @@
 #ifndef CONNECT_TRANSPORT_TRANSPORT_H
 #define CONNECT_TRANSPORT_TRANSPORT_H
 
+#include "base/address.h"
 #include "base/rc.h"
 #include "base/str.h"
 
@@ -21,6 +22,8 @@ struct http_request {
 	struct str body;
 	int64_t timeout_ms; /* for all of it; connecting included */
 	int64_t connect_timeout_ms;
+	/* Where it may lead, for a url that somebody else gave; it stays until done. NULL: where a system may be. */
+	const struct address_policy *addresses;
 };
 
 struct http_answer {
