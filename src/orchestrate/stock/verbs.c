@@ -263,18 +263,36 @@ static bool counts_all_lots(const struct line_step *l)
 	return !l->line->lot.n && l->item->rules && l->item->rules->lot_tracked;
 }
 
+/* The places that a count is of; the line's own is one of them. */
+static size_t counted_places(struct line_step *l, struct stock_place ***out)
+{
+	bool all = counts_all_lots(l);
+	size_t count = 0;
+
+	*out = arena_array(l->txn->arena, struct stock_place *, l->item->place_count);
+	if (!*out) {
+		l->txn->failed = true;
+		return 0;
+	}
+	for (uint32_t n = 0; n < l->item->place_count; n++)
+		if (l->item->places[n] == l->place || (all && matches(l, l->item->places[n])))
+			(*out)[count++] = l->item->places[n];
+	return count;
+}
+
 static void step_count(struct line_step *l)
 {
-	bool known = true, all = counts_all_lots(l);
-	qty_t on_hand = all ? 0 : past_on_hand(l->place, l->movement->occurred_at, &known), difference;
+	struct stock_place **places;
+	size_t count = counted_places(l, &places);
+	qty_t difference = l->line->quantity;
+	bool known = true;
 
-	if (l->movement->occurred_at < past_counted_at(l->place))
-		return;
+	for (size_t n = 0; n < count; n++)
+		if (l->movement->occurred_at < past_counted_at(places[n]))
+			return;
 	*l->judged = true;
-	for (uint32_t n = 0; all && n < l->item->place_count; n++)
-		if (matches(l, l->item->places[n]))
-			on_hand += past_on_hand(l->item->places[n], l->movement->occurred_at, &known);
-	difference = l->line->quantity - on_hand;
+	for (size_t n = 0; n < count; n++)
+		difference -= past_on_hand(places[n], l->movement->occurred_at, &known);
 	if (!known)
 		report_drift(l, "count_too_old", difference,
 			     "The count is older than the changes that are remembered: it may be wrong, count again.");
@@ -282,10 +300,8 @@ static void step_count(struct line_step *l)
 		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_FREE, difference);
 	else if (difference < 0)
 		take_free(l, STOCK_OUTSIDE, -difference, -1);
-	stock_counted(l->draft, l->place);
-	for (uint32_t n = 0; all && n < l->item->place_count; n++)
-		if (matches(l, l->item->places[n]) && l->item->places[n] != l->place)
-			stock_counted(l->draft, l->item->places[n]);
+	for (size_t n = 0; n < count; n++)
+		stock_counted(l->draft, places[n]);
 }
 
 static void step_scrap(struct line_step *l)
