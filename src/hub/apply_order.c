@@ -1,6 +1,10 @@
 /* Orders: a repeat gets the first answer, a contradiction is refused, the rest goes to the steps of order-to-cash. */
 #include "hub/state.h"
 
+#include "orchestrate/stock/item.h"
+
+#include <stdio.h>
+
 struct known_order {
 	struct str order_id, correlation_id, channel, external_id;
 	enum order_status status;
@@ -71,6 +75,28 @@ static void repeated(struct hub *h, struct command *c, const struct dedup_entry 
 	}
 }
 
+/* Its lines as the ledger keeps them: our SKUs, base units. The document stays as the channel wrote it. */
+static enum rc resolve_lines(struct hub *h, struct command *c, struct err *e)
+{
+	for (size_t i = 0; i < c->order.line_count; i++) {
+		struct order_line *l = &c->order.lines[i];
+		struct stock_item *item = NULL;
+		const char *member = "sku";
+		enum rc rc = item_resolve(h->state.stock, c->order.channel, l->sku, &l->sku, &item, e);
+
+		if (rc == RC_OK && item) {
+			l->sku = item->sku;
+			member = "uom";
+			rc = item_convert(h->state.stock, item, l->uom, &l->quantity, e);
+		}
+		if (rc != RC_OK) {
+			snprintf(e->where, sizeof(e->where), "/lines/%zu/%s", i, member);
+			return rc;
+		}
+	}
+	return RC_OK;
+}
+
 void apply_order_capture(struct hub *h, struct command *c)
 {
 	struct txn *t = &h->batch.txn;
@@ -87,9 +113,14 @@ void apply_order_capture(struct hub *h, struct command *c)
 		repeated(h, c, seen, natural_key);
 		return;
 	}
-	rc = order_step_capture(h->state.orders, t, &capture, &e);
+	rc = resolve_lines(h, c, &e);
+	if (rc == RC_OK)
+		rc = order_step_capture(h->state.orders, t, &capture, &e);
 	if (rc != RC_OK) {
 		c->answer = answer_problem(&c->arena, answer_status_of(rc), &e);
+		/* Who sent it as a message was told that we have it. */
+		if (rc == RC_INVALID && c->message_seq)
+			txn_exception(t, "order_not_taken", natural_key, STR_NONE, txn_copy(t, str_from(e.detail)));
 		if (rc == RC_INVALID)
 			inbox_settle(h, c, FATE_REJECTED, natural_key, str_from(e.code), STR_NONE);
 		return;

@@ -154,6 +154,18 @@ static void read_webhook_secret(struct tenant_loader *tl, const struct json *sys
 			       "A webhook secret is 'whsec_' and the base64 of 24 to 64 random bytes.");
 }
 
+static void read_sku_rule(struct tenant_loader *tl, const struct json *rule, struct config_system *s)
+{
+	if (!rule)
+		return;
+	s->sku = (struct config_sku_rule){
+	    .strip_prefix = arena_copy(tl->l->arena, json_get_text(rule, "strip_prefix")),
+	    .strip_suffix = arena_copy(tl->l->arena, json_get_text(rule, "strip_suffix")),
+	    .aliases_only = str_is(json_get_text(rule, "aliases"), "only"),
+	};
+	tl->t->has_sku_rules = true;
+}
+
 static void read_bearer(struct tenant_loader *tl, const struct json *system, const char *pointer,
 			struct config_system *s)
 {
@@ -239,6 +251,7 @@ static void read_system(struct tenant_loader *tl, struct str name, const struct 
 	read_url(tl, value, pointer, s);
 	read_webhook_secret(tl, value, pointer, s);
 	read_bearer(tl, value, pointer, s);
+	read_sku_rule(tl, json_get(value, "sku"), s);
 	read_settings(tl, value, pointer, s);
 	read_delivery(json_get(value, "delivery"), &s->delivery);
 	check_delivery(tl, json_get(value, "delivery"), under(tl, pointer, "delivery"), &s->delivery);

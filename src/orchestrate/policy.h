@@ -35,6 +35,12 @@ struct config_delivery {
 	uint32_t queue_max;       /* heads kept in memory; the rest waits in the store; default 10,000 */
 };
 
+/* How a system's SKUs become ours. */
+struct config_sku_rule {
+	struct str strip_prefix, strip_suffix; /* empty: none */
+	bool aliases_only;                     /* it never uses our SKUs: one that is in no item's record is an error */
+};
+
 struct config_system {
 	struct str name, url;
 	struct pack *pack;
@@ -44,6 +50,7 @@ struct config_system {
 	struct str bearer;           /* Authorization: Bearer, if the system wants one; empty: none */
 	const struct json *settings; /* for the pack's mappings; an object, secrets resolved: never log it */
 	struct config_delivery delivery;
+	struct config_sku_rule sku;
 	uint16_t *locations; /* of a warehouse */
 	size_t location_count;
 };
@@ -63,6 +70,7 @@ struct config_channel {
 struct config_tenant {
 	struct str name;        /* [a-z][a-z0-9_]{0,39} */
 	enum sku_case sku_case; /* sku_case: upper | as-is (default) */
+	bool has_sku_rules;     /* a system has some */
 	struct config_location *locations;
 	size_t location_count;
 	struct config_system *systems;

@@ -191,7 +191,7 @@ static bool channel_sells_at(const struct config_channel *c, uint16_t location)
 static bool any_free(const struct stock_item *item, const struct config_channel *c)
 {
 	for (uint32_t i = 0; i < item->place_count; i++)
-		if (item->places[i]->position.states[STOCK_FREE] > 0 &&
+		if (item->places[i]->position.states[STOCK_FREE] > 0 && stock_is_ours(&item->places[i]->position) &&
 		    channel_sells_at(c, item->places[i]->position.location))
 			return true;
 	return false;

@@ -114,7 +114,7 @@ static qty_t allocate_at(struct stock_draft *d, struct order_line_open *l, uint1
 		struct stock_place *p = l->item->places[i];
 		qty_t part = p->position.states[STOCK_FREE];
 
-		if (p->position.location != location || part <= 0)
+		if (p->position.location != location || part <= 0 || !stock_is_ours(&p->position))
 			continue;
 		if (part > want - got)
 			part = want - got;

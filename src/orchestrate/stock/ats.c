@@ -5,7 +5,7 @@ static qty_t base_at(const struct stock_position *positions, size_t count, uint1
 	qty_t free = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (positions[i].location == location)
+		if (positions[i].location == location && stock_is_ours(&positions[i]))
 			free += positions[i].states[STOCK_FREE];
 	return free > safety ? free - safety : 0;
 }

@@ -254,7 +254,7 @@ static qty_t unplanned_at(const struct stock_item *i, uint16_t location)
 	qty_t free = stock_free_at(i, location);
 
 	for (uint32_t n = 0; n < i->place_count; n++)
-		if (i->places[n]->position.location == location)
+		if (i->places[n]->position.location == location && stock_is_ours(&i->places[n]->position))
 			free -= i->places[n]->planned;
 	return free > 0 ? free : 0;
 }
@@ -264,7 +264,7 @@ static qty_t plan_location(struct plan *plan, struct stock_item *item, uint16_t 
 	qty_t there = unplanned_at(item, location), part = want < there ? want : there, rest = want - part;
 
 	for (uint32_t n = 0; n < item->place_count && part > 0; n++)
-		if (item->places[n]->position.location == location)
+		if (item->places[n]->position.location == location && stock_is_ours(&item->places[n]->position))
 			part = plan_place(plan, item->places[n], part);
 	return rest + part;
 }

@@ -122,10 +122,35 @@ void item_aliases_free(struct stock *s)
 	map_done(&s->aliases);
 }
 
-enum rc item_resolve(const struct stock *s, struct str system, struct str sku, struct stock_item **out, struct err *e)
+static const struct config_sku_rule *rule_of(const struct config_tenant *t, struct str system)
 {
+	for (size_t i = 0; i < t->system_count; i++)
+		if (str_eq(t->systems[i].name, system))
+			return &t->systems[i].sku;
+	return NULL;
+}
+
+/* Never down to nothing. */
+static struct str strip(const struct config_sku_rule *rule, struct str sku)
+{
+	struct str p = rule->strip_prefix, q = rule->strip_suffix;
+
+	if (p.n && sku.n > p.n && memcmp(sku.p, p.p, p.n) == 0)
+		sku = (struct str){sku.p + p.n, sku.n - p.n};
+	if (q.n && sku.n > q.n && memcmp(sku.p + sku.n - q.n, q.p, q.n) == 0)
+		sku.n -= q.n;
+	return sku;
+}
+
+enum rc item_resolve(const struct stock *s, struct str system, struct str sku, struct str *own, struct stock_item **out,
+		     struct err *e)
+{
+	const struct config_sku_rule *rule = s->tenant->has_sku_rules ? rule_of(s->tenant, system) : NULL;
 	const struct item_alias *a = NULL;
 	struct buf key;
+
+	if (rule)
+		sku = strip(rule, sku);
 
 	if (s->aliases.count && system.n) {
 		buf_init(&key, 4096);
@@ -136,6 +161,11 @@ enum rc item_resolve(const struct stock *s, struct str system, struct str sku, s
 		return err_set(e, RC_INVALID, "ambiguous_sku",
 			       STR_FMT " of " STR_FMT " is " STR_FMT " and " STR_FMT ": only one of them can have it",
 			       STR_ARG(sku), STR_ARG(system), STR_ARG(a->items[0]->sku), STR_ARG(a->items[1]->sku));
+	if (!a && rule && rule->aliases_only)
+		return err_set(e, RC_INVALID, "unknown_alias",
+			       "no item's record says what " STR_FMT " of " STR_FMT " is", STR_ARG(sku),
+			       STR_ARG(system));
+	*own = sku;
 	*out = a ? a->items[0] : stock_find(s, sku);
 	return RC_OK;
 }

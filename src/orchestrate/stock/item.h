@@ -73,9 +73,10 @@ struct str item_uom(const struct stock *s, const struct stock_item *i); /* its b
 enum rc item_convert(const struct stock *s, const struct stock_item *i, struct str uom, qty_t *quantity,
 		     struct err *e) MUST_CHECK;
 
-/* The item that a system means: by its cross-reference, else by the SKU itself. NULL and RC_OK: not known by that SKU.
- * RC_INVALID "ambiguous_sku" names it. */
-enum rc item_resolve(const struct stock *s, struct str system, struct str sku, struct stock_item **out,
+/* The item that a system means: what its rule leaves of the SKU, by the cross-reference, else by itself. NULL and
+ * RC_OK: there is no such item; *own is the SKU that it would have. RC_INVALID "ambiguous_sku", "unknown_alias" name
+ * it. */
+enum rc item_resolve(const struct stock *s, struct str system, struct str sku, struct str *own, struct stock_item **out,
 		     struct err *e) MUST_CHECK;
 
 void item_rules_free(struct stock_item *i);

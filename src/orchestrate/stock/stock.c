@@ -196,7 +196,7 @@ qty_t stock_free_at(const struct stock_item *i, uint16_t location)
 	qty_t free = 0;
 
 	for (uint32_t n = 0; n < i->place_count; n++)
-		if (i->places[n]->position.location == location)
+		if (i->places[n]->position.location == location && stock_is_ours(&i->places[n]->position))
 			free += i->places[n]->position.states[STOCK_FREE];
 	return free > 0 ? free : 0;
 }

@@ -95,7 +95,7 @@ struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint
 void stock_touch(struct stock *s, struct stock_item *i);
 /* Its waiting lines may get something: order_step_restock looks at it. */
 void stock_restock(struct stock *s, struct stock_item *i);
-/* Free at a location, over its lots; what is negative counts as nothing. */
+/* Ours and free at a location, over its lots; what is negative counts as nothing. */
 qty_t stock_free_at(const struct stock_item *i, uint16_t location);
 qty_t stock_on_hand(const struct stock_place *p);
 

@@ -423,6 +423,10 @@ void verbs_event(struct stock_draft *d, const struct movement *m, bool stale)
 		jw_opt_text(&w, "lot", l->lot);
 		jw_opt_text(&w, "owner", l->owner);
 		jw_opt_text(&w, "to_location", l->to_location);
+		if (l->serials) {
+			jw_key(&w, "serials");
+			jw_value(&w, l->serials);
+		}
 		jw_key_qty(&w, "quantity", l->quantity);
 		jw_object_end(&w);
 	}

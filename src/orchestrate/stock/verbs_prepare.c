@@ -27,11 +27,17 @@ static enum rc check_place(const struct stock *s, const struct movement *m, size
 	return RC_OK;
 }
 
+/* What is physically seen: what is only announced may have no serial numbers yet. */
+static bool serials_needed(enum movement_type t)
+{
+	return t == MOVE_RECEIVE || t == MOVE_SHIP;
+}
+
 /* The line's item (NULL: new), with its quantity in base units. */
 static enum rc read_item(const struct stock *s, const struct movement *m, size_t i, struct movement_line *l,
 			 struct stock_item **item, struct err *e)
 {
-	enum rc rc = item_resolve(s, m->source, l->sku, item, e);
+	enum rc rc = item_resolve(s, m->source, l->sku, &l->sku, item, e);
 
 	if (rc != RC_OK)
 		return at_line(e, i, "sku");
@@ -43,6 +49,16 @@ static enum rc read_item(const struct stock *s, const struct movement *m, size_t
 		return at_line(e, i, strcmp(e->code, "unknown_uom") == 0 ? "uom" : "quantity");
 	if ((*item)->uom)
 		l->uom = STR_NONE;
+	if (l->serials && l->quantity != (qty_t)l->serials->count * QTY_ONE) {
+		err_set(e, RC_INVALID, "serials_differ", "there must be one serial number for each of " STR_FMT,
+			STR_ARG(l->sku));
+		return at_line(e, i, "serials");
+	}
+	if ((*item)->rules && (*item)->rules->serial_tracked && !l->serials && serials_needed(m->type)) {
+		err_set(e, RC_INVALID, "serials_required", STR_FMT " moves with its serial numbers only",
+			STR_ARG(l->sku));
+		return at_line(e, i, "serials");
+	}
 	if (item_is_kit(*item) && m->type == MOVE_COUNT) {
 		err_set(e, RC_INVALID, "kit_not_stocked", STR_FMT " is a kit: what can be counted are its components",
 			STR_ARG(l->sku));
@@ -104,7 +120,7 @@ static enum rc add_kit(struct txn *t, struct lines *to, const struct movement_li
 enum rc verbs_prepare(struct stock *s, struct txn *t, struct movement *m, struct err *e)
 {
 	struct lines lines = {NULL, 0, 0};
-	bool plain = s->aliases.count == 0;
+	bool plain = s->aliases.count == 0 && !s->tenant->has_sku_rules;
 
 	for (size_t i = 0; i < m->line_count; i++) {
 		const struct stock_item *item = stock_find(s, m->lines[i].sku);

@@ -39,6 +39,12 @@ struct stock_position {
 	qty_t states[STOCK_STATES];
 };
 
+/* What an owner has consigned is theirs: it is not sold, held or allocated. */
+static inline bool stock_is_ours(const struct stock_position *p)
+{
+	return p->owner.n == 0;
+}
+
 struct stock_view;
 
 /* Calls visit once with all positions of the item (valid during the call only): RC_NOT_FOUND if the item is not known.
