@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define ROOM_FIRST ((size_t)256)
+#define ROOM_FIRST ((size_t)512)
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -54,7 +54,7 @@ void buf_wrote(struct buf *b, size_t n)
 	b->p[b->n] = '\0';
 }
 
-void buf_add(struct buf *b, const void *p, size_t n)
+void buf_append(struct buf *b, const void *p, size_t n)
 {
 	char *at = buf_reserve(b, n);
 	if (!at)
@@ -64,19 +64,9 @@ void buf_add(struct buf *b, const void *p, size_t n)
 	buf_wrote(b, n);
 }
 
-void buf_add_str(struct buf *b, struct str s)
-{
-	buf_add(b, s.p, s.n);
-}
-
 void buf_add_z(struct buf *b, const char *z)
 {
 	buf_add(b, z, z ? strlen(z) : 0);
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 size_t percent_encode(char c, char out[3])

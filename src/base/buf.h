@@ -31,10 +31,28 @@ void buf_done(struct buf *b);  /* frees; the buffer is as after buf_init with th
 char *buf_reserve(struct buf *b, size_t n);
 void buf_wrote(struct buf *b, size_t n);
 
-void buf_add(struct buf *b, const void *p, size_t n);
-void buf_add_str(struct buf *b, struct str s);
+void buf_append(struct buf *b, const void *p, size_t n);
+/* Here, so that small appends cost no call while there is room. */
+static inline void buf_add(struct buf *b, const void *p, size_t n)
+{
+	if (b->overflow || n >= b->room - b->n || n > b->max - b->n) {
+		buf_append(b, p, n);
+		return;
+	}
+	if (n)
+		memcpy(b->p + b->n, p, n);
+	b->n += n;
+	b->p[b->n] = '\0';
+}
+static inline void buf_add_str(struct buf *b, struct str s)
+{
+	buf_add(b, s.p, s.n);
+}
+static inline void buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
 void buf_add_z(struct buf *b, const char *z);
-void buf_add_char(struct buf *b, char c);
 /* Percent-encoded but for RFC 3986's unreserved characters (section 2.3). */
 void buf_add_percent(struct buf *b, struct str s);
 /* One byte of it: how many characters (1 or 3) were written. */

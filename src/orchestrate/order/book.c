@@ -59,10 +59,9 @@ struct order_book *order_book_new(const struct config_tenant *tenant, struct sto
 static void free_order(struct order_open *o)
 {
 	for (uint32_t i = 0; i < o->line_count; i++)
-		free(o->lines[i].allocations);
-	free(o->lines);
+		if (o->lines[i].allocation_count > 1)
+			free(o->lines[i].allocations);
 	free((char *)o->external.id.p);
-	free(o->texts);
 	free(o);
 }
 
@@ -87,7 +86,8 @@ struct order_open *order_find(const struct order_book *b, struct str order_id)
 	return map_get(&b->orders, order_id);
 }
 
-/* Texts of an order live in one piece of memory; the caller's slices are copied to it one by one. */
+/* An order is one piece of memory: itself, its lines, an allocation for each, its texts. The caller's slices are copied
+ * to it one by one. */
 static struct str put_text(char **at, struct str s)
 {
 	char *p = *at;
@@ -100,22 +100,26 @@ static struct str put_text(char **at, struct str s)
 
 struct order_open *order_make(struct order_book *b, const struct order_texts *t)
 {
-	struct order_open *o = mem_zalloc(1, sizeof(*o));
+	struct order_open *o;
+	struct allocation *first;
 	size_t bytes = t->order_id.n + t->external_id.n + t->correlation_id.n + t->customer.n + t->currency.n;
 	char *at;
 
 	for (size_t i = 0; i < t->line_count; i++)
 		bytes += t->line_ids[i].n + t->skus[i].n;
-	at = o->texts = mem_alloc(bytes);
+	o = mem_zalloc(1, sizeof(*o) + t->line_count * (sizeof(*o->lines) + sizeof(*first)) + bytes);
+	o->lines = (struct order_line_open *)(o + 1);
+	first = (struct allocation *)(o->lines + t->line_count);
+	at = (char *)(first + t->line_count);
 	o->order_id = put_text(&at, t->order_id);
 	o->external_id = put_text(&at, t->external_id);
 	o->correlation_id = put_text(&at, t->correlation_id);
 	o->customer = put_text(&at, t->customer);
 	o->currency = put_text(&at, t->currency);
 	o->line_count = (uint32_t)t->line_count;
-	o->lines = mem_zalloc(t->line_count, sizeof(*o->lines));
 	for (size_t i = 0; i < t->line_count; i++) {
 		o->lines[i].order = o;
+		o->lines[i].allocations = &first[i];
 		o->lines[i].line_id = put_text(&at, t->line_ids[i]);
 		o->lines[i].sku = put_text(&at, t->skus[i]);
 		o->lines[i].item = stock_find(b->stock, o->lines[i].sku);
@@ -141,7 +145,14 @@ struct allocation *order_allocation(struct order_line_open *l, struct stock_plac
 	for (uint32_t i = 0; i < l->allocation_count; i++)
 		if (l->allocations[i].place == p)
 			return &l->allocations[i];
-	l->allocations = mem_grow(l->allocations, (l->allocation_count + 1) * sizeof(*l->allocations));
+	if (l->allocation_count == 1) { /* the first is the order's own memory */
+		struct allocation *two = mem_alloc(2 * sizeof(*two));
+
+		*two = l->allocations[0];
+		l->allocations = two;
+	} else if (l->allocation_count > 1) {
+		l->allocations = mem_grow(l->allocations, (l->allocation_count + 1) * sizeof(*l->allocations));
+	}
 	l->allocations[l->allocation_count] = (struct allocation){.place = p};
 	return &l->allocations[l->allocation_count++];
 }

@@ -49,7 +49,7 @@ struct order_line_open {
 	struct stock_item *item; /* NULL: unknown item (on hold) */
 	struct str sku;
 	qty_t ordered, backordered, shipped, cancelled;
-	struct allocation *allocations;
+	struct allocation *allocations; /* one: in the order's memory; more: on the heap */
 	uint32_t allocation_count;
 	struct order_line_open *next_waiting, **previous_waiting; /* on the item's list while backordered > 0 */
 };
@@ -68,7 +68,6 @@ struct order_open {
 	struct order_line_open *lines;
 	uint32_t line_count;
 	struct order_external external; /* the ERP's */
-	char *texts;                    /* owns all of the above */
 	struct str currency;
 	struct order_open *next_changed, *next_held, **previous_held;
 	bool changed, fresh; /* fresh: has no row yet */

@@ -28,7 +28,7 @@ static const char *const own_statements[] = {
 
 static const char *const role_pragmas[] = {
     /* page_size counts only while the database is new. */
-    [CONNECTION_WRITER] = ("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    [CONNECTION_WRITER] = ("PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 			   "PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0;"
 			   "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;"
 			   "PRAGMA journal_size_limit = " WAL_KEEP_BYTES),
