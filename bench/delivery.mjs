@@ -93,6 +93,9 @@ async function serve({ dir, key }) {
 	await read("/v1/systems");
 	return { child, read, post, start_ms: (now() - begin) * 1000 };
 }
+const receive = (hub) => hub.post("/v1/stock/movements", {
+	source: "wms", source_event_id: "m", type: "receive", occurred_at: new Date().toISOString(), lines: [{ sku: "A", location: "east", quantity: "1000000" }],
+});
 async function sink() {
 	const child = run(`${BUILD}/bench/bench_sink`, ["--threads", "1"]);
 	return { child, url: `http://127.0.0.1:${await listening(child)}` };
@@ -165,7 +168,8 @@ async function backlog(count) {
 	const before = await measure(others, delivered(alone, "shop"), alone.child.pid);
 	await stop(alone.child);
 	fill(made.dir, "dead", count, Math.ceil(count / 10));
-	let hub = await serve(made); /* counts once what was put in behind its back */
+	let hub = await serve(made); /* counts what was put in behind its back, and writes it down with its first batch */
+	await receive(hub);
 	await stop(hub.child);
 	fill(made.dir, "shop", others, others);
 	hub = await serve(made);
@@ -223,7 +227,7 @@ async function destinations(seconds) {
 		const made = folder(name, systems);
 		if (bad) for (let i = 0; i < HEALTHY; i++) fill(made.dir, `bad${i}`, 1000, 1000);
 		const hub = await serve(made);
-		await hub.post("/v1/stock/movements", { source: "wms", source_event_id: "m", type: "receive", occurred_at: new Date().toISOString(), lines: [{ sku: "A", location: "east", quantity: "1000000" }] });
+		await receive(hub);
 		const begin = cpu(hub.child.pid), until = now() + seconds;
 		for (let i = 0, due = now(); now() < until; i++) {
 			const lines = [{ sku: "A", location: "east", quantity: "1" }];

@@ -45,7 +45,7 @@ struct http_transfer {
 	struct str request;
 	const struct address_policy *addresses;
 	size_t read;
-	bool read_any, resolving, truncated, refused_address;
+	bool read_any, numeric, resolving, truncated, refused_address;
 	char retry_after[HTTP_HEADER_VALUE_MAX];
 	char error[CURL_ERROR_SIZE];
 	http_done_fn done;
@@ -191,7 +191,7 @@ static int on_resolve(void *resolver, void *reserved, void *ctx)
 	(void)resolver;
 	(void)reserved;
 	struct http_transfer *t = ctx;
-	if (t->resolving)
+	if (t->resolving || t->numeric)
 		return 0;
 	if (lookups_open(t->http) >= HTTP_LOOKUPS_MAX)
 		return 1;
@@ -271,6 +271,27 @@ static bool is_url(struct str s)
 		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
 			return false;
 	return s.n > 0 && s.n < URL_MAX;
+}
+
+/* An address needs no look-up: names that hang do not hold it up. */
+static bool is_numeric(struct str url)
+{
+	char host[INET6_ADDRSTRLEN];
+	struct in_addr address;
+	const char *begin = memmem(url.p, url.n, "://", 3), *end = url.p + url.n;
+	if (!begin)
+		return false;
+	begin += 3;
+	size_t n = 0;
+	while (begin + n < end && !strchr("/:?#", begin[n]))
+		n++;
+	if (begin < end && *begin == '[')
+		return true;
+	if (n >= sizeof(host))
+		return false;
+	memcpy(host, begin, n);
+	host[n] = '\0';
+	return inet_pton(AF_INET, host, &address) == 1;
 }
 
 static enum rc add_headers(struct http_transfer *t, const struct http_request *r, struct err *e)
@@ -390,6 +411,7 @@ enum rc http_start(struct http *h, const struct http_request *r, http_done_fn do
 	t->ctx = ctx;
 	t->request = r->body;
 	t->addresses = r->addresses ? r->addresses : &of_systems;
+	t->numeric = is_numeric(r->url);
 	buf_init(&t->body, HTTP_ANSWER_BYTES_MAX);
 	enum rc rc = add_headers(t, r, e);
 	if (rc != RC_OK) {

@@ -13,7 +13,7 @@
 
 #define HTTP_ANSWER_BYTES_MAX (4u << 20) /* of a body; what is behind is not read */
 #define HTTP_HEADER_VALUE_MAX 256        /* of a header that is given on */
-#define HTTP_LOOKUPS_MAX      32         /* names being resolved at once */
+#define HTTP_LOOKUPS_MAX      256        /* names being resolved at once */
 #define HTTP_CONNECTIONS_MAX  1024       /* kept when idle */
 
 struct http;

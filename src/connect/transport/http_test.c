@@ -1,3 +1,6 @@
+#include <dlfcn.h>
+#include <netdb.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -275,14 +278,86 @@ static void a_cancelled_one_is_silent(void **state)
 	assert_int_equal(s.calls, 0);
 }
 
+/* ---- names ---- */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	int hanging, most;
+	bool let_go;
+} names = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
+
+/* Curl's resolver asks here: names below .hang are not answered until the test says so. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+	static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	if (!node || !strstr(node, ".hang")) {
+		void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+		memcpy(&real, &found, sizeof(found));
+		return real(node, service, hints, out);
+	}
+	pthread_mutex_lock(&names.lock);
+	if (++names.hanging > names.most)
+		names.most = names.hanging;
+	while (!names.let_go)
+		pthread_cond_wait(&names.change, &names.lock);
+	names.hanging--;
+	pthread_cond_broadcast(&names.change);
+	pthread_mutex_unlock(&names.lock);
+	return EAI_AGAIN;
+}
+
+static void names_that_hang_are_bounded_and_hold_no_address(void **state)
+{
+	enum { EXTRA = 8 };
+	struct fixture *f = *state;
+	static struct seen all[HTTP_LOOKUPS_MAX + EXTRA], s;
+	memset(all, 0, sizeof(all));
+	for (int i = 0; i < HTTP_LOOKUPS_MAX + EXTRA; i++) {
+		char url[64];
+		snprintf(url, sizeof(url), "http://n%d.hang/", i);
+		struct http_request r = {
+		    .method = STR("GET"), .url = str_from(url), .timeout_ms = 600000, .connect_timeout_ms = 600000};
+		assert_int_equal(http_start(f->http, &r, note, &all[i], NULL, NULL), RC_OK);
+	}
+	while (http_transfers(f->http) > HTTP_LOOKUPS_MAX)
+		http_run(f->http, 100, -1);
+	int refused = 0;
+	for (int i = 0; i < HTTP_LOOKUPS_MAX + EXTRA; i++) {
+		refused += all[i].calls;
+		assert_int_equal(all[i].status, 0);
+		assert_false(all[i].sent);
+	}
+	assert_int_equal(refused, EXTRA);
+	ask(f, "POST", "/echo", "x", &s);
+	assert_int_equal(s.status, 200);
+	assert_int_equal(http_transfers(f->http), HTTP_LOOKUPS_MAX);
+	pthread_mutex_lock(&names.lock);
+	names.let_go = true;
+	pthread_cond_broadcast(&names.change);
+	while (names.hanging)
+		pthread_cond_wait(&names.change, &names.lock);
+	assert_in_range(names.most, 1, HTTP_LOOKUPS_MAX);
+	pthread_mutex_unlock(&names.lock);
+	while (http_transfers(f->http))
+		http_run(f->http, 100, -1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(sends_what_it_is_given),      T(keeps_connections), T(gives_headers_and_status),
-	    T(knows_what_was_sent),         T(never_sends_twice), T(knows_what_was_not_sent),
-	    T(refuses_what_cannot_be_sent), T(caps_an_answer),    T(one_hanging_does_not_hold_others),
+	    T(sends_what_it_is_given),
+	    T(keeps_connections),
+	    T(gives_headers_and_status),
+	    T(knows_what_was_sent),
+	    T(never_sends_twice),
+	    T(knows_what_was_not_sent),
+	    T(refuses_what_cannot_be_sent),
+	    T(caps_an_answer),
+	    T(one_hanging_does_not_hold_others),
 	    T(a_cancelled_one_is_silent),
+	    T(names_that_hang_are_bounded_and_hold_no_address),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
