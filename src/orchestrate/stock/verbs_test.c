@@ -276,6 +276,272 @@ static void test_large_count(void **state)
 	world_done(&w);
 }
 
+/* ---- lots, consigned stock, transfers, late facts ---- */
+
+struct told {
+	enum movement_type type;
+	struct movement_line line;
+	int64_t ago;
+	const char *purchase_order_id, *transfer_id, *return_id;
+	int64_t expected_at;
+};
+
+static void tell(struct world *w, struct told t)
+{
+	struct movement fact = {.type = t.type,
+				.source = STR("wms"),
+				.source_event_id = STR("event"),
+				.occurred_at = w->now - t.ago,
+				.purchase_order_id = str_from(t.purchase_order_id),
+				.transfer_id = str_from(t.transfer_id),
+				.return_id = str_from(t.return_id),
+				.expected_at = t.expected_at,
+				.line_count = 1,
+				.lines = &t.line};
+	struct movement_result result;
+	struct err e = ERR_NONE;
+
+	if (!t.line.location.n)
+		t.line.location = STR("A");
+	t.line.sku = STR("A-1");
+	assert_int_equal(stock_step_movement(w->stock, w->orders, &w->txn, &fact, &result, &e), RC_OK);
+}
+
+#define OF(n, ...)                                                                                                     \
+	{                                                                                                              \
+		.quantity = Q(n), __VA_ARGS__                                                                          \
+	}
+
+static qty_t at(const struct world *w, const char *location, const char *lot, enum stock_state s)
+{
+	const struct stock_place *p = world_place(w, "A-1", location, lot);
+
+	return p ? p->position.states[s] / QTY_ONE : 0;
+}
+
+/* A shipment that names no lot takes what expires first. */
+static void test_first_expired_first_out(void **state)
+{
+	(void)state;
+	for (int reloaded = 0; reloaded < 2; reloaded++) {
+		struct world w;
+
+		world_init(&w);
+		world_start(&w);
+		tell(&w, (struct told){
+			     .type = MOVE_RECEIVE, .line = OF(5, .lot = STR("late"), .expires_on = 900), .ago = 9000});
+		tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5, .lot = STR("old")), .ago = 8000});
+		tell(&w, (struct told){
+			     .type = MOVE_RECEIVE, .line = OF(5, .lot = STR("soon"), .expires_on = 100), .ago = 7000});
+		tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5, .lot = STR("new")), .ago = 6000});
+		world_commit(&w, reloaded ? 10 : 0);
+		if (reloaded)
+			world_reload(&w);
+		tell(&w, (struct told){.type = MOVE_SHIP, .line = OF(12)});
+		assert_int_equal(at(&w, "A", "soon", STOCK_FREE), 0);
+		assert_int_equal(at(&w, "A", "late", STOCK_FREE), 0);
+		assert_int_equal(at(&w, "A", "old", STOCK_FREE), 3);
+		assert_int_equal(at(&w, "A", "new", STOCK_FREE), 5);
+		/* The expiry is known better: of all places of the lot. */
+		tell(&w, (struct told){.type = MOVE_RECEIVE,
+				       .line = OF(1, .lot = STR("new"), .location = STR("B"), .expires_on = 50)});
+		world_commit(&w, 0);
+		world_reload(&w);
+		assert_int_equal(world_place(&w, "A-1", "A", "new")->position.expires_on, 50);
+		assert_ptr_equal(stock_find(w.stock, STR("A-1"))->places[0], world_place(&w, "A-1", "A", "new"));
+		assert_int_equal(world_count(&w, W_EXCEPTION, 3, NULL), 0);
+		world_done(&w);
+	}
+}
+
+/* What was announced without a lot is what arrives with one. */
+static void test_arrivals(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	tell(&w, (struct told){.type = MOVE_ORDER_IN, .line = OF(10), .purchase_order_id = "PO"});
+	tell(&w, (struct told){.type = MOVE_ANNOUNCE, .line = OF(6), .purchase_order_id = "PO"});
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(8, .lot = STR("L")), .purchase_order_id = "PO"});
+	assert_int_equal(at(&w, "A", "L", STOCK_FREE), 8);
+	assert_int_equal(at(&w, "A", "", STOCK_IN_TRANSIT), 0);
+	assert_int_equal(at(&w, "A", "", STOCK_ON_ORDER), 2);
+
+	tell(&w, (struct told){.type = MOVE_MOVE, .line = OF(3, .to_location = STR("B")), .transfer_id = "T"});
+	assert_int_equal(at(&w, "A", "L", STOCK_FREE), 5);
+	assert_int_equal(at(&w, "B", "L", STOCK_IN_TRANSIT), 3);
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(3, .location = STR("B")), .transfer_id = "T"});
+	assert_int_equal(at(&w, "B", "L", STOCK_IN_TRANSIT), 0);
+	assert_int_equal(at(&w, "B", "", STOCK_FREE), 3);
+	assert_int_equal(world_events(&w, "stock.drift"), 0);
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(1, .location = STR("B")), .transfer_id = "T"});
+	assert_int_equal(world_exceptions(&w, "transfer_unexplained"), 1);
+
+	tell(&w, (struct told){.type = MOVE_RETURN, .line = OF(2), .return_id = "R", .expected_at = w.now + 1});
+	assert_int_equal(at(&w, "A", "", STOCK_RETURNING), 2);
+	tell(&w, (struct told){.type = MOVE_RETURN, .line = OF(2, .state = MOVE_STATE_FREE), .return_id = "R"});
+	assert_int_equal(at(&w, "A", "", STOCK_RETURNING), 0);
+	assert_int_equal(at(&w, "A", "", STOCK_FREE), 2);
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(4, .state = MOVE_STATE_QUARANTINED)});
+	assert_int_equal(at(&w, "A", "", STOCK_QUARANTINED), 4);
+	world_done(&w);
+}
+
+static void test_consigned(void **state)
+{
+	const struct world_line line = {.sku = "A-1", .quantity = Q(1)};
+	struct stock_item *i;
+	struct hold *made = NULL;
+	struct str shortage;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5, .owner = STR("Maker"))});
+	i = stock_find(w.stock, STR("A-1"));
+	assert_int_equal(stock_available(w.stock, i, &w.channels[0]), 0);
+	assert_int_equal(world_hold(&w, "h", "shop", &line, 1, &made, &shortage), RC_CONFLICT);
+	assert_int_equal(world_order(&w, "shop", &line, 1, NULL)->status, ORDER_BACKORDERED);
+	tell(&w, (struct told){.type = MOVE_SHIP, .line = OF(2, .owner = STR("Maker"))});
+	assert_int_equal(stock_place_find(i, 0, STR_NONE, STR("Maker"))->position.states[STOCK_FREE], Q(3));
+	world_done(&w);
+}
+
+/* Whatever the order of arrival, a count and the facts around it come to the same. */
+static void test_any_order_of_arrival(void **state)
+{
+	static const int orders[][4] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 0, 3, 1}, {1, 3, 0, 2}, {2, 3, 1, 0}};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(orders); n++) {
+		const struct told facts[] = {{.type = MOVE_RECEIVE, .line = OF(10), .ago = 9000},
+					     {.type = MOVE_SHIP, .line = OF(3), .ago = 7000},
+					     {.type = MOVE_COUNT, .line = OF(6), .ago = 5000},
+					     {.type = MOVE_SHIP, .line = OF(2), .ago = 3000}};
+		struct world w;
+
+		world_init(&w);
+		world_start(&w);
+		for (size_t k = 0; k < COUNT(facts); k++) {
+			tell(&w, facts[orders[n][k]]);
+			world_commit(&w, k % 2);
+			world_reload(&w);
+		}
+		assert_int_equal(at(&w, "A", "", STOCK_FREE), 4);
+		/* An older count says nothing any more. */
+		tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(50), .ago = 6000});
+		assert_int_equal(at(&w, "A", "", STOCK_FREE), 4);
+		world_done(&w);
+	}
+}
+
+/* ---- orders ---- */
+
+static void test_shipped_otherwise_than_allocated(void **state)
+{
+	static const struct {
+		struct world_line line;
+		const char *exception;
+		qty_t free;
+	} shipments[] = {
+	    {{.sku = "A-1", .location = "A", .line_id = "1", .quantity = Q(2)}, NULL, 8},
+	    {{.sku = "A-1", .location = "A", .line_id = "1", .quantity = Q(3)}, "over_shipped", 7},
+	    {{.sku = "A-1", .location = "A", .line_id = "9", .quantity = Q(2)}, "unknown_order_line", 8},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(shipments); i++) {
+		const struct world_line line = {.sku = "A-1", .quantity = Q(2)};
+		struct err e = ERR_NONE;
+		struct order_open *o;
+		struct world w;
+
+		world_init(&w);
+		world_start(&w);
+		world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(10));
+		o = world_order(&w, "shop", &line, 1, NULL);
+		assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_SHIP, .order_id = o->order_id},
+					     &shipments[i].line, 1, &e),
+				 RC_OK);
+		assert_int_equal(world_count(&w, W_EXCEPTION, 3, NULL), shipments[i].exception != NULL);
+		assert_int_equal(shipments[i].exception ? world_exceptions(&w, shipments[i].exception) : 1, 1);
+		assert_int_equal(at(&w, "A", "", STOCK_FREE), shipments[i].free);
+		assert_int_equal(at(&w, "A", "", STOCK_ALLOCATED), 0);
+		assert_int_equal(o->lines[0].shipped, Q(2));
+		world_done(&w);
+	}
+}
+
+/* ---- reversal ---- */
+
+static struct str last_entries(const struct world *w)
+{
+	struct str entries = STR_NONE;
+
+	for (const struct store_write *r = w->txn.batch.first; r; r = r->next)
+		if (r->statement == W_MOVEMENT)
+			entries = r->values[10].bytes;
+	return entries;
+}
+
+static enum rc reverse(struct world *w, struct movement_line *lines, size_t count, struct str entries, bool taken[8],
+		       struct err *e)
+{
+	struct movement fact = {.type = MOVE_REVERSE,
+				.source = STR("wms"),
+				.source_event_id = STR("back"),
+				.occurred_at = w->now,
+				.line_count = count,
+				.lines = lines};
+	struct movement_result result;
+	bool chosen[8] = {false};
+	enum rc rc = stock_step_reverse(w->stock, &w->txn, &fact, entries, taken, chosen, &result, e);
+
+	for (int i = 0; rc == RC_OK && i < 8; i++)
+		taken[i] |= chosen[i];
+	return rc;
+}
+
+static void test_reverse(void **state)
+{
+	struct movement_line lot = {.sku = STR("A-1"), .location = STR("A"), .lot = STR("L"), .quantity = Q(2)};
+	bool taken[8] = {false};
+	struct str entries;
+	struct world w;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(2, .lot = STR("L"), .expires_on = 100)});
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
+	tell(&w, (struct told){.type = MOVE_SHIP, .line = OF(4)});
+	entries = last_entries(&w);
+	lot.quantity = Q(1);
+	assert_int_equal(reverse(&w, &lot, 1, entries, taken, &e), RC_INVALID);
+	assert_string_equal(e.code, "quantity_differs");
+	lot.quantity = Q(2);
+	lot.location = STR("B");
+	e = ERR_NONE;
+	assert_int_equal(reverse(&w, &lot, 1, entries, taken, &e), RC_INVALID);
+	assert_string_equal(e.code, "not_in_movement");
+	lot.location = STR("A");
+	assert_int_equal(reverse(&w, &lot, 1, entries, taken, &e), RC_OK);
+	assert_int_equal(at(&w, "A", "L", STOCK_FREE), 2);
+	assert_int_equal(at(&w, "A", "", STOCK_FREE), 3);
+	e = ERR_NONE;
+	assert_int_equal(reverse(&w, &lot, 1, entries, taken, &e), RC_CONFLICT);
+	assert_int_equal(reverse(&w, NULL, 0, entries, taken, &e), RC_OK);
+	assert_int_equal(at(&w, "A", "", STOCK_FREE), 5);
+	e = ERR_NONE;
+	assert_int_equal(reverse(&w, NULL, 0, entries, taken, &e), RC_CONFLICT);
+	assert_string_equal(e.code, "already_reversed");
+	world_done(&w);
+}
+
 /* ---- what the ERP is told ---- */
 
 static void test_erp_is_told(void **state)
@@ -329,6 +595,12 @@ int main(void)
 	    cmocka_unit_test(test_count_keeps_what_came_after),
 	    cmocka_unit_test(test_count_older_than_memory),
 	    cmocka_unit_test(test_large_count),
+	    cmocka_unit_test(test_first_expired_first_out),
+	    cmocka_unit_test(test_arrivals),
+	    cmocka_unit_test(test_consigned),
+	    cmocka_unit_test(test_any_order_of_arrival),
+	    cmocka_unit_test(test_shipped_otherwise_than_allocated),
+	    cmocka_unit_test(test_reverse),
 	    cmocka_unit_test(test_erp_is_told),
 	    cmocka_unit_test(test_erp_is_not_told_its_own),
 	};

@@ -1,0 +1,242 @@
+#include "orchestrate/world.h"
+
+static enum rc set(struct world *w, const char *sku, const char *json, struct err *e)
+{
+	struct stock_item *i = stock_item_make(w->stock, NULL, str_from(sku), STR_NONE);
+	struct item_record record;
+	struct findings f;
+	struct json *doc;
+
+	findings_init(&f, &w->arena);
+	assert_int_equal(json_parse(&w->arena, str_from(json), NULL, &doc, NULL), RC_OK);
+	assert_int_equal(item_record_read(&w->arena, doc, SKU_AS_IS, &record, &f), RC_OK);
+	return item_set(w->stock, &w->txn, i, &record, e);
+}
+
+#define KIT(sku, part)  "{\"sku\":\"" sku "\",\"components\":[{\"sku\":\"" part "\",\"quantity\":\"2\"}]}"
+#define UNIT(uom, n)    "{\"uom\":\"" uom "\",\"factor\":\"" n "\"}"
+#define ALIAS(sys, sku) "{\"system\":\"" sys "\",\"sku\":\"" sku "\"}"
+
+static void test_kits(void **state)
+{
+	struct item_component parts[8];
+	struct world w;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	assert_int_equal(set(&w, "K1", KIT("K1", "P"), &e), RC_OK);
+	assert_int_equal(set(&w, "K2",
+			     "{\"sku\":\"K2\",\"components\":[{\"sku\":\"K1\",\"quantity\":\"3\"},"
+			     "{\"sku\":\"P\",\"quantity\":\"0.5\"}]}",
+			     &e),
+			 RC_OK);
+	assert_int_equal(item_parts(stock_find(w.stock, STR("K2")), parts, 8), 1);
+	assert_true(str_is(parts[0].item->sku, "P"));
+	assert_int_equal(parts[0].quantity, 65000);
+	assert_int_equal(item_parts(stock_find(w.stock, STR("P")), parts, 8), 1);
+	assert_int_equal(parts[0].quantity, QTY_ONE);
+
+	/* Touching a component touches the kits above it. */
+	stock_publish(w.stock, w.now);
+	item_touch(w.stock, stock_find(w.stock, STR("P")));
+	assert_true(stock_find(w.stock, STR("K2"))->touched && stock_find(w.stock, STR("K1"))->touched);
+
+	assert_int_equal(set(&w, "P", KIT("P", "K2"), &e), RC_INVALID);
+	assert_string_equal(e.code, "kit_cycle");
+	assert_false(item_is_kit(stock_find(w.stock, STR("P"))));
+	world_move(&w, MOVE_RECEIVE, "Q", "A", Q(1));
+	e = ERR_NONE;
+	assert_int_equal(set(&w, "Q", KIT("Q", "P"), &e), RC_INVALID);
+	assert_string_equal(e.code, "kit_has_stock");
+
+	/* A later record takes the place of the first. */
+	assert_int_equal(set(&w, "K1", "{\"sku\":\"K1\"}", &e), RC_OK);
+	assert_int_equal(item_parts(stock_find(w.stock, STR("K2")), parts, 8), 2);
+	assert_int_equal(stock_find(w.stock, STR("P"))->rules->used_in_count, 1);
+	world_done(&w);
+}
+
+static void test_kit_depth(void **state)
+{
+	struct world w;
+	char sku[8], json[128];
+	struct err e = ERR_NONE;
+	int i;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	for (i = 1; i <= ITEM_KIT_DEPTH + 1; i++) {
+		snprintf(sku, sizeof(sku), "K%d", i);
+		snprintf(json, sizeof(json), "{\"sku\":\"K%d\",\"components\":[{\"sku\":\"K%d\",\"quantity\":\"1\"}]}",
+			 i, i - 1);
+		if (set(&w, sku, json, &e) != RC_OK)
+			break;
+	}
+	assert_int_equal(i, ITEM_KIT_DEPTH + 1);
+	assert_string_equal(e.code, "kit_too_deep");
+	/* From above as well: K0 may not become a kit below eight. */
+	e = ERR_NONE;
+	assert_int_equal(set(&w, "K0", KIT("K0", "P"), &e), RC_INVALID);
+	assert_string_equal(e.code, "kit_too_deep");
+	world_done(&w);
+}
+
+static void test_units(void **state)
+{
+	static const struct {
+		const char *uom;
+		qty_t quantity, want;
+		const char *code;
+	} cases[] = {
+	    {"EA", Q(5), Q(5), NULL},       {"", Q(5), Q(5), NULL},       {"CS", Q(2), Q(24), NULL},
+	    {"CS", 5000, Q(6), NULL},       {"PL", Q(-1), Q(-480), NULL}, {"TH", Q(3), 1, NULL},
+	    {"BX", Q(1), 0, "unknown_uom"}, {"TH", Q(1), 0, "not_exact"}, {"PL", QTY_MAX, 0, "quantity_too_large"},
+	};
+	struct world w;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	assert_int_equal(set(&w, "A",
+			     "{\"sku\":\"A\",\"base_uom\":\"EA\",\"uoms\":[" UNIT("CS", "12") "," UNIT(
+				 "PL", "480") "," UNIT("TH", "0.0001") "]}",
+			     &e),
+			 RC_OK);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		qty_t q = cases[i].quantity;
+		enum rc rc;
+
+		if (str_is(str_from(cases[i].uom), "TH"))
+			q = cases[i].code ? 1 : QTY_ONE;
+		e = ERR_NONE;
+		rc = item_convert(w.stock, stock_find(w.stock, STR("A")), str_from(cases[i].uom), &q, &e);
+		if (rc != (cases[i].code ? RC_INVALID : RC_OK) || (!cases[i].code && q != cases[i].want) ||
+		    (cases[i].code && strcmp(e.code, cases[i].code) != 0))
+			fail_msg("case %zu: %lld %s", i, (long long)q, e.code);
+	}
+	world_done(&w);
+}
+
+static void test_cross_reference(void **state)
+{
+	struct stock_item *i = NULL;
+	struct world w;
+	struct str own;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	world_init(&w);
+	w.tenant.has_sku_rules = true;
+	w.systems[0].sku = (struct config_sku_rule){.strip_prefix = STR("X-"), .strip_suffix = STR("-EU")};
+	w.systems[3].sku = (struct config_sku_rule){.aliases_only = true};
+	world_start(&w);
+	assert_int_equal(
+	    set(&w, "A", "{\"sku\":\"A\",\"aliases\":[" ALIAS("shop", "123") "," ALIAS("wms", "W") "]}", &e), RC_OK);
+	assert_int_equal(set(&w, "B", "{\"sku\":\"B\",\"aliases\":[" ALIAS("wms", "W") "]}", &e), RC_OK);
+
+	assert_int_equal(item_resolve(w.stock, STR("shop"), STR("X-123-EU"), &own, &i, &e), RC_OK);
+	assert_true(i && str_is(i->sku, "A"));
+	assert_int_equal(item_resolve(w.stock, STR("shop"), STR("X-B"), &own, &i, &e), RC_OK);
+	assert_true(i && str_is(i->sku, "B"));
+	assert_int_equal(item_resolve(w.stock, STR("erp"), STR("123"), &own, &i, &e), RC_OK);
+	assert_null(i);
+	assert_int_equal(item_resolve(w.stock, STR("shop"), STR("X-new"), &own, &i, &e), RC_OK);
+	assert_null(i);
+	assert_true(str_is(own, "new"));
+	assert_int_equal(item_resolve(w.stock, STR("wms"), STR("W"), &own, &i, &e), RC_INVALID);
+	assert_string_equal(e.code, "ambiguous_sku");
+	e = ERR_NONE;
+	assert_int_equal(item_resolve(w.stock, STR("market"), STR("A"), &own, &i, &e), RC_INVALID);
+	assert_string_equal(e.code, "unknown_alias");
+
+	/* B gives the name up. */
+	assert_int_equal(set(&w, "B", "{\"sku\":\"B\"}", &e), RC_OK);
+	assert_int_equal(item_resolve(w.stock, STR("wms"), STR("W"), &own, &i, &e), RC_OK);
+	assert_true(str_is(i->sku, "A"));
+	world_done(&w);
+}
+
+/* What a row holds is what a record said. */
+static void test_rows(void **state)
+{
+	static const char *const records[] = {
+	    "{\"sku\":\"A\",\"base_uom\":\"EA\",\"status\":\"discontinued\",\"tracking\":\"lot_and_serial\",\"shelf_"
+	    "life_days\":30,"
+	    "\"uoms\":[" UNIT("CS", "12") "],\"substitutes\":[\"B\",\"C\"],\"aliases\":[" ALIAS("shop", "1") "]}",
+	    KIT("A", "P"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(records); i++) {
+		struct world w;
+		struct item_record record;
+		struct findings f;
+		struct json *doc;
+		struct buf row;
+		struct err e = ERR_NONE;
+
+		world_init(&w);
+		world_start(&w);
+		findings_init(&f, &w.arena);
+		assert_int_equal(json_parse(&w.arena, str_from(records[i]), NULL, &doc, NULL), RC_OK);
+		assert_int_equal(item_record_read(&w.arena, doc, SKU_AS_IS, &record, &f), RC_OK);
+		buf_init(&row, 4096);
+		item_record_write(&row, &record);
+		assert_string_equal(row.p, records[i]);
+		assert_int_equal(item_load(w.stock, STR("A"), STR("EA"), buf_str(&row), &e), RC_OK);
+		assert_int_equal(item_is_kit(stock_find(w.stock, STR("A"))), i == 1);
+		assert_int_equal(item_is_discontinued(stock_find(w.stock, STR("A"))), i == 0);
+		assert_true(str_is(item_uom(w.stock, stock_find(w.stock, STR("A"))), "EA"));
+		buf_reset(&row);
+		buf_add_z(&row, "{\"sku\":");
+		assert_int_equal(item_load(w.stock, STR("A"), STR("EA"), buf_str(&row), &e), RC_IO);
+		buf_done(&row);
+		world_done(&w);
+	}
+}
+
+static void test_bad_records(void **state)
+{
+	static const struct {
+		const char *json, *pointer;
+	} bad[] = {
+	    {"{}", "/sku"},
+	    {"{\"sku\":\"A\",\"uoms\":[" UNIT("CS", "12") "]}", "/base_uom"},
+	    {"{\"sku\":\"A\",\"base_uom\":\"EA\",\"uoms\":[" UNIT("CS", "0") "]}", "/uoms/0/factor"},
+	    {"{\"sku\":\"A\",\"base_uom\":\"EA\",\"uoms\":[" UNIT("EA", "2") "]}", "/uoms/0/factor"},
+	    {"{\"sku\":\"A\",\"base_uom\":\"EA\",\"uoms\":[" UNIT("CS", "2") "," UNIT("CS", "3") "]}", "/uoms/1/uom"},
+	    {KIT("A", "A"), "/components/0/sku"},
+	    {"{\"sku\":\"A\",\"components\":[{\"sku\":\"B\"}]}", "/components/0/quantity"},
+	    {"{\"sku\":\"A\",\"aliases\":[{\"system\":\"shop\"}]}", "/aliases/0/sku"},
+	};
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 1u << 20);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct item_record record;
+		struct findings f;
+		struct json *doc;
+
+		findings_init(&f, &a);
+		assert_int_equal(json_parse(&a, str_from(bad[i].json), NULL, &doc, NULL), RC_OK);
+		assert_int_equal(item_record_read(&a, doc, SKU_AS_IS, &record, &f), RC_INVALID);
+		assert_string_equal(f.list[0].pointer, bad[i].pointer);
+	}
+	arena_done(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_kits),  cmocka_unit_test(test_kit_depth),
+	    cmocka_unit_test(test_units), cmocka_unit_test(test_cross_reference),
+	    cmocka_unit_test(test_rows),  cmocka_unit_test(test_bad_records),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
