@@ -25,7 +25,7 @@ struct edge {
 	struct readers *readers;
 	struct console *console; /* or NULL */
 	struct streams *streams;
-	struct read_pool *reads, *heavy;
+	struct read_pool *reads, *heavy, *tests;
 	int64_t drain_ms;
 };
 
@@ -39,6 +39,7 @@ struct exchange {
 	struct str params[ROUTE_PARAMS_MAX]; /* decoded */
 	struct str correlation_id, traceparent;
 	struct auth_rate rate;
+	int64_t waits_for; /* the delivery whose attempt is its answer; 0: none */
 };
 
 /* ---- answering ---- */
@@ -90,6 +91,9 @@ enum rc parameter_int(const struct parameter *p, int64_t low, int64_t high, int6
 struct command *exchange_command(struct exchange *x, enum command_type type);
 /* Gives it to the hub, and its answer to the client. The command is no longer the caller's. */
 enum server_next exchange_submit(struct exchange *x, struct command *c);
+/* The same with another done, which ends with exchange_command_done (on the writer's thread; ctx is the exchange). */
+enum server_next exchange_submit_to(struct exchange *x, struct command *c, void (*done)(struct command *c, void *ctx));
+void exchange_command_done(struct command *c, void *ctx);
 /* Forgets the command and answers with the error, which may point into its arena. */
 enum server_next exchange_drop(struct exchange *x, struct command *c, const struct err *e);
 

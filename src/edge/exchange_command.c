@@ -80,7 +80,7 @@ static void answer_problem(struct exchange *x, const struct command *c)
 	buf_done(&out);
 }
 
-static void done(struct command *c, void *ctx)
+void exchange_command_done(struct command *c, void *ctx)
 {
 	struct exchange *x = ctx;
 	const struct server_field replayed = {"Idempotency-Replayed", STR("true")};
@@ -92,6 +92,11 @@ static void done(struct command *c, void *ctx)
 }
 
 enum server_next exchange_submit(struct exchange *x, struct command *c)
+{
+	return exchange_submit_to(x, c, exchange_command_done);
+}
+
+enum server_next exchange_submit_to(struct exchange *x, struct command *c, void (*done)(struct command *c, void *ctx))
 {
 	c->done = done;
 	c->ctx = x;
