@@ -55,12 +55,17 @@ const struct cli_verb cli_verbs[] = {
      "portal) misbehave while orders come in. docs/sandbox.md explains the columns, the comparison and the modes.\n"},
     {"simulate", "Run the program in a simulated world where everything fails", cli_simulate,
      "crossdock simulate [--seed N] [--seeds N | --minutes N] [--steps N] [--mutation NAME] [--trace] [--log]\n"
+     "                   [--json]\n"
+     "crossdock simulate flash-sale [--seed N] [--scale N] [--stock PERCENT] [--delay MS] [--data FILE] [--out DIR]\n"
      "                   [--json]\n\n"
      "Runs hub, store and delivery engine under a virtual clock, in one thread, among simulated shops, an ERP, a\n"
      "warehouse and a network that loses, repeats and delays; the process is killed, disks fail, clocks jump. A model\n"
      "checks after every commit. 200 seeds from 1 on, of 150 steps; --seed alone runs that one. The same seed and\n"
      "steps are the same history. --mutation does something wrong on purpose, to see that it is found; --trace prints\n"
-     "what happens, --log the program's own log. docs/simulation.md says what is checked.\n"},
+     "what happens, --log the program's own log. docs/simulation.md says what is checked.\n"
+     "flash-sale replays a wholesaler's busiest hour against channels that are fed by exports every 30, 15 and 1\n"
+     "minutes, and against Crossdock, and prints what was oversold, lost, and how old the shown numbers were. --out\n"
+     "writes a picture. docs/flash-sale.md says what is assumed.\n"},
     {"version", "Print the version", cli_version, "crossdock version [--json]\n"},
     {"help", "Print this help, or a verb's", cli_help, "crossdock help [VERB]\n"},
     {NULL, NULL, NULL, NULL},

@@ -65,6 +65,7 @@ int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);
 int cli_sandbox(int argc, char **argv);
 int cli_simulate(int argc, char **argv);
+int cli_flash_sale(int argc, char **argv); /* argv[0] is "flash-sale" */
 int cli_demo(int argc, char **argv);
 
 #endif

@@ -190,6 +190,8 @@ int cli_simulate(int argc, char **argv)
 	struct arena a;
 	int code;
 
+	if (argc > 1 && strcmp(argv[1], "flash-sale") == 0)
+		return cli_flash_sale(argc - 1, argv + 1);
 	code = read_plan(argc, argv, &p);
 	if (code != CLI_DONE)
 		return code;

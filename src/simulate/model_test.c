@@ -1,0 +1,209 @@
+/* Each rule of the model against rows that break it: a model that finds nothing proves nothing. */
+#include "simulate/model.h"
+
+#include "base/test.h"
+
+#include <string.h>
+
+static struct model *m;
+static struct buf entries;
+
+static void entry(int item, int place, enum stock_state from, enum stock_state to, int quantity)
+{
+	const struct entry e = {.sku = str_from(model_items[item]),
+				.location = str_from(model_places[place]),
+				.from = from,
+				.to = to,
+				.quantity = quantity * QTY_ONE};
+
+	entry_pack(&entries, &e);
+}
+
+static void movement(const char *type, const char *event, const char *order, const char *reason)
+{
+	const struct model_movement row = {m->movement + 1, str_from(type),   str_from(event),
+					   str_from(order), str_from(reason), buf_str(&entries)};
+
+	model_take_movement(m, &row);
+	buf_reset(&entries);
+}
+
+static void event(const char *type, const char *subject, const char *data)
+{
+	const struct model_event row = {m->position + 1, str_from(type), str_from(subject), str_from(data)};
+
+	model_take_event(m, &row);
+}
+
+static void fact(enum movement_type type, int quantity)
+{
+	m->facts[m->fact_count++] = (struct model_fact){
+	    .type = type, .at = 1000, .lines = {{.item = 0, .place = 0, .quantity = quantity}}, .line_count = 1};
+}
+
+static int setup(void **state)
+{
+	struct model_policy p = {.channels = {{.place_count = 1, .share_ppm = 1000000, .cap = -1, .strict = true},
+					      {.place_count = 1, .share_ppm = 500000, .cap = -1}}};
+
+	(void)state;
+	m = model_new(&p);
+	buf_init(&entries, 1u << 16);
+	fact(MOVE_RECEIVE, 5);
+	entry(0, 0, STOCK_OUTSIDE, STOCK_FREE, 5);
+	movement("receive", "m0", "", "");
+	m->orders[0] = (struct model_order){.lines = {{.item = 0, .quantity = 3}}, .line_count = 1, .ordered = {3}};
+	m->order_count = 1;
+	event("order.captured", "order-0", "{\"external_id\":\"o0\"}");
+	m->holds[0] = (struct model_hold){.wanted = {2}};
+	m->hold_count = 1;
+	model_check(m);
+	assert_string_equal(m->broken, "");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	model_free(m);
+	buf_done(&entries);
+	return 0;
+}
+
+static void finds(const char *words)
+{
+	model_check(m);
+	model_check_told(m);
+	if (!strstr(m->broken, words))
+		fail_msg("found '%s', not '%s'", m->broken, words);
+}
+
+#define HELD                                                                                                           \
+	"{\"expires_at\":\"2026-03-01T12:00:00Z\",\"lines\":[{\"sku\":\"A-1\",\"quantity\":\"2\",\"location\":"        \
+	"\"east\"}]}"
+
+static void test_more_promised_than_free(void **state)
+{
+	(void)state;
+	entry(0, 0, STOCK_FREE, STOCK_ALLOCATED, 6);
+	movement("allocate", "", "order-0", "");
+	finds("oversold");
+}
+
+static void test_more_allocated_than_ordered(void **state)
+{
+	(void)state;
+	entry(0, 0, STOCK_FREE, STOCK_ALLOCATED, 4);
+	movement("allocate", "", "order-0", "");
+	finds("orders: o0");
+}
+
+static void test_stock_from_nowhere(void **state)
+{
+	(void)state;
+	entry(0, 0, STOCK_OUTSIDE, STOCK_FREE, 1);
+	movement("allocate", "", "", "");
+	finds("without a fact");
+}
+
+static void test_a_fact_twice(void **state)
+{
+	(void)state;
+	entry(0, 0, STOCK_OUTSIDE, STOCK_FREE, 5);
+	movement("receive", "m0", "", "");
+	finds("a second time");
+}
+
+static void test_a_fact_of_another_quantity(void **state)
+{
+	(void)state;
+	fact(MOVE_ADJUST, -2);
+	entry(0, 0, STOCK_FREE, STOCK_OUTSIDE, 1);
+	movement("adjust", "m1", "", "");
+	finds("its warehouse said -2");
+}
+
+static void test_a_count_of_the_past(void **state)
+{
+	(void)state;
+	/* At 1500 there were 5; 3 left at 2000. The count says 4 of then: one less, not one more. */
+	fact(MOVE_SHIP, 3);
+	m->facts[1].at = 2000;
+	entry(0, 0, STOCK_FREE, STOCK_OUTSIDE, 3);
+	movement("ship", "m1", "", "");
+	fact(MOVE_COUNT, 4);
+	m->facts[2].at = 1500;
+	entry(0, 0, STOCK_OUTSIDE, STOCK_FREE, 2);
+	movement("count", "m2", "", "");
+	finds("by 2, its warehouse said -1");
+}
+
+static void test_a_reservation_ends_twice(void **state)
+{
+	(void)state;
+	event("reservation.held", "r0", HELD);
+	event("reservation.voided", "r0", "{}");
+	event("reservation.expired", "r0", "{}");
+	finds("had ended before");
+}
+
+static void test_a_reservation_that_holds_nothing(void **state)
+{
+	(void)state;
+	event("reservation.held", "r0", HELD);
+	finds("live reservations hold 2");
+}
+
+static void test_a_strict_channel_holds_too_much(void **state)
+{
+	(void)state;
+	m->policy.channels[0].buffer = 4;
+	event("reservation.held", "r0", HELD);
+	entry(0, 0, STOCK_FREE, STOCK_HELD, 2);
+	movement("hold", "", "", "r0");
+	finds("policy: r0");
+}
+
+static void test_a_channel_is_told_too_much(void **state)
+{
+	(void)state;
+	/* Half of 5. */
+	event("availability.changed", "portal", "{\"items\":[{\"sku\":\"A-1\",\"available\":\"3\",\"version\":1}]}");
+	finds("published: portal is told 3");
+}
+
+static void test_an_order_twice(void **state)
+{
+	(void)state;
+	event("order.captured", "order-1", "{\"external_id\":\"o0\"}");
+	finds("captured a second time");
+}
+
+static void test_a_gap_in_the_log(void **state)
+{
+	(void)state;
+	model_take_movement(m, &(struct model_movement){.seq = m->movement + 2, .type = STR("pick")});
+	finds("log: movement");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_more_promised_than_free),
+	    TEST(test_more_allocated_than_ordered),
+	    TEST(test_stock_from_nowhere),
+	    TEST(test_a_fact_twice),
+	    TEST(test_a_fact_of_another_quantity),
+	    TEST(test_a_count_of_the_past),
+	    TEST(test_a_reservation_ends_twice),
+	    TEST(test_a_reservation_that_holds_nothing),
+	    TEST(test_a_strict_channel_holds_too_much),
+	    TEST(test_a_channel_is_told_too_much),
+	    TEST(test_an_order_twice),
+	    TEST(test_a_gap_in_the_log),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
