@@ -3,22 +3,22 @@
 #include "base/map.h"
 #include "model/read.h"
 
-#include <stdio.h>
-
 #define PAIRWISE_MAX 32
 
 static void check_price(struct reader *r, const struct json *line, size_t i, const char *name)
 {
 	const struct json *value = json_get(line, name);
 	struct decimal price;
-	struct err e = ERR_NONE;
 
 	if (!value)
 		return;
-	if (value->type != JSON_STRING)
+	if (value->type != JSON_STRING) {
 		read_note(r, value, "wrong_type", "An amount is a decimal number as text.", "/lines/%zu/%s", i, name);
-	else if (decimal_parse(json_text(value), &price, &e) != RC_OK)
-		read_note(r, value, e.code, e.detail, "/lines/%zu/%s", i, name);
+	} else if (decimal_parse(json_text(value), &price, NULL) != RC_OK) {
+		struct err e = ERR_NONE; /* large: only when it is needed */
+		if (decimal_parse(json_text(value), &price, &e) != RC_OK)
+			read_note(r, value, e.code, e.detail, "/lines/%zu/%s", i, name);
+	}
 }
 
 static void note_repeated(struct reader *r, const struct json *lines, size_t i)
@@ -52,9 +52,7 @@ static void check_line_ids(struct reader *r, const struct order *o, const struct
 
 static void read_order_line(struct reader *r, const struct json *j, size_t i, struct order_line *out)
 {
-	char pointer[32];
-	snprintf(pointer, sizeof(pointer), "/lines/%zu", i);
-	out->line_id = read_required(r, j, "line_id", pointer);
+	out->line_id = read_of_line(r, j, "line_id", i);
 	out->sku = read_sku(r, j, i);
 	out->quantity = read_quantity(r, j, i, READ_POSITIVE);
 	out->uom = json_get_text(j, "uom");

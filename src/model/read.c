@@ -31,6 +31,17 @@ struct str read_required(struct reader *r, const struct json *j, const char *nam
 	return text;
 }
 
+struct str read_of_line(struct reader *r, const struct json *line, const char *name, size_t i)
+{
+	struct str text = json_get_text(line, name);
+	char pointer[32];
+
+	if (text.n > 0)
+		return text;
+	snprintf(pointer, sizeof(pointer), "/lines/%zu", i);
+	return read_required(r, line, name, pointer);
+}
+
 int64_t read_instant(struct reader *r, const struct json *j, const char *name, bool required)
 {
 	const struct json *value = json_get(j, name);
@@ -51,7 +62,6 @@ int64_t read_instant(struct reader *r, const struct json *j, const char *name, b
 qty_t read_quantity(struct reader *r, const struct json *line, size_t i, enum read_sign sign)
 {
 	const struct json *value = json_get(line, "quantity");
-	struct err e = ERR_NONE;
 	qty_t quantity = 0;
 
 	if (!value || value->type != JSON_STRING) {
@@ -59,8 +69,10 @@ qty_t read_quantity(struct reader *r, const struct json *line, size_t i, enum re
 			  "A quantity is a decimal number as text.", "/lines/%zu/quantity", i);
 		return 0;
 	}
-	if (qty_parse(json_text(value), &quantity, &e) != RC_OK) {
-		read_note(r, value, e.code, e.detail, "/lines/%zu/quantity", i);
+	if (qty_parse(json_text(value), &quantity, NULL) != RC_OK) {
+		struct err e = ERR_NONE; /* large: only when it is needed */
+		if (qty_parse(json_text(value), &quantity, &e) != RC_OK)
+			read_note(r, value, e.code, e.detail, "/lines/%zu/quantity", i);
 		return 0;
 	}
 	switch (sign) {
@@ -103,9 +115,7 @@ struct str sku_apply_case(struct arena *a, struct str sku, enum sku_case sku_cas
 
 struct str read_sku(struct reader *r, const struct json *line, size_t i)
 {
-	char pointer[32];
-	snprintf(pointer, sizeof(pointer), "/lines/%zu", i);
-	struct str sku = read_required(r, line, "sku", pointer);
+	struct str sku = read_of_line(r, line, "sku", i);
 	struct str made = sku_apply_case(r->arena, sku, r->sku_case);
 	if (made.n < sku.n)
 		r->full = true;

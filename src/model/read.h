@@ -18,6 +18,8 @@ void read_note(struct reader *r, const struct json *j, const char *code, const c
     PRINTF_LIKE(5, 6);
 /* A member that must be there: a schema says so, but a reader does not trust that it was asked. */
 struct str read_required(struct reader *r, const struct json *j, const char *name, const char *pointer);
+/* The same of line i. */
+struct str read_of_line(struct reader *r, const struct json *line, const char *name, size_t i);
 /* 0 when it is absent, which is a finding if it is required. */
 int64_t read_instant(struct reader *r, const struct json *j, const char *name, bool required);
 
