@@ -24,7 +24,7 @@ static void keep_line(struct world *w, const char *line)
 {
 	char *slot = w->last[w->last_count++ % WORLD_EVENTS_MAX];
 
-	snprintf(slot, WORLD_TEXT, "%s", line);
+	snprintf(slot, WORLD_TEXT, "%.*s", WORLD_TEXT - 1, line);
 	w->trace_hash = w->trace_hash * 31 + hash64(&trace_key, str_from(slot));
 	if (w->trace)
 		fprintf(w->trace, "%s\n", line);
