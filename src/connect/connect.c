@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "connect/inbound.h"
+#include "connect/reconcile.h"
 
 struct connect_hub {
 	struct connect *connect;
@@ -13,6 +14,7 @@ struct connect {
 	struct connect_options options;
 	struct delivery_engine *delivery;
 	struct inbound_engine *inbound;
+	struct reconciler *reconciler;
 	struct connect_hub *hubs;
 };
 
@@ -28,6 +30,13 @@ static void on_message(void *ctx, struct hub *h, struct message *m)
 	struct connect_hub *c = ctx;
 	(void)h;
 	inbound_message(c->inbound, m);
+}
+
+static void on_reconciliation(void *ctx, struct hub *h)
+{
+	const struct connect *c = ((struct connect_hub *)ctx)->connect;
+	(void)h;
+	reconciler_wake(c->reconciler);
 }
 
 static void on_events(void *ctx, struct hub *h, int64_t position)
@@ -48,9 +57,12 @@ enum rc connect_start(struct node *n, const struct connect_options *o, struct co
 	for (size_t i = 0; i < node_tenants(n) && rc == RC_OK; i++) {
 		struct connect_hub *h = &c->hubs[i];
 		*h = (struct connect_hub){c, delivery_hub_of(c->delivery, i), inbound_hub_of(c->inbound, i)};
-		hub_set_sinks(node_hub(n, i), &(struct hub_sinks){h, on_deliveries, on_message, on_events});
+		hub_set_sinks(node_hub(n, i),
+			      &(struct hub_sinks){h, on_deliveries, on_message, on_reconciliation, on_events});
 		rc = hub_resume(node_hub(n, i), e);
 	}
+	if (rc == RC_OK)
+		rc = reconciler_start(n, &c->reconciler, e);
 	if (rc != RC_OK) {
 		connect_stop(c);
 		connect_free(c);
@@ -64,6 +76,7 @@ void connect_stop(struct connect *c)
 {
 	if (!c)
 		return;
+	reconciler_stop(c->reconciler);
 	inbound_stop(c->inbound);
 	delivery_stop(c->delivery, c->options.stop_ms ? c->options.stop_ms : DELIVERY_STOP_MS);
 }
@@ -72,6 +85,7 @@ void connect_free(struct connect *c)
 {
 	if (!c)
 		return;
+	reconciler_free(c->reconciler);
 	inbound_free(c->inbound);
 	delivery_free(c->delivery);
 	free(c->hubs);
@@ -81,4 +95,9 @@ void connect_free(struct connect *c)
 bool connect_delivery(struct connect *c, const struct hub *h, uint32_t system, struct delivery_view *out)
 {
 	return delivery_snapshot(c->delivery, h, system, out);
+}
+
+struct reconciler *connect_reconciler(struct connect *c)
+{
+	return c->reconciler;
 }

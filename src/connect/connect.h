@@ -9,6 +9,7 @@
 #include "connect/delivery.h"
 
 struct connect;
+struct reconciler;
 
 struct connect_options {
 	/* The log of a hub has grown; see hub_sinks.events. NULL: nobody is told. */
@@ -24,6 +25,9 @@ enum rc connect_start(struct node *n, const struct connect_options *o, struct co
 void connect_stop(struct connect *c);
 /* Stopped, and the writers have ended. NULL is fine. */
 void connect_free(struct connect *c);
+
+/* The reconciliations; lives as long as connect. */
+struct reconciler *connect_reconciler(struct connect *c);
 
 /* What is known of a system's deliveries; any thread, until connect_free. */
 bool connect_delivery(struct connect *c, const struct hub *h, uint32_t system, struct delivery_view *out);

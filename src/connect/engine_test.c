@@ -132,7 +132,7 @@ static void open_all(void)
 	const struct delivery_setup setup = {
 	    .hubs = &world.hub, .hub_count = 1, .clock = &world.clock, .transport = &fake.transport, .seed = 7};
 	assert_int_equal(delivery_open(&setup, &engine, &e), RC_OK);
-	hub_set_sinks(world.hub, &(struct hub_sinks){NULL, on_deliveries, NULL, on_events});
+	hub_set_sinks(world.hub, &(struct hub_sinks){.deliveries = on_deliveries, .events = on_events});
 }
 
 static void close_all(void)

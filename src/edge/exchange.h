@@ -9,7 +9,7 @@
 #include "hub/node.h"
 #include "hub/query.h"
 
-#define ROUTES_MAX       64
+#define ROUTES_MAX       128
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
 
 struct connect;
@@ -105,7 +105,11 @@ struct reading {
 };
 /* false: it was answered. */
 bool reading_begin(struct exchange *x, struct reading *r);
-/* Answers 200 with what was written, or the error. */
+/* Answers 200 with what was written, as JSON or as another media type, or the error. */
 enum server_next reading_end(struct exchange *x, struct reading *r, enum rc rc, const struct err *e);
+enum server_next reading_end_as(struct exchange *x, struct reading *r, const char *type, enum rc rc,
+				const struct err *e);
+/* Answers nothing. */
+void reading_drop(struct exchange *x, struct reading *r);
 
 #endif

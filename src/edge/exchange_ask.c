@@ -99,7 +99,8 @@ bool reading_begin(struct exchange *x, struct reading *r)
 	return true;
 }
 
-enum server_next reading_end(struct exchange *x, struct reading *r, enum rc rc, const struct err *e)
+enum server_next reading_end_as(struct exchange *x, struct reading *r, const char *type, enum rc rc,
+				const struct err *e)
 {
 	readers_give(x->edge->readers, x->hub, r->query.reader, rc == RC_IO || rc == RC_UNKNOWN);
 	enum server_next next;
@@ -109,9 +110,22 @@ enum server_next reading_end(struct exchange *x, struct reading *r, enum rc rc, 
 		next = exchange_fail(x, &copy);
 	} else if (!buf_ok(&r->out)) {
 		next = exchange_refuse(x, "answer_too_large", "Ask for less at a time.");
+	} else if (type) {
+		next = exchange_answer_as(x, 200, type, buf_str(&r->out), NULL, 0);
 	} else {
 		next = exchange_answer(x, 200, buf_str(&r->out), NULL, 0);
 	}
 	buf_done(&r->out);
 	return next;
+}
+
+enum server_next reading_end(struct exchange *x, struct reading *r, enum rc rc, const struct err *e)
+{
+	return reading_end_as(x, r, NULL, rc, e);
+}
+
+void reading_drop(struct exchange *x, struct reading *r)
+{
+	readers_give(x->edge->readers, x->hub, r->query.reader, false);
+	buf_done(&r->out);
 }

@@ -29,6 +29,9 @@ const char *command_type_name(enum command_type t)
 	    [COMMAND_SUBSCRIPTION_ROTATE] = "subscription-rotate",
 	    [COMMAND_SUBSCRIPTION_REPLAY] = "subscription-replay",
 	    [COMMAND_SUBSCRIPTION_TEST] = "subscription-test",
+	    [COMMAND_RECONCILE_BEGIN] = "reconcile-begin",
+	    [COMMAND_RECONCILE_DRIFT] = "reconcile-drift",
+	    [COMMAND_RECONCILE_END] = "reconcile-end",
 	};
 
 	return names[t];

@@ -13,6 +13,7 @@
 #include "backbone/outbox.h"
 #include "base/arena.h"
 #include "base/hash.h"
+#include "hub/reconciliation.h"
 #include "model/item.h"
 #include "model/movement.h"
 #include "model/order.h"
@@ -41,6 +42,9 @@ enum command_type {
 	COMMAND_SUBSCRIPTION_ROTATE, /* target; secret, keep_ms */
 	COMMAND_SUBSCRIPTION_REPLAY, /* target; after */
 	COMMAND_SUBSCRIPTION_TEST,   /* target */
+	COMMAND_RECONCILE_BEGIN,     /* reconcile; target: system */
+	COMMAND_RECONCILE_DRIFT,     /* drift: rows of a run, and what is done about them */
+	COMMAND_RECONCILE_END,       /* reconcile_end */
 	COMMAND_TYPES
 };
 const char *command_type_name(enum command_type t);
@@ -137,6 +141,24 @@ struct command {
 			int64_t keep_ms;       /* how long the secret before stays valid */
 			int64_t after;         /* a position */
 		} subscription;
+		struct {
+			bool given; /* the balances are sent to us; else they are read from the system */
+			enum drift_reaction on_drift;
+		} reconcile;
+		struct {
+			int64_t seq; /* of the reconciliation */
+			struct str id;
+			uint16_t system;
+			struct drift_row *rows;
+			size_t count;
+		} drift;
+		struct {
+			int64_t seq;
+			struct str id;
+			bool failed;
+			struct str summary; /* a JSON object */
+			int64_t unraised;   /* differences beyond RECONCILIATION_RAISED_MAX */
+		} reconcile_end;
 	};
 	struct str target, order_id, reason;
 

@@ -42,4 +42,7 @@ void config_read_qty(struct config_loader *l, const struct json *object, const c
 struct pack *config_pack(struct config_loader *l, const struct json *at, const char *pointer, struct str connector);
 void config_read_tenant(struct config_loader *l, struct str name, const struct json *value, struct config_tenant *t);
 
+void config_read_reconcile(struct config_loader *l, const char *tenant_pointer, const struct json *value,
+			   struct config_tenant *t);
+
 #endif

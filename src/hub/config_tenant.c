@@ -383,5 +383,6 @@ void config_read_tenant(struct config_loader *l, struct str name, const struct j
 	t->record_price = read_record(&tl, records, "price");
 	t->record_customer = read_record(&tl, records, "customer");
 	t->record_item = read_record(&tl, records, "item");
+	config_read_reconcile(l, tl.pointer, json_get(value, "reconcile"), t);
 	t->has_order_process = str_is(json_get_text(json_get(value, "processes"), "order"), "order-to-cash");
 }

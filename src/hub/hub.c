@@ -288,6 +288,15 @@ void apply_command(struct hub *h, struct command *c)
 	case COMMAND_SUBSCRIPTION_TEST:
 		apply_subscription_test(h, c);
 		break;
+	case COMMAND_RECONCILE_BEGIN:
+		apply_reconcile_begin(h, c);
+		break;
+	case COMMAND_RECONCILE_DRIFT:
+		apply_reconcile_drift(h, c);
+		break;
+	case COMMAND_RECONCILE_END:
+		apply_reconcile_end(h, c);
+		break;
 	case COMMAND_TYPES:
 		break;
 	}
@@ -309,7 +318,7 @@ static void begin_batch(struct hub *h)
 	h->batch.movements = NULL;
 	h->batch.messages = NULL;
 	h->batch.messages_last = &h->batch.messages;
-	h->batch.pauses_changed = false;
+	h->batch.pauses_changed = h->batch.reconciliation_begun = false;
 	txn_init(&h->batch.txn, &h->batch.arena, &h->state.heads, h->state.dedup, &h->ids, h->batch_number + 1, h->now);
 	h->batch.txn.subscriptions = h->state.subscriptions;
 }
@@ -360,6 +369,8 @@ static void tell_sinks(struct hub *h)
 		m->next = NULL;
 		h->sinks.message(h->sinks.ctx, h, m);
 	}
+	if (h->batch.reconciliation_begun && h->sinks.reconciliation)
+		h->sinks.reconciliation(h->sinks.ctx, h);
 	if (position == h->told_position)
 		return;
 	h->told_position = position;

@@ -174,11 +174,18 @@ static enum rc load_heads(struct loading *l)
 		enum store_statement statement;
 		int64_t *head;
 	} logs[] = {
-	    {R_INBOX_LAST, &heads->inbox},         {R_DOCUMENT_LAST, &heads->document},
-	    {R_EVENT_LAST, &heads->event},         {R_ORDERS_LAST, &heads->orders},
-	    {R_MOVEMENT_LAST, &heads->movement},   {R_DELIVERY_LAST, &heads->delivery},
-	    {R_ATTEMPT_LAST, &heads->attempt},     {R_DEAD_LETTER_LAST, &heads->dead_letter},
-	    {R_EXCEPTION_LAST, &heads->exception}, {R_SUBSCRIPTION_LAST, &heads->subscription},
+	    {R_INBOX_LAST, &heads->inbox},
+	    {R_DOCUMENT_LAST, &heads->document},
+	    {R_EVENT_LAST, &heads->event},
+	    {R_ORDERS_LAST, &heads->orders},
+	    {R_MOVEMENT_LAST, &heads->movement},
+	    {R_DELIVERY_LAST, &heads->delivery},
+	    {R_ATTEMPT_LAST, &heads->attempt},
+	    {R_DEAD_LETTER_LAST, &heads->dead_letter},
+	    {R_EXCEPTION_LAST, &heads->exception},
+	    {R_SUBSCRIPTION_LAST, &heads->subscription},
+	    {R_RECONCILIATION_LAST, &heads->reconciliation},
+	    {R_DRIFT_LAST, &heads->drift},
 	};
 
 	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {

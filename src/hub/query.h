@@ -80,6 +80,20 @@ enum rc query_dead_letters(struct query *q, struct str system, struct str class_
 			   struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_dead_letter(struct query *q, struct str id, struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_exceptions(struct query *q, const struct query_page *p, struct buf *out, struct err *e) MUST_CHECK;
+/* What is known of a run that is under way, beside its row. */
+struct query_reconciliation_live {
+	void (*write)(void *ctx, int64_t seq, struct json_writer *w);
+	void *ctx;
+};
+/* live: NULL for none. */
+enum rc query_reconciliation(struct query *q, struct str id, const struct query_reconciliation_live *live,
+			     struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_reconciliations(struct query *q, const struct query_reconciliation_live *live, const struct query_page *p,
+			      struct buf *out, struct err *e) MUST_CHECK;
+/* What a run found: a list, oldest first, and all of it as CSV (RFC 4180). class_: empty for any. */
+enum rc query_drift(struct query *q, struct str id, struct str class_, const struct query_page *p, struct buf *out,
+		    struct err *e) MUST_CHECK;
+enum rc query_drift_csv(struct query *q, struct str id, struct str class_, struct buf *out, struct err *e) MUST_CHECK;
 /* Counts for the first console page and the demo: orders by status, deliveries by system and status, exceptions, dead
  * letters, inbox fates, position, lag quantiles from the metrics. From memory: no table is read. */
 enum rc query_overview(struct query *q, struct buf *out, struct err *e) MUST_CHECK;

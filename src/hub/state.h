@@ -50,7 +50,7 @@ struct batch {
 	struct batch_answer *inbox;     /* with an idempotency key, newest first */
 	struct batch_answer *movements; /* newest first */
 	struct message *messages, **messages_last;
-	bool pauses_changed;
+	bool pauses_changed, reconciliation_begun;
 };
 
 struct hub {
@@ -147,6 +147,10 @@ void apply_subscription_test(struct hub *h, struct command *c);
 void subscription_note(struct hub *h, const struct delivery_result *r);
 /* The next events that were asked for again: a bounded number, for one subscription. */
 void subscription_step_replay(struct hub *h);
+/* apply_reconcile.c */
+void apply_reconcile_begin(struct hub *h, struct command *c);
+void apply_reconcile_drift(struct hub *h, struct command *c);
+void apply_reconcile_end(struct hub *h, struct command *c);
 
 /* May this source change what is of this record? -1: anybody may. */
 bool owns_record(const struct hub *h, int16_t record, struct str source);

@@ -105,7 +105,8 @@ static inline void world_told_events(void *ctx, struct hub *h, int64_t position)
 
 static inline enum rc world_try_open(struct err *e)
 {
-	const struct hub_sinks sinks = {NULL, world_told_deliveries, world_told_message, world_told_events};
+	const struct hub_sinks sinks = {
+	    .deliveries = world_told_deliveries, .message = world_told_message, .events = world_told_events};
 	const struct store_options store = {.url = world.url, .vfs = world.vfs, .clock = &world.clock};
 	enum rc rc = hub_open(world.config, &world.config->tenants[0], &store, &world.clock, &world.hub, e);
 

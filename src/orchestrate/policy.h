@@ -15,6 +15,7 @@
 #define CONFIG_SYSTEMS_MAX   1000 /* of one tenant */
 #define CONFIG_LOCATIONS_MAX 256
 #define CONFIG_CHANNELS_MAX  64
+#define RECONCILE_SETTLE_MS  60000
 
 enum role { ROLE_CHANNEL = 1, ROLE_ERP = 2, ROLE_WAREHOUSE = 4, ROLE_CRM = 8, ROLE_SUPPLIER = 16 };
 
@@ -41,6 +42,20 @@ struct config_sku_rule {
 	bool aliases_only;                     /* it never uses our SKUs: one that is in no item's record is an error */
 };
 
+enum drift_reaction { ON_DRIFT_REPORT, ON_DRIFT_RAISE, ON_DRIFT_CORRECT };
+const char *drift_reaction_name(enum drift_reaction r);
+bool drift_reaction_parse(struct str name, enum drift_reaction *out);
+
+/* How a system's balances are compared with the ledger (docs/reconciliation.md). */
+struct config_reconcile {
+	int64_t every_ms;  /* 0: not on a schedule */
+	int32_t at_minute; /* of the day, UTC, when every_ms is whole days; -1: counted from the start */
+	int64_t settle_ms; /* a difference is judged when messages had so long to arrive; default 60,000 */
+	qty_t tolerance;   /* units; default 0 */
+	int32_t tolerance_ppm;
+	enum drift_reaction on_drift; /* default: raise */
+};
+
 struct config_system {
 	struct str name, url;
 	struct pack *pack;
@@ -51,6 +66,7 @@ struct config_system {
 	const struct json *settings; /* for the pack's mappings; an object, secrets resolved: never log it */
 	struct config_delivery delivery;
 	struct config_sku_rule sku;
+	struct config_reconcile reconcile;
 	uint16_t *locations; /* of a warehouse */
 	size_t location_count;
 };

@@ -130,7 +130,8 @@ static void told_events(void *ctx, struct hub *h, int64_t position)
 
 static enum rc start(struct world *w, struct err *e)
 {
-	const struct hub_sinks sinks = {w, told_deliveries, told_message, told_events};
+	const struct hub_sinks sinks = {
+	    .ctx = w, .deliveries = told_deliveries, .message = told_message, .events = told_events};
 	const struct store_options store = {.url = w->url, .vfs = "fault", .clock = &w->clock};
 	enum rc rc = hub_open(w->config, w->tenant, &store, &w->clock, &w->hub, e);
 

@@ -292,7 +292,7 @@ export class Hub {
 }
 
 /* The example folder's tenant, with the systems at the given addresses. Text, so that a test can change it. */
-export function configuration(systems, { store = "sqlite", extra = "", delivery = "retry_base: 50ms, retry_max: 500ms, confirm_after: 200ms" } = {}) {
+export function configuration(systems, { store = "sqlite", extra = "", rules = {}, delivery = "retry_base: 50ms, retry_max: 500ms, confirm_after: 200ms" } = {}) {
 	const rows = {
 		shop: "roles: [channel]",
 		portal: "roles: [channel]",
@@ -320,6 +320,7 @@ export function configuration(systems, { store = "sqlite", extra = "", delivery 
 		...Object.entries(channels).filter(([name]) => systems[name]).map(([, row]) => `      ${row}`),
 		`    records: {${records}}`,
 		"    processes: {order: order-to-cash}",
+		...(Object.keys(rules).length ? ["    reconcile:", ...Object.entries(rules).map(([name, row]) => `      ${name}: {${row}}`)] : []),
 		`    delivery: {${delivery}}`,
 		"  other:",
 		"    locations: {east: {}}",

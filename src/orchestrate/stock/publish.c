@@ -390,19 +390,27 @@ static void tell_again(struct channel *c, struct publication *p, int64_t now)
 		c->untold[c->untold_count++] = p;
 }
 
-static void note_stale(struct publisher *p, struct channel *c, const struct json *stale, int64_t now)
+void publish_shown(struct publisher *p, uint16_t system, struct str sku, qty_t shown, int64_t now)
+{
+	struct channel *c = channel_of(p, system);
+	struct stock_item *item = c ? stock_find(p->stock, sku) : NULL;
+	struct publication *pub;
+
+	if (!item)
+		return;
+	pub = publication_of(p, item, c->index);
+	pub->expected = shown;
+	pub->told = shown;
+	tell_again(c, pub, now);
+}
+
+static void note_stale(struct publisher *p, uint16_t system, const struct json *stale, int64_t now)
 {
 	for (uint32_t i = 0; stale && i < stale->count; i++) {
-		struct stock_item *item = stock_find(p->stock, json_get_text(&stale->items[i], "sku"));
-		struct publication *pub;
 		qty_t shown;
 
-		if (!item || qty_parse(json_get_text(&stale->items[i], "available"), &shown, NULL) != RC_OK)
-			continue;
-		pub = publication_of(p, item, c->index);
-		pub->expected = shown;
-		pub->told = shown;
-		tell_again(c, pub, now);
+		if (qty_parse(json_get_text(&stale->items[i], "available"), &shown, NULL) == RC_OK)
+			publish_shown(p, system, json_get_text(&stale->items[i], "sku"), shown, now);
 	}
 }
 
@@ -428,7 +436,7 @@ void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish
 			tell_again(c, pub, now);
 	}
 	c->item_count = 0;
-	note_stale(p, c, stale, now);
+	note_stale(p, system, stale, now);
 }
 
 int64_t publish_changed_at(const struct publisher *p, uint16_t system, int64_t seq)

@@ -50,6 +50,8 @@ enum publish_result {
 /* It has ended. stale: items that the channel compared and refused, or NULL. */
 void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish_result result,
 		 const struct json *stale, int64_t now);
+/* A channel was found to show this: it is told again what it should. */
+void publish_shown(struct publisher *p, uint16_t system, struct str sku, qty_t shown, int64_t now);
 /* When the oldest change that the delivery carries was made; 0 if it is not the one under way. */
 int64_t publish_changed_at(const struct publisher *p, uint16_t system, int64_t seq);
 
