@@ -23,6 +23,8 @@ struct fake {
 	struct buf log;
 	int orders, fail_orders, drop_orders; /* fail: answered 500; drop: no answer after it was sent */
 	bool mute;                            /* nothing is answered */
+	bool away;                            /* no connection; that many orders were refused: */
+	int refused;
 	size_t most, open;
 	char key[64];
 };
@@ -36,6 +38,9 @@ static bool is_order(const struct http_request *r)
 
 static struct http_answer invent(struct fake *f, const struct http_request *r)
 {
+	f->refused += f->away && is_order(r);
+	if (f->away)
+		return (struct http_answer){.error = STR("refused")};
 	if (!is_order(r))
 		return (struct http_answer){.status = 200, .body = STR("{}"), .sent = true};
 	f->orders++;
@@ -262,12 +267,46 @@ static void a_lost_answer_is_looked_up_and_sent_again(void **state)
 	done_all();
 }
 
+/* More wait than are in memory: probes find the destination away, one at a time; when it is back, each comes once. */
+static void what_is_not_in_memory_waits_in_the_store(void **state)
+{
+	enum { ORDERS = 60, QUEUE = 5 };
+	(void)state;
+	init_all();
+	close_all();
+	char *yaml = strdup(world_yaml);
+	char *erp = strstr(yaml, "roles: [erp]}");
+	assert_non_null(erp);
+	world_configure(
+	    world_text("%.*sroles: [erp], delivery: {queue: %d}%s", (int)(erp - yaml), yaml, QUEUE, erp + 12));
+	free(yaml);
+	open_all();
+	fake.away = true;
+	for (int i = 0; i < ORDERS; i++)
+		do_command(make_order(world_text("%d", i), "A:1"));
+	go_on(world.now + 3600000);
+	struct delivery_view v = view_of("erp");
+	assert_true(v.more);
+	assert_in_range(v.waiting, 1, QUEUE + 1);
+	assert_int_equal(fake.orders, 0);
+	/* An hour with pauses of up to 5 minutes: some dozens of probes, however many wait. */
+	assert_in_range(fake.refused, 10, ORDERS - 1);
+	fake.away = false;
+	go_on(world.now + 3600000);
+	assert_int_equal(fake.orders, ORDERS);
+	assert_false(view_of("erp").more);
+	assert_int_equal(view_of("erp").waiting, 0);
+	check_audit();
+	done_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_failed_order_is_retried_and_every_run_is_the_same),
 	    cmocka_unit_test(a_crash_loses_nothing),
 	    cmocka_unit_test(a_lost_answer_is_looked_up_and_sent_again),
+	    cmocka_unit_test(what_is_not_in_memory_waits_in_the_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
