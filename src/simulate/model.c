@@ -264,12 +264,13 @@ static void expect_line(const struct model *m, const struct model_fact *f, const
 	}
 }
 
-/* What happened before the last count and is heard of after it: the count has seen it. */
+/* What happened before the last count and is heard of after it: the count has seen it. At the same instant nobody can
+ * say; then it comes on top. */
 static void forget_counted(const struct model *m, const struct model_fact *f, int expected[MODEL_ITEMS][MODEL_PLACES])
 {
 	for (int i = 0; f->type != MOVE_COUNT && i < MODEL_ITEMS; i++)
 		for (int p = 0; p < MODEL_PLACES; p++)
-			if (f->at <= m->counted_at[i][p])
+			if (f->at < m->counted_at[i][p])
 				expected[i][p] = 0;
 }
 
