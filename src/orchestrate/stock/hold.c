@@ -35,6 +35,7 @@ static void free_hold(struct hold *h)
 {
 	free((char *)h->reservation_id.p);
 	free((char *)h->correlation_id.p);
+	free((char *)h->orphan_of.p);
 	free(h->lines);
 	free(h);
 }
@@ -111,6 +112,11 @@ static void heap_remove(struct hold_book *b, struct hold *h)
 
 /* ---- rows and events ---- */
 
+static struct str channel_name(const struct hold_book *b, const struct hold *h)
+{
+	return h->channel == HOLD_NO_CHANNEL ? h->orphan_of : b->tenant->channels[h->channel].name;
+}
+
 static void write_lines(struct json_writer *w, const struct hold_book *b, const struct hold *h)
 {
 	jw_array(w);
@@ -135,7 +141,7 @@ void hold_write(struct buf *out, const struct hold_book *b, const struct hold *h
 	jw_object(&w);
 	jw_key_text(&w, "reservation_id", h->reservation_id);
 	jw_key_text(&w, "status", str_from(hold_status_name(status)));
-	jw_key_text(&w, "channel", b->tenant->channels[h->channel].name);
+	jw_key_text(&w, "channel", channel_name(b, h));
 	jw_key_time(&w, "expires_at", h->expires_at);
 	jw_key(&w, "lines");
 	write_lines(&w, b, h);
@@ -153,7 +159,7 @@ static void write_effects(struct hold_book *b, struct txn *t, const struct hold 
 	buf_init(&text, HOLD_JSON_MAX);
 	jw_init(&w, &text);
 	write_lines(&w, b, h);
-	txn_put(t, W_RESERVATION, SV_TEXT(id), SV_INT(status), SV_TEXT(b->tenant->channels[h->channel].name),
+	txn_put(t, W_RESERVATION, SV_TEXT(id), SV_INT(status), SV_TEXT(txn_copy(t, channel_name(b, h))),
 		SV_INT(h->created_at), SV_INT(h->expires_at), SV_TEXT_OPT(order_id),
 		SV_TEXT(txn_copy(t, h->correlation_id)), SV_INT((int64_t)h->fingerprint), SV_TEXT(txn_text(t, &text)));
 	buf_reset(&text);
@@ -181,6 +187,14 @@ static void drop(struct hold_book *b, struct hold *h)
 	heap_remove(b, h);
 	map_remove(&b->holds, h->reservation_id);
 	free_hold(h);
+}
+
+static uint16_t find_channel(const struct hold_book *b, struct str name)
+{
+	for (uint16_t i = 0; i < b->tenant->channel_count; i++)
+		if (str_eq(b->tenant->channels[i].name, name))
+			return i;
+	return HOLD_NO_CHANNEL;
 }
 
 enum rc hold_load(struct hold_book *b, const struct store_value *row, struct err *e)
@@ -212,9 +226,9 @@ enum rc hold_load(struct hold_book *b, const struct store_value *row, struct err
 				     STR_ARG(row[0].bytes));
 	}
 	h->line_count = lines->count;
-	for (uint16_t i = 0; i < b->tenant->channel_count; i++)
-		if (str_eq(b->tenant->channels[i].name, row[2].bytes))
-			h->channel = i;
+	h->channel = find_channel(b, row[2].bytes);
+	if (h->channel == HOLD_NO_CHANNEL)
+		h->orphan_of = mem_copy(row[2].bytes);
 	h->created_at = row[3].integer;
 	h->expires_at = row[4].integer;
 	h->fingerprint = (uint64_t)row[7].integer;
@@ -300,6 +314,14 @@ static void write_short(struct json_writer *w, const struct movement_line *l, qt
 	jw_object_end(w);
 }
 
+static bool sells_from(const struct config_channel *c, uint16_t location)
+{
+	for (size_t i = 0; i < c->location_count; i++)
+		if (c->locations[i] == location)
+			return true;
+	return false;
+}
+
 /* Plans all lines; writes what is short. RC_OK, RC_CONFLICT, RC_INVALID. */
 static enum rc plan_all(struct hold_book *b, const struct config_channel *c, const struct hold_request *r,
 			struct plan *plan, struct json_writer *w, struct err *e)
@@ -312,11 +334,13 @@ static enum rc plan_all(struct hold_book *b, const struct config_channel *c, con
 		qty_t left = l->quantity, limit = QTY_MAX;
 		const struct config_location *location = config_find_location(b->tenant, l->location);
 
-		if (l->location.n && !location) {
+		if (l->location.n && (!location || !sells_from(c, location->index))) {
 			char where[48];
 
 			snprintf(where, sizeof(where), "/lines/%zu/location", i);
-			return err_set_at(e, RC_INVALID, "unknown_location", where, "there is no location " STR_FMT,
+			return err_set_at(e, RC_INVALID, "unknown_location", where,
+					  location ? "the channel does not sell from location " STR_FMT
+						   : "there is no location " STR_FMT,
 					  STR_ARG(l->location));
 		}
 		if (item && c->strict)
@@ -343,12 +367,10 @@ enum rc hold_step_place(struct hold_book *b, struct txn *t, const struct hold_re
 	struct json_writer w;
 	struct buf lacking;
 	struct hold *h = NULL;
-	uint16_t channel = 0;
+	uint16_t channel = find_channel(b, r->channel);
 	enum rc rc;
 
-	while (channel < b->tenant->channel_count && !str_eq(b->tenant->channels[channel].name, r->channel))
-		channel++;
-	if (channel == b->tenant->channel_count)
+	if (channel == HOLD_NO_CHANNEL)
 		return err_set_at(e, RC_INVALID, "unknown_channel", "/channel", "there is no channel " STR_FMT,
 				  STR_ARG(r->channel));
 	c = &b->tenant->channels[channel];

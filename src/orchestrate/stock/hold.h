@@ -13,6 +13,8 @@
 enum hold_status { HOLD_HELD = 0, HOLD_COMMITTED = 1, HOLD_VOIDED = 2, HOLD_EXPIRED = 3 };
 const char *hold_status_name(enum hold_status s);
 
+#define HOLD_NO_CHANNEL UINT16_MAX
+
 struct hold_line {
 	struct stock_place *place;
 	qty_t quantity;
@@ -20,7 +22,8 @@ struct hold_line {
 
 struct hold {
 	struct str reservation_id, correlation_id;
-	uint16_t channel;
+	uint16_t channel;     /* HOLD_NO_CHANNEL: it is no longer configured */
+	struct str orphan_of; /* then its name */
 	int64_t created_at, expires_at;
 	uint64_t fingerprint;
 	struct hold_line *lines;

@@ -166,6 +166,10 @@ static void test_refused(void **state)
 	(void)state;
 	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(3));
 	assert_int_equal(world_hold(&w, "r-1", "shop", &line, 1, &h, &shortage), RC_INVALID);
+	world_move(&w, MOVE_RECEIVE, "A-1", "C", Q(3));
+	line.location = "C"; /* the shop does not sell from there */
+	assert_int_equal(world_hold(&w, "r-1", "shop", &line, 1, &h, &shortage), RC_INVALID);
+	assert_int_equal(world_state(&w, "A-1", "C", STOCK_HELD), 0);
 	line.location = NULL;
 	assert_int_equal(world_hold(&w, "r-1", "nobody", &line, 1, &h, &shortage), RC_INVALID);
 	assert_int_equal(world_state(&w, "A-1", "A", STOCK_HELD), 0);
@@ -397,6 +401,36 @@ static void test_damaged_row(void **state)
 	}
 }
 
+/* A hold whose channel was taken out of the configuration is no other channel's; it ends as any hold. */
+static void test_channel_gone(void **state)
+{
+	struct store_value row[] = {SV_TEXT(STR("r-1")),
+				    SV_INT(HOLD_HELD),
+				    SV_TEXT(STR("closed")),
+				    SV_INT(1),
+				    SV_INT(2),
+				    SV_NULL,
+				    SV_TEXT(STR("c")),
+				    SV_INT(0),
+				    SV_TEXT(STR("[{\"sku\":\"A-1\",\"quantity\":\"1\",\"location\":\"A\"}]"))};
+	struct err e = ERR_NONE;
+	struct hold *h;
+	struct buf text;
+
+	(void)state;
+	world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(3));
+	assert_int_equal(hold_load(w.holds, row, &e), RC_OK);
+	h = hold_find(w.holds, STR("r-1"));
+	assert_non_null(h);
+	assert_int_equal(h->channel, HOLD_NO_CHANNEL);
+	buf_init(&text, 4096);
+	hold_write(&text, w.holds, h, HOLD_HELD);
+	assert_non_null(memmem(text.p, text.n, "\"channel\":\"closed\"", 18));
+	buf_done(&text);
+	assert_false(hold_step_expire(w.holds, &w.txn, 10));
+	assert_null(hold_find(w.holds, STR("r-1")));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -411,6 +445,7 @@ int main(void)
 	    TEST(test_commit),
 	    TEST(test_expiry_order),
 	    TEST(test_expiry_in_slices),
+	    TEST(test_channel_gone),
 	    TEST(test_reload),
 	    TEST(test_damaged_row),
 	};
