@@ -178,6 +178,21 @@ void txn_system_changed(struct txn *t, uint32_t system)
 	remember_head(t, &(struct delivery_head){.system = system});
 }
 
+void txn_delivery_reopen(struct txn *t, const struct delivery *d, struct str replay)
+{
+	enum delivery_status was = (enum delivery_status)d->head.status;
+	struct str operation = str_from(operation_name((enum operation)d->head.operation));
+	struct delivery_head head = d->head;
+
+	assert(was >= DELIVERY_FINAL);
+	head.status = DELIVERY_WAITING;
+	head.next_at = head.created_at = t->now;
+	txn_put(t, W_DELIVERY_REOPEN, SV_INT(head.seq), SV_INT(t->now), SV_TEXT(txn_copy(t, replay)));
+	txn_count(t, COUNTED_DELIVERIES, d->system, operation, str_from(delivery_status_name(was)), -1);
+	txn_count(t, COUNTED_DELIVERIES, d->system, operation, STR("open"), 1);
+	remember_head(t, &head);
+}
+
 void txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail)
 {
 	struct str id = txn_uuid(t);
@@ -200,12 +215,36 @@ void txn_exception(struct txn *t, const char *kind, struct str subject, struct s
 	buf_done(&data);
 }
 
-void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64_t inbox, int64_t delivery,
-		     struct str reason, struct str payload)
+/* Of a subscription there is none: it would be sent to it, and be the next to fail. */
+static void tell_dead_letter(struct txn *t, struct str id, const char *class_, struct str system, struct str reason)
 {
-	txn_put(t, W_DEAD_LETTER, SV_INT(++t->heads->dead_letter), SV_TEXT(txn_uuid(t)), SV_INT(t->now),
+	struct json_writer w;
+	struct buf data;
+	int64_t subscription;
+
+	if (subscription_name_parse(system, &subscription))
+		return;
+	buf_init(&data, 64 << 10);
+	jw_init(&w, &data);
+	jw_object(&w);
+	jw_key_text(&w, "dead_letter_id", id);
+	jw_key_text(&w, "class", str_from(class_));
+	jw_opt_text(&w, "system", system);
+	jw_key_text(&w, "reason", reason);
+	jw_object_end(&w);
+	txn_event(t, "dead_letter.raised", id, 0, txn_text(t, &data));
+	buf_done(&data);
+}
+
+void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64_t inbox, int64_t delivery,
+		     struct str reason, struct str payload, struct str trace_key)
+{
+	struct str id = txn_uuid(t);
+
+	tell_dead_letter(t, id, class_, system, reason);
+	txn_put(t, W_DEAD_LETTER, SV_INT(++t->heads->dead_letter), SV_TEXT(id), SV_INT(t->now),
 		SV_TEXT(str_from(class_)), SV_TEXT_OPT(system), inbox ? SV_INT(inbox) : SV_NULL,
 		delivery ? SV_INT(delivery) : SV_NULL, SV_TEXT(t->cause.correlation_id), SV_TEXT(reason), SV_INT(0),
-		SV_NULL, SV_NULL, payload.n ? SV_BLOB(payload) : SV_NULL);
+		SV_NULL, SV_NULL, payload.n ? SV_BLOB(payload) : SV_NULL, SV_TEXT_OPT(trace_key));
 	txn_count(t, COUNTED_DEAD_LETTERS, str_from(class_), STR_NONE, STR_NONE, 1);
 }

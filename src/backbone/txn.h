@@ -19,7 +19,7 @@
 /* The last number that each log has given out. */
 struct log_heads {
 	int64_t inbox, dedup, document, event, orders, movement, delivery, attempt, dead_letter, exception,
-	    subscription, reconciliation, drift;
+	    subscription, reconciliation, drift, job;
 };
 
 /* Who is behind the effects: of the command that is being applied. */
@@ -104,11 +104,15 @@ int64_t txn_delivery(struct txn *t, const struct txn_delivery *d); /* returns it
 int64_t txn_event_delivery(struct txn *t, int64_t seq, enum operation op, int64_t position, struct str subject);
 /* The engine looks again at what waits for this system. */
 void txn_system_changed(struct txn *t, uint32_t system);
+/* A delivery that has ended waits again, at once, under its id. d->head.system is set. replay: the job or dead letter
+ * that did it. */
+void txn_delivery_reopen(struct txn *t, const struct delivery *d, struct str replay);
 
 /* Something that a person must decide; also an event. */
 void txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail);
-/* class: "mapping", "validation", "refused", "configuration", "technical", "unknown". inbox, delivery: 0 for none. */
+/* class: "mapping", "validation", "refused", "configuration", "technical", "unknown". inbox, delivery: 0 for none.
+ * trace_key: the business object whose later success closes it; may be empty. Also an event. */
 void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64_t inbox, int64_t delivery,
-		     struct str reason, struct str payload);
+		     struct str reason, struct str payload, struct str trace_key);
 
 #endif

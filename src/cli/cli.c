@@ -66,6 +66,23 @@ const struct cli_verb cli_verbs[] = {
      "flash-sale replays a wholesaler's busiest hour against channels that are fed by exports every 30, 15 and 1\n"
      "minutes, and against Crossdock, and prints what was oversold, lost, and how old the shown numbers were. --out\n"
      "writes a picture. docs/flash-sale.md says what is assumed.\n"},
+    {"trace", "Show what happened under a correlation id", cli_trace,
+     "crossdock trace ID [--url URL] [--key KEY] [--json]\n\n"
+     "Asks a running server (CROSSDOCK_URL, http://127.0.0.1:8080 by default) with a key that may operate\n"
+     "(CROSSDOCK_KEY).\n"},
+    {"dead-letters", "List, show, replay and discard dead letters", cli_dead_letters,
+     "crossdock dead-letters list [--system S] [--class C] [--status S]\n"
+     "crossdock dead-letters show ID\n"
+     "crossdock dead-letters replay ID\n"
+     "crossdock dead-letters replay --all [--system S] [--class C] [--from TIME] [--to TIME]\n"
+     "crossdock dead-letters discard ID --reason TEXT\n\n"
+     "All take [--url URL] [--key KEY] [--json], as 'crossdock trace'. --status is open (the default), replayed,\n"
+     "discarded or closed. A replay of many shows its progress and ends with it; 1 if one of them failed.\n"},
+    {"replay", "Send again what a system was told", cli_replay,
+     "crossdock replay SYSTEM (--after POSITION | --from TIME) [--operations A,B] [--dry-run] [--new-ids]\n"
+     "                 [--url URL] [--key KEY] [--json]\n\n"
+     "Sends what SYSTEM was told since a position of the event log or a time again, in order, under the same ids: a\n"
+     "system that has it does nothing. --dry-run only counts. --new-ids is for a system that was rebuilt empty.\n"},
     {"version", "Print the version", cli_version, "crossdock version [--json]\n"},
     {"help", "Print this help, or a verb's", cli_help, "crossdock help [VERB]\n"},
     {NULL, NULL, NULL, NULL},
@@ -75,7 +92,7 @@ static void print_verbs(FILE *out)
 {
 	fprintf(out, "crossdock VERB [ARGUMENTS]\n\n");
 	for (const struct cli_verb *v = cli_verbs; v->name; v++)
-		fprintf(out, "  %-9s %s\n", v->name, v->summary);
+		fprintf(out, "  %-12s %s\n", v->name, v->summary);
 	fprintf(out, "\n'crossdock VERB --help' says more. Exit codes: 0 done, 1 failed, 2 usage.\n");
 }
 

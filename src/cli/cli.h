@@ -67,5 +67,8 @@ int cli_sandbox(int argc, char **argv);
 int cli_simulate(int argc, char **argv);
 int cli_flash_sale(int argc, char **argv); /* argv[0] is "flash-sale" */
 int cli_demo(int argc, char **argv);
+int cli_trace(int argc, char **argv);
+int cli_dead_letters(int argc, char **argv);
+int cli_replay(int argc, char **argv);
 
 #endif

@@ -159,15 +159,15 @@ typedef enum rc (*read_fn)(struct command *c, const struct canonical_origin *o, 
 static const struct canonical_type {
 	const char *name;
 	enum command_type command;
-	read_fn read;         /* NULL: a record */
-	const char *id_field; /* of a record */
+	read_fn read;          /* NULL: a record */
+	const char *key_field; /* what its natural key is made of; the id of a record */
 } types[] = {
-    {"order", COMMAND_ORDER_CAPTURE, read_order_command, NULL},
+    {"order", COMMAND_ORDER_CAPTURE, read_order_command, "external_id"},
     {"order-cancel", COMMAND_ORDER_CANCEL, read_cancel_command, NULL},
-    {"stock-movement", COMMAND_STOCK_MOVE, read_movement_command, NULL},
-    {"stock-count", COMMAND_STOCK_MOVE, read_count_command, NULL},
-    {"shipment", COMMAND_SHIPMENT, read_shipment_command, NULL},
-    {"item", COMMAND_RECORD, read_item_command, NULL},
+    {"stock-movement", COMMAND_STOCK_MOVE, read_movement_command, "source_event_id"},
+    {"stock-count", COMMAND_STOCK_MOVE, read_count_command, "source_event_id"},
+    {"shipment", COMMAND_SHIPMENT, read_shipment_command, "shipment_id"},
+    {"item", COMMAND_RECORD, read_item_command, "sku"},
     {"customer", COMMAND_RECORD, NULL, "external_id"},
     {"price-list", COMMAND_RECORD, NULL, "external_id"},
     {"invoice", COMMAND_RECORD, NULL, "external_id"},
@@ -184,8 +184,39 @@ static const struct canonical_type *type_of(struct str name)
 static enum rc fill(struct command *c, const struct canonical_type *t, const struct canonical_origin *o,
 		    struct str type, const struct json *document, struct findings *f)
 {
-	enum rc rc = t->read ? t->read(c, o, document, f) : read_record_command(c, type, t->id_field, document, f);
+	enum rc rc = t->read ? t->read(c, o, document, f) : read_record_command(c, type, t->key_field, document, f);
 	return rc == RC_OK ? keep_document(c, document) : rc;
+}
+
+void canonical_name(struct command *c, const struct canonical_origin *o, struct str type, const struct json *document)
+{
+	const struct canonical_type *t = type_of(type);
+	const char *field = t ? t->key_field : NULL;
+	struct str id = field ? json_text(json_get(document, field)) : STR_NONE;
+	struct str channel = json_get_text(document, "channel");
+
+	if (!id.n)
+		return;
+	c->natural_type = t->command;
+	if (t->command == COMMAND_ORDER_CAPTURE)
+		c->natural_key = str_from(arena_printf(&c->arena, STR_FMT "/" STR_FMT,
+						       STR_ARG(channel.n ? channel : o->source), STR_ARG(id)));
+	else
+		c->natural_key = arena_copy(&c->arena, id);
+}
+
+enum rc canonical_check(const struct canonical_origin *o, struct str type, const struct json *document,
+			struct findings *f)
+{
+	const struct canonical_type *t = type_of(type);
+	if (!t) {
+		findings_add(f, "", "unknown_type", "Nothing is done with objects of type %.*s.", (int)type.n, type.p);
+		return RC_INVALID;
+	}
+	struct command *c = command_of(o, t->command);
+	enum rc rc = fill(c, t, o, type, document, f);
+	command_free(c);
+	return rc == RC_RETRY ? RC_OK : rc;
 }
 
 enum rc canonical_command(const struct canonical_origin *o, struct str type, const struct json *document,
@@ -209,6 +240,7 @@ enum rc canonical_command(const struct canonical_origin *o, struct str type, con
 	}
 	if (rc == RC_INVALID) {
 		*out = canonical_dead(o, canonical_reason(&c->arena, type, &f), document);
+		canonical_name(*out, o, type, document);
 		command_free(c);
 		return RC_OK;
 	}

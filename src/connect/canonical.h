@@ -28,6 +28,11 @@ enum rc canonical_command(const struct canonical_origin *o, struct str type, con
 			  struct command **out, struct err *e) MUST_CHECK;
 /* For an object, or a whole message, that cannot be used. document: what it is about, or NULL. */
 struct command *canonical_dead(const struct canonical_origin *o, struct str reason, const struct json *document);
+/* Notes which object a dead one is about, so that a later message about the same can close it. */
+void canonical_name(struct command *c, const struct canonical_origin *o, struct str type, const struct json *document);
+/* What is wrong with an object by the model, beyond its schema; nothing is done with it. */
+enum rc canonical_check(const struct canonical_origin *o, struct str type, const struct json *document,
+			struct findings *f) MUST_CHECK;
 /* The findings in one text. */
 struct str canonical_reason(struct arena *a, struct str type, const struct findings *f);
 

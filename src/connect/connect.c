@@ -25,6 +25,13 @@ static void on_deliveries(void *ctx, struct hub *h, const struct delivery_head *
 	delivery_heads(c->delivery, heads, count);
 }
 
+static void on_changes(void *ctx, struct hub *h, const struct delivery_change *changes, size_t count)
+{
+	struct connect_hub *c = ctx;
+	(void)h;
+	delivery_changes(c->delivery, changes, count);
+}
+
 static void on_message(void *ctx, struct hub *h, struct message *m)
 {
 	struct connect_hub *c = ctx;
@@ -58,7 +65,12 @@ enum rc connect_start(struct node *n, const struct connect_options *o, struct co
 		struct connect_hub *h = &c->hubs[i];
 		*h = (struct connect_hub){c, delivery_hub_of(c->delivery, i), inbound_hub_of(c->inbound, i)};
 		hub_set_sinks(node_hub(n, i),
-			      &(struct hub_sinks){h, on_deliveries, on_message, on_reconciliation, on_events});
+			      &(struct hub_sinks){.ctx = h,
+						    .deliveries = on_deliveries,
+						    .message = on_message,
+						    .reconciliation = on_reconciliation,
+						    .events = on_events,
+						    .changes = on_changes});
 		rc = hub_resume(node_hub(n, i), e);
 	}
 	if (rc == RC_OK)

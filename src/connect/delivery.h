@@ -48,6 +48,8 @@ void delivery_free(struct delivery_engine *d);
 /* For the deliveries sink; any thread, does not block. */
 struct delivery_hub *delivery_hub_of(struct delivery_engine *d, size_t tenant);
 void delivery_heads(struct delivery_hub *h, const struct delivery_head *heads, size_t count);
+/* For the changes sink: what an operator runs at once, or has cancelled. */
+void delivery_changes(struct delivery_hub *h, const struct delivery_change *changes, size_t count);
 
 /* What the engine knows about one system's deliveries. */
 struct delivery_view {

@@ -81,6 +81,25 @@ void delivery_heads(struct delivery_hub *h, const struct delivery_head *heads, s
 	engine_post(h->engine, &n->note);
 }
 
+struct changes_note {
+	struct note note;
+	struct delivery_hub *hub;
+	size_t count;
+	struct delivery_change changes[];
+};
+
+void delivery_changes(struct delivery_hub *h, const struct delivery_change *changes, size_t count)
+{
+	if (atomic_load(&h->engine->stopping))
+		return;
+	struct changes_note *n = mem_alloc(sizeof(*n) + count * sizeof(*changes));
+	n->note.type = NOTE_CHANGES;
+	n->hub = h;
+	n->count = count;
+	memcpy(n->changes, changes, count * sizeof(*changes));
+	engine_post(h->engine, &n->note);
+}
+
 /* xorshift64*, Vigna 2016: for jitter only. */
 uint64_t engine_random(struct delivery_engine *d)
 {
@@ -218,6 +237,26 @@ static void take_heads(struct heads_note *n)
 	free(n);
 }
 
+/* One that is under way is not removed: the hub refuses its start, or its result. */
+static void take_changes(struct changes_note *n)
+{
+	for (size_t i = 0; i < n->count; i++) {
+		const struct delivery_head *head = &n->changes[i].head;
+		struct engine_destination *t = destination_of(n->hub, head->system);
+		switch (n->changes[i].what) {
+		case DELIVERY_RUN_NOW:
+			lanes_hurry(t->lanes, head->key);
+			break;
+		case DELIVERY_WAS_CANCELLED:
+			if (lanes_remove(t->lanes, head->key, head->seq, n->hub->engine->now))
+				t->backlog--;
+			break;
+		}
+		engine_activate(t);
+	}
+	free(n);
+}
+
 static void take_note(struct note *n)
 {
 	struct attempt_run *r = (struct attempt_run *)((char *)n - offsetof(struct attempt_run, note));
@@ -239,6 +278,9 @@ static void take_note(struct note *n)
 		break;
 	case NOTE_LOADED:
 		window_loaded(n);
+		break;
+	case NOTE_CHANGES:
+		take_changes((struct changes_note *)n);
 		break;
 	}
 }
@@ -524,6 +566,7 @@ static void free_notes(struct delivery_engine *d)
 	while (queue_take(d->notes, &left, 1, 0)) {
 		switch (((struct note *)left)->type) {
 		case NOTE_HEADS:
+		case NOTE_CHANGES:
 			free(left);
 			break;
 		case NOTE_LOADED:

@@ -23,7 +23,7 @@
 #define WINDOW_ROWS          1000 /* read from the store at once */
 
 /* What other threads tell the loop. */
-enum note_type { NOTE_HEADS, NOTE_STARTED, NOTE_RESULT, NOTE_RENDERED, NOTE_CLASSIFIED, NOTE_LOADED };
+enum note_type { NOTE_HEADS, NOTE_STARTED, NOTE_RESULT, NOTE_RENDERED, NOTE_CLASSIFIED, NOTE_LOADED, NOTE_CHANGES };
 struct note {
 	enum note_type type;
 };

@@ -153,6 +153,16 @@ static enum rc give_refused(struct stream *s, struct intake *k, const struct can
 	return give(s, k, c);
 }
 
+static enum rc give_dead_item(struct stream *s, struct intake *k, const struct canonical_origin *o,
+			      const struct inbound_item *item)
+{
+	struct command *c = canonical_dead(o, canonical_reason(&k->arena, item->type, &item->findings), item->document);
+	canonical_name(c, o, item->type, item->document);
+	log_info("inbound", "an object cannot be used", LOG_STR("tenant", s->hub->tenant->name),
+		 LOG_STR("system", o->source), LOG_INT("message", o->message_seq));
+	return give(s, k, c);
+}
+
 static enum rc give_item(struct stream *s, struct intake *k, struct canonical_origin *o,
 			 const struct inbound_item *item)
 {
@@ -162,7 +172,7 @@ static enum rc give_item(struct stream *s, struct intake *k, struct canonical_or
 		log_info("inbound", "a field that the schema does not know", LOG_STR("system", o->source),
 			 LOG_STR("type", item->type), LOG_TEXT("pointer", item->drift.list[i].pointer));
 	if (item->findings.count)
-		return give_dead(s, k, o, canonical_reason(&k->arena, item->type, &item->findings), item->document);
+		return give_dead_item(s, k, o, item);
 	enum rc rc = canonical_command(o, item->type, item->document, &c, &e);
 	if (rc == RC_OK)
 		return give(s, k, c);

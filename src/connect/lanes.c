@@ -310,6 +310,38 @@ void lanes_settle(struct lanes *l, struct lane *lane, int64_t now)
 		move(l, lane, LANE_GONE);
 }
 
+void lanes_hurry(struct lanes *l, uint64_t key)
+{
+	struct lane *lane = l->table[find(l, key)];
+	if (lane && lane->state == LANE_DELAYED)
+		move(l, lane, LANE_READY);
+}
+
+bool lanes_remove(struct lanes *l, uint64_t key, int64_t seq, int64_t now)
+{
+	struct lane *lane = l->table[find(l, key)];
+	struct lane_entry *e = lane ? lane->first : NULL, *before = NULL;
+	while (e && e->head.seq != seq) {
+		before = e;
+		e = e->behind;
+	}
+	if (!e || (!before && lane->state == LANE_BUSY))
+		return false;
+	if (!before) {
+		move(l, lane, LANE_BUSY);
+		lanes_settle(l, lane, now);
+		return true;
+	}
+	before->behind = e->behind;
+	if (lane->last == e)
+		lane->last = before;
+	*(e->older ? &e->older->newer : &l->oldest) = e->newer;
+	*(e->newer ? &e->newer->older : &l->newest) = e->older;
+	free(e);
+	l->count--;
+	return true;
+}
+
 void lanes_hasten(struct lanes *l)
 {
 	for (size_t i = 0; i < l->heap_count; i++)

@@ -61,6 +61,10 @@ struct lane *lanes_take(struct lanes *l);
 void lanes_put_back(struct lanes *l, struct lane *lane, int64_t due, bool failing);
 /* The busy lane's first delivery is settled; the lane may be freed. */
 void lanes_settle(struct lanes *l, struct lane *lane, int64_t now);
+/* The key's first delivery is due now, unless it is under way. */
+void lanes_hurry(struct lanes *l, uint64_t key);
+/* Forgets one that waits; false: it is not here, or under way. */
+bool lanes_remove(struct lanes *l, uint64_t key, int64_t seq, int64_t now);
 /* The destination is back: what waits only because of its failure is ready. */
 void lanes_hasten(struct lanes *l);
 

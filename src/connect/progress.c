@@ -225,6 +225,7 @@ static void submit_result(struct attempt_run *r)
 	    .attempts = a->head.attempts + !a->cancelled,
 	    .created_at = a->head.created_at,
 	    .delivery_id = a->delivery.delivery_id,
+	    .key = a->delivery.key,
 	    .order_id = a->delivery.order_id,
 	    .correlation_id = a->delivery.correlation_id,
 	    .outcome = a->outcome,

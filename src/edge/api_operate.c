@@ -138,12 +138,9 @@ enum server_next systems_resume(struct exchange *x)
 	return switch_system(x, COMMAND_SYSTEM_RESUME);
 }
 
-/* A list with two filters: `system`, and `other` unless that is NULL. */
-static enum server_next read_list(struct exchange *x, const char *other,
-				  enum rc (*read)(struct query *, struct str, struct str, const struct query_page *,
-						  struct buf *, struct err *))
+enum server_next deliveries_list(struct exchange *x)
 {
-	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}, {.name = "system"}, {.name = other}};
+	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}, {.name = "system"}, {.name = "status"}};
 	struct reading r;
 	struct err e = ERR_NONE;
 	int64_t limit;
@@ -152,18 +149,25 @@ static enum server_next read_list(struct exchange *x, const char *other,
 	if (!reading_begin(x, &r))
 		return SERVER_ANSWERED;
 	const struct query_page page = {(uint32_t)limit, p[1].value};
-	enum rc rc = read(&r.query, p[2].value, p[3].value, &page, &r.out, &e);
+	enum rc rc = query_deliveries(&r.query, p[2].value, p[3].value, &page, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
-}
-
-enum server_next deliveries_list(struct exchange *x)
-{
-	return read_list(x, "status", query_deliveries);
 }
 
 enum server_next dead_letters_list(struct exchange *x)
 {
-	return read_list(x, "class", query_dead_letters);
+	struct parameter p[] = {
+	    {.name = "limit"}, {.name = "cursor"}, {.name = "system"}, {.name = "class"}, {.name = "status"}};
+	struct reading r;
+	struct err e = ERR_NONE;
+	int64_t limit;
+	if (exchange_parameters(x, p, 5, &e) != RC_OK || parameter_int(&p[0], 1, 1000, 100, &limit, &e) != RC_OK)
+		return exchange_fail(x, &e);
+	if (!reading_begin(x, &r))
+		return SERVER_ANSWERED;
+	const struct query_page page = {(uint32_t)limit, p[1].value};
+	const struct query_dead_letters by = {p[2].value, p[3].value, p[4].value};
+	enum rc rc = query_dead_letters(&r.query, &by, &page, &r.out, &e);
+	return reading_end(x, &r, rc, &e);
 }
 
 enum server_next exceptions_list(struct exchange *x)

@@ -77,6 +77,19 @@ static enum delivery_status decide_start(struct hub *h, struct command *c, const
 	return DELIVERY_SENDING;
 }
 
+/* A cancellation in the same batch must see them. */
+static void note_starts(struct hub *h, const struct command *c)
+{
+	struct batch_starts *n = arena_new(&h->batch.arena, struct batch_starts);
+
+	if (!n) {
+		h->batch.txn.failed = true;
+		return;
+	}
+	*n = (struct batch_starts){c, h->batch.starts};
+	h->batch.starts = n;
+}
+
 void apply_delivery_start(struct hub *h, struct command *c)
 {
 	struct txn *t = &h->batch.txn;
@@ -86,6 +99,9 @@ void apply_delivery_start(struct hub *h, struct command *c)
 		enum delivery_status status, final;
 
 		s->go = false;
+		if (batch_touched(h, TOUCHED_DELIVERY, s->seq) ||
+		    (delivery_cancelled(h, s->seq) && has_ended(h, &c->arena, s->seq, &final)))
+			continue;
 		if (h->doubted && has_ended(h, &c->arena, s->seq, &final))
 			continue;
 		status = decide_start(h, c, s);
@@ -97,6 +113,7 @@ void apply_delivery_start(struct hub *h, struct command *c)
 		txn_put(t, W_DELIVERY_STATE, SV_INT(s->seq), SV_INT(status), SV_INT(s->attempts + (s->go ? 1 : 0)),
 			SV_INT(0), SV_INT(t->now), SV_NULL, SV_NULL);
 	}
+	note_starts(h, c);
 	c->answer = answer_json(200, STR("{}"));
 }
 
@@ -191,8 +208,14 @@ static void on_dead(struct hub *h, const struct delivery_result *r)
 	const char *class_ = r->outcome == OUTCOME_CONFIGURATION ? "configuration"
 			     : r->outcome == OUTCOME_UNKNOWN     ? "unknown"
 								 : "technical";
+	struct str system = system_name(h, r->system);
+	struct str key = STR_NONE;
 
-	txn_dead_letter(&h->batch.txn, class_, system_name(h, r->system), 0, r->seq, reason_of(h, r), STR_NONE);
+	/* What a channel may sell is told anew with its next change, and no event stands for another. */
+	if (r->operation != OP_AVAILABILITY && !system_is_subscription(r->system))
+		key = dead_letter_key(&h->batch.txn, system, operation_name((enum operation)r->operation), r->key);
+	txn_dead_letter(&h->batch.txn, class_, system, 0, r->seq, reason_of(h, r), STR_NONE, key);
+	dead_key_add(h, key);
 }
 
 static enum delivery_status status_after(const struct delivery_result *r)
@@ -220,8 +243,12 @@ void apply_delivery_result(struct hub *h, struct command *c)
 	struct delivery_result *r = &c->result;
 
 	c->answer = answer_json(200, STR("{}"));
-	if (h->doubted && has_ended(h, &c->arena, r->seq, &r->status))
+	if ((h->doubted || delivery_cancelled(h, r->seq)) && has_ended(h, &c->arena, r->seq, &r->status))
 		return;
+	if (batch_touched(h, TOUCHED_DELIVERY, r->seq)) {
+		r->status = DELIVERY_CANCELLED;
+		return;
+	}
 	r->status = r->cancelled ? DELIVERY_CANCELLED : status_after(r);
 	t->cause.correlation_id = r->correlation_id;
 	t->cause.source = system_name(h, r->system);
@@ -234,12 +261,15 @@ void apply_delivery_result(struct hub *h, struct command *c)
 		r->status == DELIVERY_DELIVERED ? SV_NULL : SV_TEXT(reason_of(h, r)));
 	if (r->status >= DELIVERY_FINAL)
 		txn_delivery_ended(t, system_name(h, r->system), (enum operation)r->operation, r->status);
-	if (r->status == DELIVERY_DELIVERED)
+	if (r->status == DELIVERY_DELIVERED) {
 		on_delivered(h, r);
-	else if (r->outcome == OUTCOME_REFUSED)
+		dead_letters_succeeded(h, system_name(h, r->system), operation_name((enum operation)r->operation),
+				       r->key);
+	} else if (r->outcome == OUTCOME_REFUSED) {
 		on_refused(h, r);
-	else if (r->status == DELIVERY_DEAD)
+	} else if (r->status == DELIVERY_DEAD) {
 		on_dead(h, r);
+	}
 	if (system_is_subscription(r->system))
 		subscription_note(h, r);
 	if (r->status == DELIVERY_DEAD && r->operation == OP_AVAILABILITY)

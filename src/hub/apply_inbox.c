@@ -87,6 +87,8 @@ void inbox_settle(struct hub *h, struct command *c, enum fate fate, struct str n
 	bool keyed = c->idempotency_key.n > 0;
 	int64_t seq;
 
+	if (natural_key.n && (fate == FATE_APPLIED || fate == FATE_DUPLICATE))
+		dead_letters_succeeded(h, c->source, command_type_name(c->type), natural_key);
 	detail = txn_copy(t, detail); /* often of an error on the caller's stack */
 	if (c->message_seq) {
 		settle_message(h, c, fate, detail, ref);
@@ -205,12 +207,38 @@ void apply_message_accept(struct hub *h, struct command *c)
 	h->batch.messages_last = &m->next;
 }
 
+void message_again(struct hub *h, const struct store_value *inbox, struct str payload)
+{
+	struct txn *t = &h->batch.txn;
+	int64_t seq = ++t->heads->inbox;
+	struct message *m = NULL;
+
+	txn_put(t, W_INBOX, SV_INT(seq), SV_INT(t->now), SV_TEXT(STR("message")), SV_TEXT(inbox[3].bytes),
+		SV_TEXT(inbox[4].bytes), SV_TEXT(inbox[5].bytes), SV_TEXT_OPT(inbox[6].bytes), SV_NULL, inbox[8],
+		SV_TEXT_OPT(inbox[9].bytes), SV_BLOB(payload), SV_INT(FATE_PENDING), SV_NULL, SV_NULL, SV_NULL, SV_NULL,
+		SV_NULL);
+	count_inbox(t, STR("message"), FATE_PENDING, 1);
+	if (h->sinks.message)
+		m = message_new(seq, t->now, inbox[3].bytes, inbox[4].bytes, inbox[5].bytes, inbox[9].bytes, payload);
+	if (!m)
+		return;
+	*h->batch.messages_last = m;
+	h->batch.messages_last = &m->next;
+}
+
 void apply_message_dead(struct hub *h, struct command *c)
 {
-	if (c->refused)
+	struct str key = STR_NONE;
+
+	if (c->refused) {
 		txn_exception(&h->batch.txn, "message_refused", c->source, STR_NONE, c->reason);
-	else
-		txn_dead_letter(&h->batch.txn, "mapping", c->source, c->message_seq, 0, c->reason, c->document);
+	} else {
+		if (c->natural_key.n)
+			key = dead_letter_key(&h->batch.txn, c->source, command_type_name(c->natural_type),
+					      c->natural_key);
+		txn_dead_letter(&h->batch.txn, "mapping", c->source, c->message_seq, 0, c->reason, c->document, key);
+		dead_key_add(h, key);
+	}
 	inbox_settle(h, c, c->refused ? FATE_REJECTED : FATE_DEAD, STR_NONE, c->reason, STR_NONE);
 	c->answer = answer_json(200, STR("{}"));
 }

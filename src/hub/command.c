@@ -32,6 +32,16 @@ const char *command_type_name(enum command_type t)
 	    [COMMAND_RECONCILE_BEGIN] = "reconcile-begin",
 	    [COMMAND_RECONCILE_DRIFT] = "reconcile-drift",
 	    [COMMAND_RECONCILE_END] = "reconcile-end",
+	    [COMMAND_DELIVERY_RUN] = "delivery-run",
+	    [COMMAND_DELIVERY_CANCEL] = "delivery-cancel",
+	    [COMMAND_DEAD_LETTER_EDIT] = "dead-letter-edit",
+	    [COMMAND_DEAD_LETTER_REPLAY] = "dead-letter-replay",
+	    [COMMAND_DEAD_LETTER_DISCARD] = "dead-letter-discard",
+	    [COMMAND_EXCEPTION_ASSIGN] = "exception-assign",
+	    [COMMAND_EXCEPTION_RESOLVE] = "exception-resolve",
+	    [COMMAND_JOB_START] = "job-start",
+	    [COMMAND_JOB_PROGRESS] = "job-progress",
+	    [COMMAND_JOB_CANCEL] = "job-cancel",
 	};
 
 	return names[t];

@@ -45,6 +45,16 @@ enum command_type {
 	COMMAND_RECONCILE_BEGIN,     /* reconcile; target: system */
 	COMMAND_RECONCILE_DRIFT,     /* drift: rows of a run, and what is done about them */
 	COMMAND_RECONCILE_END,       /* reconcile_end */
+	COMMAND_DELIVERY_RUN,        /* target: delivery id */
+	COMMAND_DELIVERY_CANCEL,     /* target: delivery id; reason */
+	COMMAND_DEAD_LETTER_EDIT,    /* target: dead letter; document: compress()ed payload; reason: its good answer */
+	COMMAND_DEAD_LETTER_REPLAY,  /* target: dead letter */
+	COMMAND_DEAD_LETTER_DISCARD, /* target: dead letter; reason */
+	COMMAND_EXCEPTION_ASSIGN,    /* target: exception; reason: assignee, empty: nobody */
+	COMMAND_EXCEPTION_RESOLVE,   /* target: exception; reason: resolution; action */
+	COMMAND_JOB_START,           /* job: kind, params, total */
+	COMMAND_JOB_PROGRESS,        /* target: job id; job; reason: of its end */
+	COMMAND_JOB_CANCEL,          /* target: job id; reason */
 	COMMAND_TYPES
 };
 const char *command_type_name(enum command_type t);
@@ -72,7 +82,7 @@ struct delivery_result {
 	uint8_t operation;
 	uint32_t attempts; /* this one included */
 	int64_t created_at;
-	struct str delivery_id, order_id, correlation_id; /* of the delivery */
+	struct str delivery_id, key, order_id, correlation_id; /* of the delivery */
 	enum outcome outcome;
 	bool confirmed;  /* the outcome comes from a look-up */
 	bool cancelled;  /* it was not tried: nobody wants it any more */
@@ -159,8 +169,17 @@ struct command {
 			struct str summary; /* a JSON object */
 			int64_t unraised;   /* differences beyond RECONCILIATION_RAISED_MAX */
 		} reconcile_end;
+		struct {
+			struct str kind, params; /* JSON object */
+			int64_t position, done, failed, total;
+			int status; /* enum job_status */
+		} job;
 	};
 	struct str target, order_id, reason;
+	struct str action; /* of a resolved exception: "release", "cancel", or empty */
+	/* COMMAND_MESSAGE_DEAD: the object it is about, as the command for it would say; may be empty. */
+	struct str natural_key;
+	enum command_type natural_type;
 
 	struct answer answer; /* set when done is called */
 	void (*done)(struct command *c, void *ctx);

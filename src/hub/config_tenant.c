@@ -372,8 +372,10 @@ void config_read_tenant(struct config_loader *l, struct str name, const struct j
 	if (!tl.pointer)
 		tl.pointer = "/tenants";
 	t->name = name;
+	t->attempts_kept_ms = 30 * (int64_t)86400000;
 	t->sku_case = str_is(json_get_text(value, "sku_case"), "upper") ? SKU_UPPER : SKU_AS_IS;
 	read_delivery(delivery, &tl.delivery);
+	config_read_duration(json_get(value, "retention"), "attempts", &t->attempts_kept_ms);
 	check_delivery(&tl, delivery, under(&tl, tl.pointer, "delivery"), &tl.delivery);
 	t->delivery = tl.delivery;
 	read_locations(&tl, json_get(value, "locations"));

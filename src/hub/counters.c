@@ -339,3 +339,11 @@ struct counter *counters_read(struct counters *c, struct arena *a, size_t *count
 		qsort(out, *count, sizeof(*out), by_name);
 	return out;
 }
+
+int64_t counters_total(const struct counters *c, enum counted what, struct str a, struct str b, struct str third)
+{
+	char name[NAME_MAX_TEXT];
+	const struct total *n = map_get(&c->totals, make_name(name, what, a, b, third));
+
+	return n ? n->counter.total : 0;
+}

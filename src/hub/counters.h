@@ -32,6 +32,8 @@ void counters_flush(struct counters *c, struct txn *t);
 /* After its commit. */
 void counters_committed(struct counters *c, const struct txn *t);
 
+/* One committed total. The writer only. */
+int64_t counters_total(const struct counters *c, enum counted what, struct str a, struct str b, struct str third);
 /* By name; the names live as long as the counters. *batch: of the last batch that changed them. NULL: the arena is
  * full. */
 struct counter *counters_read(struct counters *c, struct arena *a, size_t *count, int64_t *batch);

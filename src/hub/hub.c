@@ -167,6 +167,8 @@ void hub_close(struct hub *h)
 		return;
 	assert(!h->threaded);
 	drop_messages(h);
+	job_free_all(h);
+	dead_keys_free(h);
 	state_done(&h->state);
 	dedup_free(h->keys);
 	while (h->messages) {
@@ -197,7 +199,8 @@ void hub_set_sinks(struct hub *h, const struct hub_sinks *sinks)
 /* Commands of our own threads, which bound themselves: not refused for the queue's length. */
 static bool is_internal(enum command_type t)
 {
-	return t == COMMAND_DELIVERY_START || t == COMMAND_DELIVERY_RESULT || t == COMMAND_MESSAGE_DEAD;
+	return t == COMMAND_DELIVERY_START || t == COMMAND_DELIVERY_RESULT || t == COMMAND_MESSAGE_DEAD ||
+	       t == COMMAND_JOB_PROGRESS;
 }
 
 enum rc hub_submit(struct hub *h, struct command *c)
@@ -297,6 +300,36 @@ void apply_command(struct hub *h, struct command *c)
 	case COMMAND_RECONCILE_END:
 		apply_reconcile_end(h, c);
 		break;
+	case COMMAND_DELIVERY_RUN:
+		apply_delivery_run(h, c);
+		break;
+	case COMMAND_DELIVERY_CANCEL:
+		apply_delivery_cancel(h, c);
+		break;
+	case COMMAND_DEAD_LETTER_EDIT:
+		apply_dead_letter_edit(h, c);
+		break;
+	case COMMAND_DEAD_LETTER_REPLAY:
+		apply_dead_letter_replay(h, c);
+		break;
+	case COMMAND_DEAD_LETTER_DISCARD:
+		apply_dead_letter_discard(h, c);
+		break;
+	case COMMAND_EXCEPTION_ASSIGN:
+		apply_exception_assign(h, c);
+		break;
+	case COMMAND_EXCEPTION_RESOLVE:
+		apply_exception_resolve(h, c);
+		break;
+	case COMMAND_JOB_START:
+		apply_job_start(h, c);
+		break;
+	case COMMAND_JOB_PROGRESS:
+		apply_job_progress(h, c);
+		break;
+	case COMMAND_JOB_CANCEL:
+		apply_job_cancel(h, c);
+		break;
 	case COMMAND_TYPES:
 		break;
 	}
@@ -319,6 +352,10 @@ static void begin_batch(struct hub *h)
 	h->batch.messages = NULL;
 	h->batch.messages_last = &h->batch.messages;
 	h->batch.pauses_changed = h->batch.reconciliation_begun = false;
+	h->batch.touched = NULL;
+	h->batch.starts = NULL;
+	h->batch.changes = NULL;
+	h->batch.change_count = h->batch.change_room = 0;
 	txn_init(&h->batch.txn, &h->batch.arena, &h->state.heads, h->state.dedup, &h->ids, h->batch_number + 1, h->now);
 	h->batch.txn.subscriptions = h->state.subscriptions;
 }
@@ -362,6 +399,8 @@ static void tell_sinks(struct hub *h)
 
 	if (h->sinks.deliveries && t->delivery_count > 0)
 		h->sinks.deliveries(h->sinks.ctx, h, t->deliveries, t->delivery_count);
+	if (h->sinks.changes && h->batch.change_count > 0)
+		h->sinks.changes(h->sinks.ctx, h, h->batch.changes, h->batch.change_count);
 	while (h->batch.messages) {
 		struct message *m = h->batch.messages;
 
@@ -459,8 +498,9 @@ static bool is_dirty(const struct hub *h)
 
 static int64_t next_call(const struct hub *h)
 {
-	int64_t next = h->now + IDLE_MS, due[] = {hold_next_expiry(h->state.holds), publish_next(h->state.publisher),
-						  is_dirty(h) ? h->busy_at + FLUSH_AFTER_MS : INT64_MAX};
+	int64_t next = h->now + IDLE_MS,
+		due[] = {job_next(h), hold_next_expiry(h->state.holds), publish_next(h->state.publisher),
+			 is_dirty(h) ? h->busy_at + FLUSH_AFTER_MS : INT64_MAX};
 
 	if (h->state.replaying)
 		next = h->now + REPLAY_MS;
@@ -483,6 +523,11 @@ static void run_batch(struct hub *h, void **commands, size_t count)
 		apply_command(h, commands[i]);
 	if (h->state.replaying)
 		subscription_step_replay(h);
+	if (!h->begun)
+		job_interrupted(h);
+	h->begun = true;
+	job_run(h);
+	retention_run(h);
 	finish_batch(h, count);
 	committed = commit_batch(h);
 	if (committed)

@@ -27,6 +27,11 @@ struct message {
 };
 void message_free(struct message *m);
 
+struct delivery_change {
+	struct delivery_head head;
+	enum { DELIVERY_RUN_NOW, DELIVERY_WAS_CANCELLED } what;
+};
+
 /* Told after a commit, on the writer's thread: short, must not block, must not refuse. */
 struct hub_sinks {
 	void *ctx;
@@ -38,6 +43,8 @@ struct hub_sinks {
 	void (*reconciliation)(void *ctx, struct hub *h);
 	/* The log has grown to this position. */
 	void (*events)(void *ctx, struct hub *h, int64_t position);
+	/* What an operator changed of deliveries that are waiting. May be NULL. */
+	void (*changes)(void *ctx, struct hub *h, const struct delivery_change *changes, size_t count);
 };
 
 /* Opens the tenant's store, loads its state. The hub has no thread yet. */

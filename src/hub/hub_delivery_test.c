@@ -96,7 +96,9 @@ static void test_a_refusal_is_an_exception(void **state)
 	assert_int_equal(count_exceptions("order_refused"), 1);
 	const struct query_page page = {.limit = 10};
 	assert_string_equal(world_at(ASK(query_exceptions, &page), "items/0/detail"), "The customer is blocked.");
-	assert_int_equal(json_get(ASK(query_dead_letters, STR_NONE, STR_NONE, &page), "items")->count, 0);
+	assert_int_equal(
+	    json_get(ASK(query_dead_letters, &(struct query_dead_letters){.system = STR_NONE}, &page), "items")->count,
+	    0);
 	assert_non_null(find_delivery("shop", OP_ORDER_STATUS, o.id));
 
 	/* It stays so: neither a restart nor a new item sends it again. */
@@ -154,7 +156,8 @@ static void test_failures_are_retried_then_given_up(void **state)
 		assert_int_equal(d.head.status, rows[i].status);
 		assert_int_equal(d.head.attempts, 1);
 		assert_true(str_is(d.reason, "why"));
-		const struct json *dead = ASK(query_dead_letters, STR_NONE, str_from(rows[i].dead_class), &page);
+		const struct json *dead = ASK(
+		    query_dead_letters, &(struct query_dead_letters){.class_ = str_from(rows[i].dead_class)}, &page);
 		assert_int_equal(json_get(dead, "items")->count, rows[i].dead_class ? 1 : i > 4 ? i - 4 : 0);
 		if (!rows[i].again)
 			continue;
@@ -451,7 +454,8 @@ static void test_a_message_that_cannot_be_mapped(void **state)
 	c->reason = STR("It is not JSON.");
 	do_command(of_message(c, world.messages[0].seq, 0, 1));
 	assert_string_equal(fate_of(world.messages[0].seq), "dead_letter");
-	const struct json *dead = ASK(query_dead_letters, STR("shop"), STR("mapping"), &page);
+	const struct json *dead =
+	    ASK(query_dead_letters, &(struct query_dead_letters){STR("shop"), STR("mapping"), STR_NONE}, &page);
 	assert_string_equal(world_at(dead, "items/0/reason"), "It is not JSON.");
 	assert_true(do_command(make_message("m1", "no JSON")).replayed);
 }

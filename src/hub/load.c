@@ -186,6 +186,7 @@ static enum rc load_heads(struct loading *l)
 	    {R_SUBSCRIPTION_LAST, &heads->subscription},
 	    {R_RECONCILIATION_LAST, &heads->reconciliation},
 	    {R_DRIFT_LAST, &heads->drift},
+	    {R_JOB_LAST, &heads->job},
 	};
 
 	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
@@ -251,6 +252,10 @@ static enum rc load_all(struct loading *l)
 	if (rc == RC_OK)
 		rc = load_pauses(l);
 	if (rc == RC_OK)
+		rc = job_load(l->h, l->e);
+	if (rc == RC_OK)
+		rc = dead_keys_load(l->h, l->e);
+	if (rc == RC_OK)
 		rc = counters_load(l->h->counters, r, l->e);
 	return rc;
 }
@@ -285,6 +290,8 @@ enum rc state_load(struct hub *h, struct err *e)
 	int64_t started = clock_mono_ns(h->clock);
 	enum rc rc;
 
+	job_free_all(h);
+	dead_keys_free(h);
 	state_done(&h->state);
 	state_init(h, &h->state);
 	rc = store_reader_begin(h->reader, e);

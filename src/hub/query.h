@@ -76,7 +76,10 @@ enum rc query_system(struct query *q, struct str name, const struct query_live *
 enum rc query_deliveries(struct query *q, struct str system, struct str status, const struct query_page *p,
 			 struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_delivery(struct query *q, struct str delivery_id, struct buf *out, struct err *e) MUST_CHECK;
-enum rc query_dead_letters(struct query *q, struct str system, struct str class_, const struct query_page *p,
+struct query_dead_letters {
+	struct str system, class_, status; /* empty: any */
+};
+enum rc query_dead_letters(struct query *q, const struct query_dead_letters *by, const struct query_page *p,
 			   struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_dead_letter(struct query *q, struct str id, struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_exceptions(struct query *q, const struct query_page *p, struct buf *out, struct err *e) MUST_CHECK;

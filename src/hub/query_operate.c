@@ -1,14 +1,10 @@
 /* Operating: systems, deliveries, dead letters, exceptions, and the overview. */
-#include "base/compress.h"
-#include "base/utf8.h"
 #include "hub/counters.h"
 #include "hub/query_parts.h"
 #include "observe/metrics.h"
 #include "orchestrate/order/order.h"
 
 #include <stdio.h>
-
-#define PAYLOAD_SHOWN_MAX (4u << 20)
 
 /* ---- systems ---- */
 
@@ -205,21 +201,35 @@ static int64_t delivery_status_parse(struct str name)
 	return -1;
 }
 
+/* The index that has what is asked for: those that are open or have failed are few among those that were delivered. */
 enum rc query_deliveries(struct query *q, struct str system, struct str status, const struct query_page *p,
 			 struct buf *out, struct err *e)
 {
 	struct delivery_filter f = {system, delivery_status_parse(status)};
-	struct query_list list = {R_DELIVERIES_BEFORE, delivery_matches, write_delivery_item, &f};
+	const struct store_value more[] = {system.n ? SV_TEXT(system) : SV_INT(f.status), SV_INT(f.status)};
+	bool open = f.status >= 0 && f.status<DELIVERY_FINAL, failed = f.status> DELIVERY_DELIVERED;
+	struct query_list list = {.statement = R_DELIVERIES_BEFORE,
+				  .match = delivery_matches,
+				  .write = write_delivery_item,
+				  .ctx = &f,
+				  .more = more};
 
 	if (status.n && f.status < 0)
 		return err_set(e, RC_INVALID, "unknown_status", "There is no delivery status '" STR_FMT "'.",
 			       STR_ARG(status));
+	if (open)
+		list.statement = system.n ? R_DELIVERIES_OPEN_SYSTEM_BEFORE : R_DELIVERIES_OPEN_BEFORE;
+	else if (failed)
+		list.statement = system.n ? R_DELIVERIES_FAILED_SYSTEM_BEFORE : R_DELIVERIES_FAILED_BEFORE;
+	else if (system.n)
+		list.statement = R_DELIVERIES_SYSTEM_BEFORE;
+	list.more_count = (failed ? 1 : 0) + (system.n ? 1 : 0);
 	return query_list(q, &list, p, out, e);
 }
 
 enum rc query_delivery(struct query *q, struct str delivery_id, struct buf *out, struct err *e)
 {
-	struct store_value row[17];
+	struct store_value row[17], replayed[2];
 	struct query_rows attempts;
 	struct json_writer w;
 	struct str document = STR_NONE;
@@ -229,11 +239,15 @@ enum rc query_delivery(struct query *q, struct str delivery_id, struct buf *out,
 		rc = document_load(q->reader, q->arena, row[8].integer, &document, e);
 	if (rc == RC_OK)
 		rc = query_all(q, R_ATTEMPTS, &SV_INT(row[0].integer), 1, &attempts, e);
+	if (rc == RC_OK)
+		rc = store_read_one(q->reader, R_DELIVERY_REPLAYED, &SV_INT(row[0].integer), 1, q->arena, replayed, e);
 	jw_init(&w, out);
 	if (rc == RC_OK)
 		rc = query_write_delivery(&w, row, e);
 	if (rc != RC_OK)
 		return rc;
+	jw_opt_text(&w, "replayed_by", replayed[0].bytes);
+	query_write_time(&w, "replayed_at", replayed[1]);
 	if (row[9].bytes.n)
 		query_write_json(&w, "params", row[9].bytes);
 	if (document.n)
@@ -245,124 +259,6 @@ enum rc query_delivery(struct query *q, struct str delivery_id, struct buf *out,
 		jw_object_end(&w);
 	}
 	jw_array_end(&w);
-	jw_object_end(&w);
-	return query_done(out, e);
-}
-
-/* ---- dead letters ---- */
-
-struct dead_letter_filter {
-	struct str system, class_;
-};
-
-static bool dead_letter_matches(void *ctx, const struct store_value *row)
-{
-	const struct dead_letter_filter *f = ctx;
-	return (!f->class_.n || str_eq(row[3].bytes, f->class_)) && (!f->system.n || str_eq(row[4].bytes, f->system));
-}
-
-static void write_dead_letter_head(struct json_writer *w, const struct store_value *row)
-{
-	jw_object(w);
-	jw_key_text(w, "id", row[1].bytes);
-	jw_key_time(w, "at", row[2].integer);
-	jw_key_text(w, "class", row[3].bytes);
-	jw_opt_text(w, "system", row[4].bytes);
-	jw_key_text(w, "kind", row[6].integer ? STR("delivery") : STR("message"));
-	jw_key_text(w, "correlation_id", row[7].bytes);
-	jw_key_text(w, "reason", row[8].bytes);
-	jw_key_text(w, "status", row[9].integer == 0 ? STR("open") : STR("closed"));
-	query_write_time(w, "closed_at", row[10]);
-	jw_opt_text(w, "note", row[11].bytes);
-}
-
-static enum rc write_dead_letter(void *ctx, struct json_writer *w, const struct store_value *row, struct err *e)
-{
-	(void)ctx;
-	(void)e;
-	write_dead_letter_head(w, row);
-	jw_object_end(w);
-	return RC_OK;
-}
-
-enum rc query_dead_letters(struct query *q, struct str system, struct str class_, const struct query_page *p,
-			   struct buf *out, struct err *e)
-{
-	struct dead_letter_filter f = {system, class_};
-	struct query_list list = {R_DEAD_LETTERS_BEFORE, dead_letter_matches, write_dead_letter, &f};
-	return query_list(q, &list, p, out, e);
-}
-
-/* As text where it is text, else in base64; packed or not. */
-static void write_payload(struct query *q, struct json_writer *w, const char *name, struct str stored)
-{
-	struct str raw = stored;
-	char key[64];
-
-	if (!stored.n)
-		return;
-	if (decompress(q->arena, stored, PAYLOAD_SHOWN_MAX, &raw, NULL) != RC_OK)
-		raw = stored;
-	if (utf8_check(raw) == raw.n) {
-		jw_key_text(w, name, raw);
-		return;
-	}
-	char *text = arena_alloc(q->arena, 4 * ((raw.n + 2) / 3) + 1);
-	if (!text)
-		return;
-	base64_encode(raw.p, raw.n, text);
-	snprintf(key, sizeof(key), "%s_base64", name);
-	jw_key_text(w, key, str_from(text));
-}
-
-/* A row that retention may have taken away. */
-static enum rc read_kept(struct query *q, enum store_statement s, int64_t seq, struct store_value *row, bool *found,
-			 struct err *e)
-{
-	struct err cause = ERR_NONE;
-	*found = false;
-	if (!seq)
-		return RC_OK;
-	enum rc rc = store_read_one(q->reader, s, &SV_INT(seq), 1, q->arena, row, &cause);
-	*found = rc == RC_OK;
-	if (rc != RC_OK && rc != RC_NOT_FOUND && e)
-		*e = cause;
-	return rc == RC_NOT_FOUND ? RC_OK : rc;
-}
-
-enum rc query_dead_letter(struct query *q, struct str id, struct buf *out, struct err *e)
-{
-	struct store_value row[13], message[17], delivery[17];
-	struct json_writer w;
-	bool has_message = false, has_delivery = false;
-
-	enum rc rc = query_one(q, R_DEAD_LETTER, SV_TEXT(id), "dead_letter_not_found", "dead letter", row, e);
-	if (rc == RC_OK)
-		rc = read_kept(q, R_INBOX_ONE, row[5].integer, message, &has_message, e);
-	if (rc == RC_OK)
-		rc = read_kept(q, R_DELIVERY, row[6].integer, delivery, &has_delivery, e);
-	if (rc != RC_OK)
-		return rc;
-	jw_init(&w, out);
-	write_dead_letter_head(&w, row);
-	write_payload(q, &w, "payload", row[12].bytes);
-	if (has_message) {
-		jw_key(&w, "message");
-		jw_object(&w);
-		jw_key_time(&w, "at", message[1].integer);
-		jw_opt_text(&w, "source", message[3].bytes);
-		jw_opt_text(&w, "endpoint", message[4].bytes);
-		jw_opt_text(&w, "detail", message[13].bytes);
-		write_payload(q, &w, "payload", message[10].bytes);
-		jw_object_end(&w);
-	}
-	if (has_delivery) {
-		jw_key(&w, "delivery");
-		rc = query_write_delivery(&w, delivery, e);
-		if (rc != RC_OK)
-			return rc;
-		jw_object_end(&w);
-	}
 	jw_object_end(&w);
 	return query_done(out, e);
 }
@@ -380,7 +276,8 @@ static enum rc write_exception(void *ctx, struct json_writer *w, const struct st
 
 enum rc query_exceptions(struct query *q, const struct query_page *p, struct buf *out, struct err *e)
 {
-	struct query_list list = {R_EXCEPTIONS_BEFORE, NULL, write_exception, NULL};
+	struct query_list list = {
+	    .statement = R_EXCEPTIONS_BEFORE, .match = NULL, .write = write_exception, .ctx = NULL};
 	return query_list(q, &list, p, out, e);
 }
 

@@ -198,7 +198,8 @@ enum rc query_orders(struct query *q, const struct query_orders *f, const struct
 		     struct err *e)
 {
 	struct order_filter filter = {.f = f, .has_status = f->status.n > 0};
-	struct query_list list = {R_ORDERS_BEFORE, order_matches, write_order_row, &filter};
+	struct query_list list = {
+	    .statement = R_ORDERS_BEFORE, .match = order_matches, .write = write_order_row, .ctx = &filter};
 
 	if (filter.has_status && !order_status_parse(f->status, &filter.status))
 		return err_set(e, RC_INVALID, "unknown_status", "There is no order status '" STR_FMT "'.",

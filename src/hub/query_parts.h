@@ -1,4 +1,4 @@
-/* What the queries share; inside query*.c only. */
+/* What the queries share; inside the hub only. */
 #ifndef HUB_QUERY_PARTS_H
 #define HUB_QUERY_PARTS_H
 
@@ -26,15 +26,17 @@ static inline const struct store_value *query_row(const struct query_rows *r, si
 }
 
 /*
- * A list, newest first: {"items":[...],"next_cursor":null|"..."}. statement takes ($1 below this seq, $2 limit) and has
- * seq as its first column. match may be NULL; write writes one value. The cursor is the seq of the last row that was
- * looked at.
+ * A list, newest first: {"items":[...],"next_cursor":null|"..."}. statement takes ($1 below this seq, $2 limit, and
+ * what is in more) and has seq as its first column. match may be NULL; write writes one value. The cursor is the seq of
+ * the last row that was looked at.
  */
 struct query_list {
 	enum store_statement statement;
 	bool (*match)(void *ctx, const struct store_value *row);
 	enum rc (*write)(void *ctx, struct json_writer *w, const struct store_value *row, struct err *e);
 	void *ctx;
+	const struct store_value *more;
+	size_t more_count; /* at most 2 */
 };
 enum rc query_list(struct query *q, const struct query_list *l, const struct query_page *p, struct buf *out,
 		   struct err *e) MUST_CHECK;

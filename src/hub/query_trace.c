@@ -1,7 +1,7 @@
 /*
  * The trace of a correlation id: messages, events, deliveries with their attempts and exceptions, in order of time. At
  * the same instant a cause comes before its effects: the message, then the event, the exception, the delivery, its
- * attempts.
+ * attempts, that it was sent again.
  */
 #include "hub/query_parts.h"
 #include "orchestrate/order/order.h"
@@ -9,15 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum entry_kind { ENTRY_MESSAGE, ENTRY_EVENT, ENTRY_EXCEPTION, ENTRY_DELIVERY, ENTRY_ATTEMPT };
-static const char *const kind_names[] = {"message", "event", "exception", "delivery", "attempt"};
+enum entry_kind { ENTRY_MESSAGE, ENTRY_EVENT, ENTRY_EXCEPTION, ENTRY_DELIVERY, ENTRY_ATTEMPT, ENTRY_REPLAY };
+static const char *const kind_names[] = {"message", "event", "exception", "delivery", "attempt", "replay"};
 
 struct trace_entry {
 	int64_t at, seq; /* seq: of its own log; of an attempt, its delivery's */
 	int64_t number;  /* of an attempt */
 	enum entry_kind kind;
 	const struct store_value *row;
-	const struct store_value *delivery; /* of an attempt */
+	const struct store_value *delivery; /* of an attempt, of a replay */
 };
 
 struct trace {
@@ -76,6 +76,23 @@ static enum rc add_attempts(struct trace *t, const struct store_value *delivery,
 		rc = add(t, entry, e);
 	}
 	return rc;
+}
+
+/* That it waits again, or that another was sent again as this one. */
+static enum rc add_replay(struct trace *t, const struct store_value *delivery, struct err *e)
+{
+	struct query_rows rows;
+	enum rc rc = query_all(t->q, R_DELIVERY_REPLAYED, &SV_INT(delivery[0].integer), 1, &rows, e);
+
+	if (rc != RC_OK || rows.count == 0 || !query_row(&rows, 0)[0].bytes.n)
+		return rc;
+	const struct store_value *row = query_row(&rows, 0);
+	struct trace_entry entry = {.at = row[1].integer ? row[1].integer : delivery[13].integer,
+				    .seq = delivery[0].integer,
+				    .kind = ENTRY_REPLAY,
+				    .row = row,
+				    .delivery = delivery};
+	return add(t, entry, e);
 }
 
 static int by_time(const void *left, const void *right)
@@ -271,6 +288,10 @@ static void write_entry(struct query *q, struct json_writer *w, const struct tra
 	case ENTRY_ATTEMPT:
 		summary = attempt_summary(q, entry);
 		break;
+	case ENTRY_REPLAY:
+		summary = arena_printf(q->arena, "%s " STR_FMT ": sent again by a replay",
+				       operation_words(entry->delivery[3].bytes), STR_ARG(entry->delivery[2].bytes));
+		break;
 	}
 	jw_object(w);
 	jw_key_time(w, "at", entry->at);
@@ -292,6 +313,12 @@ static void write_entry(struct query *q, struct json_writer *w, const struct tra
 	case ENTRY_ATTEMPT:
 		write_attempt(w, entry);
 		break;
+	case ENTRY_REPLAY:
+		jw_key_text(w, "delivery_id", entry->delivery[1].bytes);
+		jw_key_text(w, "system", entry->delivery[2].bytes);
+		jw_key_text(w, "operation", entry->delivery[3].bytes);
+		jw_key_text(w, "replayed_by", entry->row[0].bytes);
+		break;
 	}
 	jw_object_end(w);
 }
@@ -307,8 +334,13 @@ static enum rc collect(struct trace *t, struct str correlation_id, struct err *e
 	if (rc == RC_OK)
 		rc = add_all(t, R_DELIVERIES_TRACE, correlation_id, ENTRY_DELIVERY, 13, e);
 	size_t after = t->count;
-	for (size_t i = before; rc == RC_OK && i < after; i++)
-		rc = add_attempts(t, t->list[i].row, e);
+	for (size_t i = before; rc == RC_OK && i < after; i++) {
+		const struct store_value *delivery = t->list[i].row;
+
+		rc = add_attempts(t, delivery, e);
+		if (rc == RC_OK)
+			rc = add_replay(t, delivery, e);
+	}
 	if (t->count)
 		qsort(t->list, t->count, sizeof(t->list[0]), by_time);
 	return rc;

@@ -7,6 +7,7 @@
 #include "base/secretbox.h"
 #include "hub/counters.h"
 #include "hub/hub.h"
+#include "hub/job.h"
 #include "observe/metrics.h"
 #include "orchestrate/order/order.h"
 #include "orchestrate/stock/hold.h"
@@ -26,6 +27,9 @@ struct state {
 	struct subscriptions *subscriptions;
 	bool replaying;         /* events are asked for again, of some subscription */
 	struct log_heads heads; /* committed, and what the open batch adds */
+	struct job *jobs;       /* running, the oldest first */
+	size_t job_count;
+	struct map dead_keys; /* of open dead letters: struct dead_key by trace key */
 };
 
 /* The fate of a message of several items, until the last one. */
@@ -43,6 +47,18 @@ struct batch_answer {
 	struct batch_answer *next;
 };
 
+/* What a repair of the open batch has changed: the reader does not show it yet. */
+struct batch_touch {
+	enum touched { TOUCHED_DELIVERY, TOUCHED_DEAD_LETTER, TOUCHED_EXCEPTION } what;
+	int64_t seq;
+	struct batch_touch *next;
+};
+
+struct batch_starts {
+	const struct command *command;
+	struct batch_starts *next;
+};
+
 struct batch {
 	struct txn txn;
 	struct arena arena;
@@ -51,7 +67,14 @@ struct batch {
 	struct batch_answer *movements; /* newest first */
 	struct message *messages, **messages_last;
 	bool pauses_changed, reconciliation_begun;
+	struct batch_touch *touched;
+	struct batch_starts *starts;
+	struct delivery_change *changes; /* for the delivery engine */
+	size_t change_count, change_room;
 };
+
+/* Deliveries that were cancelled while the engine may be about to start them: the last few, as a filter. */
+#define CANCELLED_KEPT 256
 
 struct hub {
 	struct config *config;
@@ -76,6 +99,10 @@ struct hub {
 	bool stale;            /* the state is ahead of the disk: load it again */
 	bool in_doubt;         /* the last commit's outcome is not known */
 	bool doubted;          /* one was: results that were refused may be there, and come again */
+	int64_t cancelled[CANCELLED_KEPT];
+	size_t cancelled_count; /* ever */
+	bool begun;             /* the first batch was made */
+	int64_t forget_at;      /* when old attempts are looked for again */
 	pthread_t thread;
 	bool threaded;
 	_Atomic bool ready, stopping;
@@ -151,6 +178,41 @@ void subscription_step_replay(struct hub *h);
 void apply_reconcile_begin(struct hub *h, struct command *c);
 void apply_reconcile_drift(struct hub *h, struct command *c);
 void apply_reconcile_end(struct hub *h, struct command *c);
+
+/* apply_repair.c: what operators do */
+/* The index by which a system or a subscription goes. false: there is none of that name. */
+bool system_by_name(const struct hub *h, struct str name, uint32_t *system);
+void apply_delivery_run(struct hub *h, struct command *c);
+void apply_delivery_cancel(struct hub *h, struct command *c);
+/* May the delivery be another one's by now than the engine believes? Cheap. */
+bool delivery_cancelled(const struct hub *h, int64_t seq);
+bool batch_touched(const struct hub *h, enum touched what, int64_t seq);
+void batch_touch(struct hub *h, enum touched what, int64_t seq);
+
+/* apply_dead_letter.c */
+void apply_dead_letter_edit(struct hub *h, struct command *c);
+void apply_dead_letter_replay(struct hub *h, struct command *c);
+void apply_dead_letter_discard(struct hub *h, struct command *c);
+/* Replays one row of R_DEAD_LETTER. RC_CONFLICT, RC_NOT_FOUND, RC_INVALID: it cannot be; nothing was changed. */
+enum rc dead_letter_replay(struct hub *h, struct arena *a, const struct store_value *row, struct str job,
+			   struct err *e) MUST_CHECK;
+/* The trace key of a delivery, and of an object that a system sent. */
+struct str dead_letter_key(struct txn *t, struct str system, const char *what, struct str key);
+/* Notes that an open dead letter has this key. */
+void dead_key_add(struct hub *h, struct str key);
+/* This business object went through: older dead letters about it are closed. */
+void dead_letters_succeeded(struct hub *h, struct str system, const char *what, struct str key);
+enum rc dead_keys_load(struct hub *h, struct err *e) MUST_CHECK;
+void dead_keys_free(struct hub *h);
+/* The message again, with this packed payload, as a new row of the inbox. */
+void message_again(struct hub *h, const struct store_value *inbox, struct str payload);
+
+/* apply_exception.c */
+void apply_exception_assign(struct hub *h, struct command *c);
+void apply_exception_resolve(struct hub *h, struct command *c);
+
+/* retention.c: a slice of what is old enough to be forgotten. */
+void retention_run(struct hub *h);
 
 /* May this source change what is of this record? -1: anybody may. */
 bool owns_record(const struct hub *h, int16_t record, struct str source);

@@ -37,6 +37,8 @@ static struct world {
 	struct clock clock;
 	int64_t now;
 	struct delivery_head heads[WORLD_HEADS_MAX]; /* that the sink was told of since the start of the hub */
+	struct delivery_change last_change;
+	size_t change_count;
 	size_t head_count;
 	struct {
 		int64_t seq;
@@ -95,6 +97,15 @@ static inline void world_told_message(void *ctx, struct hub *h, struct message *
 	message_free(m);
 }
 
+static inline void world_told_changes(void *ctx, struct hub *h, const struct delivery_change *changes, size_t count)
+{
+	(void)ctx;
+	(void)h;
+	assert_true(count > 0);
+	world.last_change = changes[count - 1];
+	world.change_count += count;
+}
+
 static inline void world_told_events(void *ctx, struct hub *h, int64_t position)
 {
 	(void)ctx;
@@ -105,8 +116,10 @@ static inline void world_told_events(void *ctx, struct hub *h, int64_t position)
 
 static inline enum rc world_try_open(struct err *e)
 {
-	const struct hub_sinks sinks = {
-	    .deliveries = world_told_deliveries, .message = world_told_message, .events = world_told_events};
+	const struct hub_sinks sinks = {.deliveries = world_told_deliveries,
+					.message = world_told_message,
+					.events = world_told_events,
+					.changes = world_told_changes};
 	const struct store_options store = {.url = world.url, .vfs = world.vfs, .clock = &world.clock};
 	enum rc rc = hub_open(world.config, &world.config->tenants[0], &store, &world.clock, &world.hub, e);
 

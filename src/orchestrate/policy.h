@@ -97,6 +97,8 @@ struct config_tenant {
 	/* records: index of the system that is the record, -1: any */
 	int16_t record_stock, record_price, record_customer, record_item;
 	bool has_order_process;
+	int64_t
+	    attempts_kept_ms; /* retention.attempts: how long the attempts of deliveries are kept; default 30 days */
 };
 
 const struct config_location *config_find_location(const struct config_tenant *t, struct str name); /* or NULL */

@@ -106,6 +106,10 @@ void order_step_decide(struct order_book *b, struct txn *t, struct order_open *o
 enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open *o, struct str reason,
 			  struct err *e) MUST_CHECK;
 
+/* A person releases an order that is on hold: items that are not known are taken as they are named, what there is is
+ * reserved, and it is posted (again). RC_CONFLICT "order_not_on_hold"; RC_LIMIT "too_many_items". */
+enum rc order_step_unhold(struct order_book *b, struct txn *t, struct order_open *o, struct err *e) MUST_CHECK;
+
 /* Answers of ERP and warehouse to what they were asked. */
 void order_step_accepted(struct order_book *b, struct txn *t, struct order_open *o, uint16_t system,
 			 struct str external_id);

@@ -420,6 +420,25 @@ enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open
 	return RC_OK;
 }
 
+enum rc order_step_unhold(struct order_book *b, struct txn *t, struct order_open *o, struct err *e)
+{
+	if (o->status != ORDER_ON_HOLD)
+		return err_set(e, RC_CONFLICT, "order_not_on_hold", "the order is not on hold");
+	for (uint32_t i = 0; i < o->line_count; i++) {
+		struct order_line_open *l = &o->lines[i];
+
+		if (l->item)
+			continue;
+		l->item = stock_item_make(b->stock, t, l->sku, STR_NONE);
+		if (!l->item)
+			return err_set(e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
+		stock_touch(b->stock, l->item);
+	}
+	order_unhold(b, o);
+	order_decide(b, t, o);
+	return RC_OK;
+}
+
 void order_step_accepted(struct order_book *b, struct txn *t, struct order_open *o, uint16_t system,
 			 struct str external_id)
 {

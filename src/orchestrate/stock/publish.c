@@ -445,3 +445,22 @@ int64_t publish_changed_at(const struct publisher *p, uint16_t system, int64_t s
 
 	return c && c->under_way == seq ? c->changed_at : 0;
 }
+
+void publish_again(struct publisher *p, struct txn *t, uint16_t system, const struct json *params)
+{
+	struct channel *c = channel_of(p, system);
+	const struct json *items = json_get(params, "items");
+
+	for (uint32_t i = 0; c && json_is(items, JSON_ARRAY) && i < items->count; i++) {
+		struct stock_item *item = stock_find(p->stock, json_get_text(&items->items[i], "sku"));
+		struct publication *pub;
+
+		if (!item)
+			continue;
+		pub = publication_of(p, item, c->index);
+		pub->told = UNKNOWN;
+		pub->expected = UNKNOWN;
+		compare(c, pub, pub->current, t->now);
+		write_row(c, t, pub);
+	}
+}

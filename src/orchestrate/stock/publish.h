@@ -52,6 +52,8 @@ void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish
 		 const struct json *stale, int64_t now);
 /* A channel was found to show this: it is told again what it should. */
 void publish_shown(struct publisher *p, uint16_t system, struct str sku, qty_t shown, int64_t now);
+/* The items that these params of a delivery name are told anew, with what is true now. */
+void publish_again(struct publisher *p, struct txn *t, uint16_t system, const struct json *params);
 /* When the oldest change that the delivery carries was made; 0 if it is not the one under way. */
 int64_t publish_changed_at(const struct publisher *p, uint16_t system, int64_t seq);
 
