@@ -63,6 +63,11 @@ export async function post(api: Api, path: string): Promise<void> {
 	await request(api, path, { method: "POST", signal: AbortSignal.timeout(TIMEOUT_MS) });
 }
 
+export async function send(api: Api, method: string, path: string, body?: unknown): Promise<void> {
+	const signal = AbortSignal.timeout(TIMEOUT_MS);
+	await request(api, path, body === undefined ? { method, signal } : { method, signal, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
 /* "/v1/orders?status=shipped"; empty values are left out. */
 export function query(path: string, values: Record<string, string | number | undefined>): string {
 	const q = new URLSearchParams();

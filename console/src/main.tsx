@@ -7,6 +7,7 @@ import { clock } from "./format.ts";
 import { add, EMPTY, type Live } from "./live.ts";
 import { OrderPage, OrdersPage, TracePage } from "./orders.tsx";
 import { OverviewPage } from "./overview.tsx";
+import { JobsPage } from "./jobs.tsx";
 import { DeadLetterPage, DeadLettersPage, DeliveriesPage, DeliveryPage, ExceptionsPage } from "./repair.tsx";
 import { BASE, hrefTo, parseRoute, type Route } from "./route.ts";
 import { forgetKey, keepKey, takeKey, tenantOf } from "./session.ts";
@@ -50,6 +51,7 @@ const menu: [string, string, Route["page"][]][] = [
 	["orders", "Orders", ["orders", "order"]],
 	["deliveries", "Deliveries", ["deliveries", "delivery"]],
 	["exceptions", "Exceptions", ["exceptions"]],
+	["jobs", "Jobs", ["jobs"]],
 	["dead-letters", "Dead letters", ["dead-letters", "dead-letter"]],
 	["trace", "Trace", ["trace"]],
 ];
@@ -115,6 +117,8 @@ function Body(props: { route: Route; live: Live; stream: StreamState; overview: 
 		return <DeadLetterPage id={route.id} key={route.id} />;
 	case "exceptions":
 		return <ExceptionsPage />;
+	case "jobs":
+		return <JobsPage />;
 	case "lost":
 		return <Heading title="No such page">There is no such page</Heading>;
 	}

@@ -1,7 +1,10 @@
 /* What did not go through, and what a person has to decide: deliveries, dead letters, exceptions. */
+import { useState } from "preact/hooks";
+import { ActFailure, AskText, useAct } from "./act.tsx";
 import { dateTime, micros, pretty, words } from "./format.ts";
+import { Changes, Mend } from "./mend.tsx";
 import { hrefTo } from "./route.ts";
-import type { DeadLetter, Delivery, Exception } from "./types.ts";
+import type { Attempt, DeadLetter, Delivery, Exception } from "./types.ts";
 import { Empty, Failure, Heading, Link, List, Loading, Status, Table, useGet, useShell } from "./ui.tsx";
 
 const statuses = ["waiting", "sending", "unknown", "delivered", "superseded", "cancelled", "dead_letter"];
@@ -56,8 +59,44 @@ export function DeliveriesPage(props: { system: string; status: string }) {
 	);
 }
 
+function Attempts(props: { of: Attempt[] | undefined }) {
+	const attempts = props.of;
+	return (
+		<>
+			<h2>Attempts</h2>
+			{!attempts?.length ? (
+				<Empty>Not sent yet.</Empty>
+			) : (
+				<Table caption="Attempts" columns={["#No", "At", "Outcome", "#HTTP", "#Took", "Detail"]}>
+					{attempts.map((a) => (
+						<tr key={a.number}>
+							<td class="number">{a.number}</td>
+							<td>{dateTime(a.at)}</td>
+							<td>
+								<Status of={a.outcome} />
+							</td>
+							<td class="number">{a.http_status}</td>
+							<td class="number">{micros(a.duration_us)}</td>
+							<td>
+								{a.detail}
+								{(a.request || a.response) && (
+									<details>
+										<summary>Request and answer</summary>
+										<pre>{[a.request, a.response].filter(Boolean).join("\n\n")}</pre>
+									</details>
+								)}
+							</td>
+						</tr>
+					))}
+				</Table>
+			)}
+		</>
+	);
+}
+
 export function DeliveryPage(props: { id: string }) {
 	const { data: d, error, again } = useGet<Delivery>(`/v1/deliveries/${encodeURIComponent(props.id)}`, 2000);
+	const act = useAct(again);
 	if (!d)
 		return error ? <Failure error={error} again={again} /> : <Loading />;
 	return (
@@ -102,33 +141,17 @@ export function DeliveryPage(props: { id: string }) {
 					<dd class="id">{d.delivery_id}</dd>
 				</div>
 			</dl>
-			<h2>Attempts</h2>
-			{!d.attempts?.length ? (
-				<Empty>Not sent yet.</Empty>
-			) : (
-				<Table caption="Attempts" columns={["#No", "At", "Outcome", "#HTTP", "#Took", "Detail"]}>
-					{d.attempts.map((a) => (
-						<tr key={a.number}>
-							<td class="number">{a.number}</td>
-							<td>{dateTime(a.at)}</td>
-							<td>
-								<Status of={a.outcome} />
-							</td>
-							<td class="number">{a.http_status}</td>
-							<td class="number">{micros(a.duration_us)}</td>
-							<td>
-								{a.detail}
-								{(a.request || a.response) && (
-									<details>
-										<summary>Request and answer</summary>
-										<pre>{[a.request, a.response].filter(Boolean).join("\n\n")}</pre>
-									</details>
-								)}
-							</td>
-						</tr>
-					))}
-				</Table>
+			{(d.status === "waiting" || d.status === "unknown") && (
+				<div class="acts">
+					<button type="button" disabled={act.busy} onClick={() => void act.run("POST", `/v1/deliveries/${encodeURIComponent(d.delivery_id)}/run`)}>
+						Try it now
+					</button>
+					<AskText label="Cancel it" question="Why?" optional busy={act.busy} onText={(reason) => void act.run("POST", `/v1/deliveries/${encodeURIComponent(d.delivery_id)}/cancel`, { reason })} />
+				</div>
 			)}
+			<ActFailure act={act} />
+			{d.replayed_at && <p>Sent again by a replay on {dateTime(d.replayed_at)}.</p>}
+			<Attempts of={d.attempts} />
 			{(d.document ?? d.params) !== undefined && (
 				<details>
 					<summary>What is sent</summary>
@@ -176,9 +199,12 @@ export function DeadLettersPage(props: { system: string }) {
 
 export function DeadLetterPage(props: { id: string }) {
 	const { data: d, error, again } = useGet<DeadLetter>(`/v1/dead-letters/${encodeURIComponent(props.id)}`);
+	const act = useAct(again);
+	const edit = useAct(again);
 	if (!d)
 		return error ? <Failure error={error} again={again} /> : <Loading />;
-	const payload = d.payload ?? d.message?.payload;
+	const payload = d.kind === "delivery" ? d.payload : d.message?.payload;
+	const path = `/v1/dead-letters/${encodeURIComponent(d.id)}`;
 	return (
 		<>
 			<Heading
@@ -221,12 +247,60 @@ export function DeadLetterPage(props: { id: string }) {
 					</dd>
 				</div>
 			</dl>
-			{payload && (
+			{d.status === "open" && (
+				<div class="acts">
+					<button type="button" disabled={act.busy} onClick={() => void act.run("POST", `${path}/replay`)}>
+						{d.edit ? "Replay as edited" : "Replay"}
+					</button>
+					<AskText label="Discard" question="Why?" busy={act.busy} onText={(reason) => void act.run("POST", `${path}/discard`, { reason })} />
+				</div>
+			)}
+			<ActFailure act={act} />
+			{d.note && <p>{d.note}</p>}
+			{d.edit && (
+				<section aria-labelledby="changes">
+					<h2 id="changes">Changes</h2>
+					<p class="dim">
+						Edited on {dateTime(d.edit.at)} {d.edit.by && `with the key ${d.edit.by}`}
+					</p>
+					<Changes changes={d.edit.changes} />
+				</section>
+			)}
+			{payload && d.status === "open" && <Mend key={d.edit?.at} letter={d} original={payload} act={edit} />}
+			{payload && d.status !== "open" && (
 				<section aria-labelledby="payload">
-					<h2 id="payload">What came in</h2>
+					<h2 id="payload">{d.kind === "delivery" ? "What was to be sent" : "What came in"}</h2>
 					<pre>{pretty(payload)}</pre>
 				</section>
 			)}
+			{d.attempts && <Attempts of={d.attempts} />}
+		</>
+	);
+}
+
+function ExceptionActs(props: { of: Exception }) {
+	const { of } = props;
+	const [action, setAction] = useState("");
+	const act = useAct(() => undefined);
+	const path = `/v1/exceptions/${encodeURIComponent(of.exception_id)}`;
+	if (of.status !== "open")
+		return <>{of.resolution}</>;
+	return (
+		<>
+			<AskText label="Assign" question="To whom?" optional busy={act.busy} onText={(assignee) => void act.run("POST", `${path}/assign`, { assignee })} />
+			<AskText label="Resolve" question="How was it resolved?" busy={act.busy} onText={(resolution) => void act.run("POST", `${path}/resolve`, action ? { resolution, action } : { resolution })}>
+				{of.order_id && (
+					<label>
+						The order
+						<select value={action} onChange={(e) => setAction(e.currentTarget.value)}>
+							<option value="">stays as it is</option>
+							<option value="release">is released from its hold</option>
+							<option value="cancel">is cancelled</option>
+						</select>
+					</label>
+				)}
+			</AskText>
+			<ActFailure act={act} />
 		</>
 	);
 }
@@ -241,7 +315,7 @@ export function ExceptionsPage() {
 				path="/v1/exceptions"
 				values={{}}
 				caption="Exceptions, the newest first"
-				columns={["At", "Kind", "What is the matter", "Status", "Who", ""]}
+				columns={["At", "Kind", "What is the matter", "Status", "Who", "", "What to do"]}
 				keyOf={(e) => e.exception_id}
 				empty="There are no exceptions: nobody has to decide anything."
 				row={(e) => (
@@ -255,6 +329,9 @@ export function ExceptionsPage() {
 						<td>{e.assignee}</td>
 						<td>
 							{e.order_id ? <Link href={hrefTo("orders", e.order_id)}>Order</Link> : <Link href={hrefTo("trace", e.correlation_id)}>Trace</Link>}
+						</td>
+						<td>
+							<ExceptionActs of={e} />
 						</td>
 					</>
 				)}

@@ -10,6 +10,7 @@ export type Route =
 	| { page: "dead-letters"; system: string }
 	| { page: "dead-letter"; id: string }
 	| { page: "exceptions" }
+	| { page: "jobs" }
 	| { page: "lost" };
 
 export const BASE = "/console";
@@ -37,6 +38,8 @@ export function parseRoute(path: string, search: string): Route {
 		return id === undefined ? { page: "deliveries", system: value("system"), status: value("status") } : { page: "delivery", id };
 	case "dead-letters":
 		return id === undefined ? { page: "dead-letters", system: value("system") } : { page: "dead-letter", id };
+	case "jobs":
+		return id === undefined ? { page: "jobs" } : { page: "lost" };
 	case "exceptions":
 		return id === undefined ? { page: "exceptions" } : { page: "lost" };
 	default:

@@ -5,6 +5,7 @@ export interface Problem {
 	detail?: string;
 	code?: string;
 	correlation_id?: string;
+	errors?: { pointer: string; code: string; detail: string }[];
 }
 
 export interface Page<T> {
@@ -112,7 +113,7 @@ export interface Order extends OrderHead {
 
 export interface Entry {
 	at: string;
-	kind: "message" | "event" | "exception" | "delivery" | "attempt";
+	kind: "message" | "event" | "exception" | "delivery" | "attempt" | "replay";
 	summary: string;
 	type?: string;
 	system?: string;
@@ -149,6 +150,27 @@ export interface DeadLetter {
 	payload?: string;
 	message?: { at: string; source?: string; endpoint?: string; detail?: string; payload?: string };
 	delivery?: Delivery;
+	attempts?: Attempt[];
+	closed_by?: string;
+	edit?: { at: string; by?: string; payload?: string; changes: Change[] };
+}
+
+export interface Change {
+	op: string;
+	pointer: string;
+	from?: unknown;
+	to?: unknown;
+}
+
+export interface Job {
+	job_id: string;
+	kind: string;
+	status: string;
+	started_at: string;
+	finished_at?: string;
+	error?: string;
+	params: { system?: string; filter?: { system?: string } };
+	progress: { done: number; failed: number; total: number };
 }
 
 export interface Exception {
@@ -191,6 +213,8 @@ export interface Delivery {
 	document?: unknown;
 	params?: unknown;
 	attempts?: Attempt[];
+	replayed_by?: string;
+	replayed_at?: string;
 }
 
 export interface Audit {

@@ -1,7 +1,21 @@
 /* What operators repair: dead letters, deliveries, replay of a system, exceptions, jobs. */
 import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { test } from "node:test";
-import { cli, order, until, world } from "./harness.mjs";
+import { chromium } from "playwright-core";
+import { order, program, root, until, world } from "./harness.mjs";
+
+/* A verb that asks a server, beside this process's own systems. */
+async function runLater(args) {
+	const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+	const got = { out: "", err: "" };
+	child.stdout.on("data", (part) => (got.out += part));
+	child.stderr.on("data", (part) => (got.err += part));
+	const [code] = await once(child, "close");
+	return { code, ...got };
+}
 
 async function deadLetters(hub, count, query = "status=open") {
 	return until(`${count} dead letters`, async () => {
@@ -81,7 +95,7 @@ test("a delivery that was given up is sent again: under its id, or mended under 
 		letters.push(await hub.read(`/v1/dead-letters/${d.id}`));
 	const of = (o) => letters.find((l) => l.delivery.order_id === o.order_id);
 	assert.equal(of(first).class, "configuration");
-	assert.match(of(first).attempts[0].request, /POST \/orders/);
+	assert.match(of(first).attempts[0].request, /^POST http.*\/orders/);
 	assert.match(of(first).attempts[0].response, /No such field/);
 	erp.handler = undefined;
 
@@ -237,4 +251,79 @@ test("an exception is assigned and resolved; an order on hold is released or can
 	await hub.stop();
 	await hub.start();
 	await hub.audit();
+});
+
+test("the console mends and replays with the keyboard", async (t) => {
+	const { status, stderr } = spawnSync(process.execPath, [join(root, "console/build.mjs")], { encoding: "utf8" });
+	assert.equal(status, 0, stderr);
+	const { hub } = await world(t, ["shop", "erp", "wms"]);
+	await hub.count({ A: "10" });
+	const sent = order({ A: "1" });
+	(await hub.push("shop", "order", { ...sent, lines: [{ ...sent.lines[0], quantity: "none" }] })).expect(202);
+	const [dead] = await deadLetters(hub, 1);
+	const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+	t.after(() => browser.close());
+	const page = await (await browser.newContext({ viewport: { width: 1360, height: 1000 } })).newPage();
+	page.setDefaultTimeout(30_000);
+	await page.goto(`${hub.url}/console/dead-letters/${dead.id}#key=${hub.key}`);
+	const edited = page.getByLabel("Edited");
+	await edited.fill("{");
+	await page.getByText("This is not JSON.").waitFor();
+	await edited.fill(JSON.stringify({ ...sent, currency: 1 }));
+	await page.getByRole("button", { name: "Check and keep" }).press("Enter");
+	await page.getByLabel("What is wrong").getByText("/currency").waitFor();
+	await edited.fill(JSON.stringify(sent));
+	await page.getByRole("button", { name: "Check and keep" }).press("Enter");
+	await page.getByRole("cell", { name: "/lines/0/quantity" }).waitFor();
+	if (process.env.CROSSDOCK_SCREENSHOTS)
+		await page.screenshot({ path: join(process.env.CROSSDOCK_SCREENSHOTS, "repair.png"), fullPage: true });
+	await page.getByRole("button", { name: "Replay as edited" }).press("Enter");
+	await page.getByText("replayed with the edited payload").waitFor();
+	await until("the order is there", async () => (await hub.read(`/v1/orders?external_id=${sent.external_id}`)).items.length === 1);
+
+	const held = await hub.capture(order({ NEW: "1" }));
+	await hub.orderIs(held.order_id, "on_hold");
+	await page.goto(`${hub.url}/console/exceptions`);
+	await page.getByText("Resolve", { exact: true }).first().press("Enter");
+	await page.getByLabel("How was it resolved?").fill("a typo");
+	await page.getByLabel("The order").selectOption("cancel");
+	if (process.env.CROSSDOCK_SCREENSHOTS)
+		await page.screenshot({ path: join(process.env.CROSSDOCK_SCREENSHOTS, "exceptions.png"), fullPage: true });
+	await page.getByLabel("How was it resolved?").press("Enter");
+	await hub.orderIs(held.order_id, "cancelled");
+	await page.getByText("a typo").first().waitFor();
+
+	(await hub.post("/v1/dead-letters/replay", { filter: {} })).expect(202);
+	await page.getByRole("navigation").getByRole("link", { name: "Jobs" }).press("Enter");
+	await page.getByRole("cell", { name: "Done" }).waitFor();
+	if (process.env.CROSSDOCK_SCREENSHOTS)
+		await page.screenshot({ path: join(process.env.CROSSDOCK_SCREENSHOTS, "jobs.png"), fullPage: true });
+});
+
+test("the command line shows, replays and discards", async (t) => {
+	const { hub, erp } = await world(t, ["shop", "erp", "wms"]);
+	await hub.count({ A: "10" });
+	erp.handler = (r) => (r.path === "/orders" && r.method === "POST" ? { status: 404 } : undefined);
+	const taken = [await hub.capture(order({ A: "1" })), await hub.capture(order({ A: "1" }))];
+	(await hub.push("shop", "order", "<order/>")).expect(202);
+	const dead = await deadLetters(hub, 3);
+	const run = (...args) => runLater([...args, "--url", hub.url, "--key", hub.key]);
+	const listed = await run("dead-letters", "list", "--system", "erp", "--json");
+	assert.equal(listed.code, 0, listed.err);
+	assert.equal(listed.out.trim().split("\n").map((l) => JSON.parse(l).class).join(), "configuration,configuration");
+	const message = dead.find((d) => d.kind === "message");
+	assert.match((await run("dead-letters", "show", message.id)).out, /<order\/>/);
+	assert.equal((await run("dead-letters", "discard", message.id)).code, 2);
+	assert.equal((await run("dead-letters", "discard", message.id, "--reason", "a test")).code, 0);
+	assert.equal((await run("dead-letters", "discard", message.id, "--reason", "a test")).code, 1);
+	erp.handler = undefined;
+	const replayed = await run("dead-letters", "replay", "--all", "--system", "erp");
+	assert.deepEqual([replayed.code, replayed.out.trim()], [0, "done: 2 done, 0 failed, of 2"], replayed.err);
+	for (const o of taken)
+		await hub.orderIs(o.order_id, "released");
+	assert.match((await run("trace", taken[0].correlation_id)).out, /Order captured/);
+	assert.match((await run("replay", "erp", "--after", "0", "--operations", "order.post", "--dry-run")).out, /^2 deliveries/);
+	assert.equal((await run("replay", "erp", "--after", "0", "--operations", "order.post")).code, 0);
+	assert.equal((await run("replay", "erp")).code, 2);
+	assert.equal((await run("trace", "unheard-of")).code, 1);
 });
