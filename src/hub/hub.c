@@ -519,13 +519,13 @@ static void run_batch(struct hub *h, void **commands, size_t count)
 		h->busy_at = h->now;
 	hold_step_expire(h->state.holds, &h->batch.txn, EXPIRE_SLICE);
 	order_step_restock(h->state.orders, &h->batch.txn);
+	if (!h->begun)
+		job_interrupted(h);
+	h->begun = true;
 	for (size_t i = 0; i < count; i++)
 		apply_command(h, commands[i]);
 	if (h->state.replaying)
 		subscription_step_replay(h);
-	if (!h->begun)
-		job_interrupted(h);
-	h->begun = true;
 	job_run(h);
 	retention_run(h);
 	finish_batch(h, count);
