@@ -64,13 +64,12 @@ enum rc connect_start(struct node *n, const struct connect_options *o, struct co
 	for (size_t i = 0; i < node_tenants(n) && rc == RC_OK; i++) {
 		struct connect_hub *h = &c->hubs[i];
 		*h = (struct connect_hub){c, delivery_hub_of(c->delivery, i), inbound_hub_of(c->inbound, i)};
-		hub_set_sinks(node_hub(n, i),
-			      &(struct hub_sinks){.ctx = h,
-						    .deliveries = on_deliveries,
-						    .message = on_message,
-						    .reconciliation = on_reconciliation,
-						    .events = on_events,
-						    .changes = on_changes});
+		hub_set_sinks(node_hub(n, i), &(struct hub_sinks){.ctx = h,
+								  .deliveries = on_deliveries,
+								  .message = on_message,
+								  .reconciliation = on_reconciliation,
+								  .events = on_events,
+								  .changes = on_changes});
 		rc = hub_resume(node_hub(n, i), e);
 	}
 	if (rc == RC_OK)
