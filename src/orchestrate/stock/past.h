@@ -4,7 +4,9 @@
  * A count at T says what was on hand at T. What is there now is that, and every change after T. So the latest changes
  * of what is on hand are kept with the instant at which they happened, whenever they arrived, and the instant of the
  * last count. A count before that instant is stale. A change that happened before it, but arrives after it, is in
- * the count already: the ledger takes it back at once (stock_post), so that the order of arrival does not matter.
+ * the count already: the ledger takes it back at once (stock_post), so that the order of arrival does not matter. Of
+ * what happened at the very instant of the count nobody can say which was first: there the order of arrival decides, as
+ * it is the sender's own.
  *
  * All of it is in the position's row, so a start changes no judgement.
  */
