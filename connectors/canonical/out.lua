@@ -13,6 +13,11 @@ function cancellation(delivery)
 	return merge(opt(delivery, "params") or {}, {order_id = delivery.order_id})
 end
 
+-- An order may have several: each has its own id, by which it is looked up.
+function shipment_request(delivery)
+	return merge(object(delivery), {shipment_request_id = delivery.delivery_id})
+end
+
 function items(delivery)
 	return {items = delivery.params.items}
 end

@@ -269,8 +269,8 @@ void attempt_classify(struct attempt *a, struct mediator *m, int64_t now_ms)
 			end(a, OUTCOME_TECHNICAL, t->error);
 			return;
 		}
-		rc = pack_classify_lookup(p, m, a->head.operation, t->status, t->body, &a->arena, &a->found, &answer,
-					  &e);
+		rc = pack_classify_lookup(p, m, a->head.operation, a->delivery.delivery_id, t->status, t->body,
+					  &a->arena, &a->found, &answer, &e);
 		a->empty = rc == RC_OK && !a->found && answer.outcome == OUTCOME_DELIVERED;
 	} else {
 		rc = pack_classify(p, m, a->head.operation, t->status, t->retry_after, t->status ? t->body : t->error,

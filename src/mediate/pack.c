@@ -305,6 +305,12 @@ static void read_answer(struct loader *l, struct operation_plan *plan, const str
 		plan->code = STR("/code");
 	plan->lookup_path = json_get_text(lookup, "path");
 	plan->found = json_get_text(lookup, "found");
+	plan->lookup_list = json_get_text(lookup, "list");
+	plan->lookup_id = json_get_text(lookup, "id");
+	if (lookup && plan->found.p && plan->lookup_list.p)
+		problem(l, l->manifest_path, lookup, "found_and_list", "a look-up has found or list, not both");
+	if (lookup && !plan->found.p && !(plan->lookup_list.p && plan->lookup_id.p))
+		problem(l, l->manifest_path, lookup, "nothing_to_find", "a look-up has found, or list and id");
 	plan->lookup_external_id = json_get_text(lookup, "external_id");
 	plan->absent = json_get(lookup, "absent");
 }

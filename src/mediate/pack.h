@@ -148,8 +148,9 @@ struct pack_answer {
 enum rc pack_classify(const struct pack *p, struct mediator *m, enum operation op, int status, struct str retry_after,
 		      struct str body, bool sent, struct arena *arena, struct pack_answer *out,
 		      struct err *e) MUST_CHECK;
-/* *found: the destination has it (then answer->external_id). */
-enum rc pack_classify_lookup(const struct pack *p, struct mediator *m, enum operation op, int status, struct str body,
-			     struct arena *arena, bool *found, struct pack_answer *out, struct err *e) MUST_CHECK;
+/* *found: the destination has it (then answer->external_id). delivery_id: what is looked for in a list. */
+enum rc pack_classify_lookup(const struct pack *p, struct mediator *m, enum operation op, struct str delivery_id,
+			     int status, struct str body, struct arena *arena, bool *found, struct pack_answer *out,
+			     struct err *e) MUST_CHECK;
 
 #endif

@@ -154,8 +154,23 @@ static bool is_absent(const struct operation_plan *plan, int status)
 	return false;
 }
 
-enum rc pack_classify_lookup(const struct pack *p, struct mediator *m, enum operation op, int status, struct str body,
-			     struct arena *arena, bool *found, struct pack_answer *out, struct err *e)
+/* The entry that is ours: with our id, or without any. */
+static const struct json *find_entry(const struct operation_plan *plan, const struct json *json, struct str delivery_id)
+{
+	const struct json *list = pack_at(json, plan->lookup_list), *nameless = NULL;
+	for (uint32_t i = 0; json_is(list, JSON_ARRAY) && i < list->count; i++) {
+		struct str id = text_at(&list->items[i], plan->lookup_id);
+		if (str_eq(id, delivery_id))
+			return &list->items[i];
+		if (!id.n && !nameless)
+			nameless = &list->items[i];
+	}
+	return nameless;
+}
+
+enum rc pack_classify_lookup(const struct pack *p, struct mediator *m, enum operation op, struct str delivery_id,
+			     int status, struct str body, struct arena *arena, bool *found, struct pack_answer *out,
+			     struct err *e)
 {
 	(void)m;
 	const struct operation_plan *plan = &pack_state(p)->plans[op];
@@ -179,8 +194,11 @@ enum rc pack_classify_lookup(const struct pack *p, struct mediator *m, enum oper
 		out->detail = STR("the answer to the look-up is not JSON");
 		return RC_OK;
 	}
-	*found = pack_at(json, plan->found) != NULL;
-	out->external_id = *found ? text_at(json, plan->lookup_external_id) : STR_NONE;
+	const struct json *entry = json;
+	if (plan->lookup_list.p)
+		entry = find_entry(plan, json, delivery_id);
+	*found = plan->lookup_list.p ? entry != NULL : pack_at(json, plan->found) != NULL;
+	out->external_id = *found ? text_at(entry, plan->lookup_external_id) : STR_NONE;
 	(void)e;
 	return RC_OK;
 }

@@ -343,7 +343,8 @@ static void test_answer(struct tester *t, const char *folder, struct str name)
 	else
 		buf_add_str(&body, json_get_text(fixture, "text"));
 	struct str text = buf_str(&body), retry_after = json_get_text(fixture, "retry_after");
-	enum rc rc = lookup ? pack_classify_lookup(t->pack, t->m, op, (int)status, text, &t->arena, &found, &answer, &e)
+	enum rc rc = lookup ? pack_classify_lookup(t->pack, t->m, op, json_get_text(fixture, "delivery_id"),
+						   (int)status, text, &t->arena, &found, &answer, &e)
 			    : pack_classify(t->pack, t->m, op, (int)status, retry_after, text, !sent || sent->boolean,
 					    &t->arena, &answer, &e);
 	begin_text(t, &w);

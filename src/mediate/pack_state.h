@@ -36,8 +36,9 @@ struct operation_plan {
 	size_t header_count;
 	struct str external_id, detail, code, stale; /* JSON Pointers; empty: not said */
 	struct str found, lookup_external_id;
-	const struct json *absent; /* array of statuses, or NULL */
-	struct answer_rule *rules; /* its own, then the pack's */
+	struct str lookup_list, lookup_id; /* in place of found */
+	const struct json *absent;         /* array of statuses, or NULL */
+	struct answer_rule *rules;         /* its own, then the pack's */
 	size_t rule_count;
 };
 

@@ -285,12 +285,14 @@ static void check_answers(const struct pack *p, struct arena *a)
 			 RC_OK);
 	assert_int_equal(answer.outcome, OUTCOME_DELIVERED);
 	assert_true(str_is(answer.external_id, "12345678901234567890"));
-	assert_int_equal(pack_classify_lookup(p, mediator, OP_ORDER_POST, 404, STR("gone"), a, &found, &answer, &e),
-			 RC_OK);
+	assert_int_equal(
+	    pack_classify_lookup(p, mediator, OP_ORDER_POST, STR("d"), 404, STR("gone"), a, &found, &answer, &e),
+	    RC_OK);
 	assert_false(found);
 	assert_int_equal(answer.outcome, OUTCOME_DELIVERED);
-	assert_int_equal(pack_classify_lookup(p, mediator, OP_ORDER_POST, 200, STR("<html>"), a, &found, &answer, &e),
-			 RC_OK);
+	assert_int_equal(
+	    pack_classify_lookup(p, mediator, OP_ORDER_POST, STR("d"), 200, STR("<html>"), a, &found, &answer, &e),
+	    RC_OK);
 	assert_false(found);
 	assert_int_equal(answer.outcome, OUTCOME_TECHNICAL);
 }

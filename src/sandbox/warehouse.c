@@ -21,8 +21,8 @@ struct position {
 };
 
 struct request {
-	struct request *older; /* of the same order */
-	struct str order_id, number;
+	struct request *older;           /* of the same order */
+	struct str order_id, number, id; /* id: the hub's */
 	struct system_lines lines;
 };
 
@@ -182,6 +182,7 @@ static void post_request(struct system *s, const struct system_request *r, struc
 	int n = snprintf(number, sizeof(number), "WR-%06lld", (long long)++b->request_count);
 	request->number = system_keep(s, (struct str){number, (size_t)n});
 	request->order_id = system_keep(s, order_id);
+	request->id = system_keep(s, json_get_text(doc, "shipment_request_id"));
 	request->older = map_get(&b->requests, order_id);
 	if (!system_put(s, &b->numbers, request->number, request, a) ||
 	    !system_put(s, &b->requests, request->order_id, request, a))
@@ -207,6 +208,7 @@ static void find_requests(struct system *s, const struct system_request *r, stru
 		jw_object(&w);
 		jw_key_text(&w, "external_id", q->number);
 		jw_key_text(&w, "order_id", q->order_id);
+		jw_opt_text(&w, "shipment_request_id", q->id);
 		jw_object_end(&w);
 	}
 	jw_array_end(&w);

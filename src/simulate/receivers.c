@@ -136,13 +136,13 @@ static struct wire_answer found(struct world *w, const struct wire_request *r)
 	const struct receiver *to = &w->receivers[r->system];
 	struct str order_id = {r->query.p + 9, r->query.n - 9}; /* order_id= */
 
+	struct str items = STR_NONE;
+
 	for (size_t i = 0; i < to->posted_count; i++)
-		if (str_is(order_id, to->posted[i].order_id) &&
-		    (r->system == SYSTEM_ERP || str_is(r->key, to->posted[i].key)))
-			return (struct wire_answer){
-			    .status = 200,
-			    .body = world_text(w, "{'items':[{'external_id':'%s'}]}", to->posted[i].number)};
-	return (struct wire_answer){.status = 200, .body = STR("{\"items\":[]}")};
+		if (str_is(order_id, to->posted[i].order_id))
+			items = world_text(w, STR_FMT "%s{'external_id':'%s','shipment_request_id':'%s'}",
+					   STR_ARG(items), items.n ? "," : "", to->posted[i].number, to->posted[i].key);
+	return (struct wire_answer){.status = 200, .body = world_text(w, "{'items':[" STR_FMT "]}", STR_ARG(items))};
 }
 
 static struct wire_answer erp_cancel(struct world *w, struct str path)
@@ -231,7 +231,8 @@ static struct wire_answer take(struct world *w, const struct wire_request *r)
 	if (str_is(r->path, "/availability"))
 		return show(w, r, doc);
 	if (str_is(r->path, "/shipment-requests")) {
-		a = created(w, post(to, json_get_text(doc, "order_id"), r->key, 'W'));
+		a = created(w,
+			    post(to, json_get_text(doc, "order_id"), json_get_text(doc, "shipment_request_id"), 'W'));
 		send_shipment(w, json_get_text(doc, "order_id"), json_get(doc, "lines"));
 	}
 	return a;
