@@ -76,13 +76,10 @@ enum server_next stock_movements(struct exchange *x)
 {
 	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}};
 	struct reading r;
+	struct query_page page;
 	struct err e = ERR_NONE;
-	int64_t limit;
-	if (exchange_parameters(x, p, 2, &e) != RC_OK || parameter_int(&p[0], 1, 1000, 100, &limit, &e) != RC_OK)
-		return exchange_fail(x, &e);
-	if (!reading_begin(x, &r))
+	if (!reading_begin_page(x, p, 2, &r, &page))
 		return SERVER_ANSWERED;
-	const struct query_page page = {(uint32_t)limit, p[1].value};
 	enum rc rc = query_movements(&r.query, spelled(x, x->params[0]), &page, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
 }

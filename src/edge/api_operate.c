@@ -142,13 +142,10 @@ enum server_next deliveries_list(struct exchange *x)
 {
 	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}, {.name = "system"}, {.name = "status"}};
 	struct reading r;
+	struct query_page page;
 	struct err e = ERR_NONE;
-	int64_t limit;
-	if (exchange_parameters(x, p, 4, &e) != RC_OK || parameter_int(&p[0], 1, 1000, 100, &limit, &e) != RC_OK)
-		return exchange_fail(x, &e);
-	if (!reading_begin(x, &r))
+	if (!reading_begin_page(x, p, 4, &r, &page))
 		return SERVER_ANSWERED;
-	const struct query_page page = {(uint32_t)limit, p[1].value};
 	enum rc rc = query_deliveries(&r.query, p[2].value, p[3].value, &page, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
 }
@@ -158,13 +155,10 @@ enum server_next dead_letters_list(struct exchange *x)
 	struct parameter p[] = {
 	    {.name = "limit"}, {.name = "cursor"}, {.name = "system"}, {.name = "class"}, {.name = "status"}};
 	struct reading r;
+	struct query_page page;
 	struct err e = ERR_NONE;
-	int64_t limit;
-	if (exchange_parameters(x, p, 5, &e) != RC_OK || parameter_int(&p[0], 1, 1000, 100, &limit, &e) != RC_OK)
-		return exchange_fail(x, &e);
-	if (!reading_begin(x, &r))
+	if (!reading_begin_page(x, p, 5, &r, &page))
 		return SERVER_ANSWERED;
-	const struct query_page page = {(uint32_t)limit, p[1].value};
 	const struct query_dead_letters by = {p[2].value, p[3].value, p[4].value};
 	enum rc rc = query_dead_letters(&r.query, &by, &page, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
@@ -174,13 +168,10 @@ enum server_next exceptions_list(struct exchange *x)
 {
 	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}};
 	struct reading r;
+	struct query_page page;
 	struct err e = ERR_NONE;
-	int64_t limit;
-	if (exchange_parameters(x, p, 2, &e) != RC_OK || parameter_int(&p[0], 1, 1000, 100, &limit, &e) != RC_OK)
-		return exchange_fail(x, &e);
-	if (!reading_begin(x, &r))
+	if (!reading_begin_page(x, p, 2, &r, &page))
 		return SERVER_ANSWERED;
-	const struct query_page page = {(uint32_t)limit, p[1].value};
 	enum rc rc = query_exceptions(&r.query, &page, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
 }

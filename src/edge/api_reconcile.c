@@ -104,13 +104,10 @@ enum server_next reconciliations_list(struct exchange *x)
 	const struct query_reconciliation_live live = {write_progress, x};
 	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}};
 	struct reading r;
+	struct query_page page;
 	struct err e = ERR_NONE;
-	int64_t limit;
-	if (exchange_parameters(x, p, 2, &e) != RC_OK || parameter_int(&p[0], 1, 1000, 100, &limit, &e) != RC_OK)
-		return exchange_fail(x, &e);
-	if (!reading_begin(x, &r))
+	if (!reading_begin_page(x, p, 2, &r, &page))
 		return SERVER_ANSWERED;
-	const struct query_page page = {(uint32_t)limit, p[1].value};
 	enum rc rc = query_reconciliations(&r.query, &live, &page, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
 }
@@ -119,13 +116,10 @@ enum server_next reconciliations_drift(struct exchange *x)
 {
 	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}, {.name = "class"}};
 	struct reading r;
+	struct query_page page;
 	struct err e = ERR_NONE;
-	int64_t limit;
-	if (exchange_parameters(x, p, 3, &e) != RC_OK || parameter_int(&p[0], 1, 1000, 100, &limit, &e) != RC_OK)
-		return exchange_fail(x, &e);
-	if (!reading_begin(x, &r))
+	if (!reading_begin_page(x, p, 3, &r, &page))
 		return SERVER_ANSWERED;
-	const struct query_page page = {(uint32_t)limit, p[1].value};
 	enum rc rc = query_drift(&r.query, x->params[0], p[2].value, &page, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
 }

@@ -11,6 +11,8 @@
 
 #define ROUTES_MAX       128
 #define ANSWER_BYTES_MAX ((size_t)64 << 20)
+#define LIST_LIMIT       100 /* items of a page */
+#define LIST_LIMIT_MAX   1000
 
 struct connect;
 struct console;
@@ -105,6 +107,9 @@ struct reading {
 };
 /* false: it was answered. */
 bool reading_begin(struct exchange *x, struct reading *r);
+/* The same for a list: p begins with limit and cursor, and is read. */
+bool reading_begin_page(struct exchange *x, struct parameter *p, size_t count, struct reading *r,
+			struct query_page *page);
 /* Answers 200 with what was written, as JSON or as another media type, or the error. */
 enum server_next reading_end(struct exchange *x, struct reading *r, enum rc rc, const struct err *e);
 enum server_next reading_end_as(struct exchange *x, struct reading *r, const char *type, enum rc rc,

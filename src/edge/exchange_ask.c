@@ -99,6 +99,20 @@ bool reading_begin(struct exchange *x, struct reading *r)
 	return true;
 }
 
+bool reading_begin_page(struct exchange *x, struct parameter *p, size_t count, struct reading *r,
+			struct query_page *page)
+{
+	struct err e = ERR_NONE;
+	int64_t limit;
+	if (exchange_parameters(x, p, count, &e) != RC_OK ||
+	    parameter_int(&p[0], 1, LIST_LIMIT_MAX, LIST_LIMIT, &limit, &e) != RC_OK) {
+		exchange_fail(x, &e);
+		return false;
+	}
+	*page = (struct query_page){(uint32_t)limit, p[1].value};
+	return reading_begin(x, r);
+}
+
 enum server_next reading_end_as(struct exchange *x, struct reading *r, const char *type, enum rc rc,
 				const struct err *e)
 {
