@@ -73,6 +73,7 @@ enum rc delivery_from_row(const struct store_value *c, struct delivery *out)
 	    .attempts = (uint32_t)c[11].integer,
 	    .operation = (uint8_t)op,
 	    .status = (uint8_t)c[10].integer,
+	    .priority = (uint8_t)operation_priority(op),
 	};
 	return RC_OK;
 }

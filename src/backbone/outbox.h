@@ -35,6 +35,7 @@ struct delivery_head {
 	uint32_t system;   /* index in the tenant's systems, or a subscription (backbone/subscription.h) */
 	uint8_t operation; /* enum operation */
 	uint8_t status;    /* enum delivery_status */
+	uint8_t priority;  /* enum delivery_priority */
 };
 
 /* As params: they are the data of the delivery's event, which is not stored twice. Readers get the data. */
@@ -53,7 +54,7 @@ struct delivery {
 /* The hash of an ordering key, as in delivery_head.key. */
 uint64_t delivery_key_hash(struct str key);
 /* columns as R_DELIVERY and its relatives give them; texts are not copied; head.system is
- * left to the caller. RC_IO if a row makes no sense. */
+ * left to the caller, and head.priority is the operation's. RC_IO if a row makes no sense. */
 enum rc delivery_from_row(const struct store_value *columns, struct delivery *out) MUST_CHECK;
 enum rc delivery_load(struct store_reader *r, struct arena *a, int64_t seq, struct delivery *out,
 		      struct err *e) MUST_CHECK;

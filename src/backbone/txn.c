@@ -145,13 +145,14 @@ int64_t txn_delivery(struct txn *t, const struct txn_delivery *d)
 	    .system = d->system_index,
 	    .operation = (uint8_t)d->operation,
 	    .status = DELIVERY_WAITING,
+	    .priority = (uint8_t)d->priority,
 	};
 
 	txn_put(t, W_DELIVERY, SV_INT(head.seq), SV_TEXT(txn_uuid(t)), SV_TEXT(d->system),
 		SV_TEXT(str_from(operation_name(d->operation))), SV_TEXT(d->key), SV_TEXT_OPT(d->order_id),
 		SV_TEXT(t->cause.correlation_id), d->event ? SV_INT(d->event) : SV_NULL,
 		d->document ? SV_INT(d->document) : SV_NULL, SV_TEXT_OPT(d->params), SV_INT(DELIVERY_WAITING),
-		SV_INT(0), SV_INT(t->now), SV_INT(t->now), SV_INT(t->now), SV_NULL, SV_NULL);
+		SV_INT(0), SV_INT(t->now), SV_INT(t->now), SV_INT(t->now), SV_NULL, SV_NULL, SV_INT(head.priority));
 	txn_count(t, COUNTED_DELIVERIES, d->system, str_from(operation_name(d->operation)), STR("open"), 1);
 	remember_head(t, &head);
 	return head.seq;
@@ -166,6 +167,7 @@ int64_t txn_event_delivery(struct txn *t, int64_t seq, enum operation op, int64_
 	    .system = txn_copy(t, str_from(name)),
 	    .system_index = subscription_system(seq),
 	    .operation = op,
+	    .priority = operation_priority(op),
 	    .key = subject,
 	    .event = position,
 	    .params = DELIVERY_PARAMS_EVENT,
@@ -187,7 +189,8 @@ void txn_delivery_reopen(struct txn *t, const struct delivery *d, struct str rep
 	assert(was >= DELIVERY_FINAL);
 	head.status = DELIVERY_WAITING;
 	head.next_at = head.created_at = t->now;
-	txn_put(t, W_DELIVERY_REOPEN, SV_INT(head.seq), SV_INT(t->now), SV_TEXT(txn_copy(t, replay)));
+	txn_put(t, W_DELIVERY_REOPEN, SV_INT(head.seq), SV_INT(t->now), SV_TEXT(txn_copy(t, replay)),
+		SV_INT(head.priority));
 	txn_count(t, COUNTED_DELIVERIES, d->system, operation, str_from(delivery_status_name(was)), -1);
 	txn_count(t, COUNTED_DELIVERIES, d->system, operation, STR("open"), 1);
 	remember_head(t, &head);

@@ -94,7 +94,8 @@ struct txn_delivery {
 	struct str system;
 	uint32_t system_index;
 	enum operation operation;
-	struct str key; /* what order is kept by: an order id */
+	enum delivery_priority priority;
+	struct str key; /* what order is kept by: an order id. One key has one priority */
 	struct str order_id;
 	int64_t event, document; /* 0: none */
 	struct str params;       /* JSON, or empty */

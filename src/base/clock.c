@@ -188,3 +188,24 @@ enum rc time_parse(struct str text, int64_t *out, struct err *e)
 	*out = ms;
 	return RC_OK;
 }
+
+bool duration_parse(struct str text, int64_t *ms)
+{
+	static const struct {
+		const char *unit;
+		int64_t ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+	int64_t n = 0;
+	size_t digits = 0;
+
+	while (digits < text.n && digits < 12 && text.p[digits] >= '0' && text.p[digits] <= '9')
+		n = n * 10 + (text.p[digits++] - '0');
+	struct str unit = {text.p + digits, text.n - digits};
+	for (size_t i = 0; digits && i < sizeof(units) / sizeof(units[0]); i++) {
+		if (!str_is(unit, units[i].unit) || n > INT64_MAX / 2 / units[i].ms)
+			continue;
+		*ms = n * units[i].ms;
+		return true;
+	}
+	return false;
+}

@@ -35,6 +35,9 @@ static inline int64_t clock_mono_ns(const struct clock *c)
 	return c->mono_ns(c);
 }
 
+/* "500ms", "30s", "15m", "2h", "3d" as milliseconds; false: it is none. */
+bool duration_parse(struct str text, int64_t *ms);
+
 /* RFC 3339, UTC, milliseconds. */
 void time_format(int64_t ms, char out[TIME_TEXT]);
 /* RFC 3339 with any offset and any fraction (cut to milliseconds); years 1970 to 9999. RC_INVALID "not_an_instant". */

@@ -105,6 +105,26 @@ static void test_calendar(void **state)
 	assert_string_equal(out, "9999-12-31T23:59:59.999Z");
 }
 
+static void test_durations(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t ms; /* -1: none */
+	} rows[] = {{"500ms", 500},  {"0s", 0},
+		    {"30s", 30000},  {"15m", 900000},
+		    {"2h", 7200000}, {"3d", 259200000},
+		    {"", -1},        {"s", -1},
+		    {"5", -1},       {"5 s", -1},
+		    {"-5s", -1},     {"1.5s", -1},
+		    {"5S", -1},      {"999999999999d", -1}};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int64_t ms = -1;
+		assert_int_equal(duration_parse(str_from(rows[i].text), &ms), rows[i].ms >= 0);
+		assert_int_equal(ms, rows[i].ms);
+	}
+}
+
 static void test_system_clock(void **state)
 {
 	(void)state;
@@ -122,10 +142,8 @@ static void test_system_clock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_good_instants),
-	    cmocka_unit_test(test_bad_instants),
-	    cmocka_unit_test(test_calendar),
-	    cmocka_unit_test(test_system_clock),
+	    cmocka_unit_test(test_good_instants), cmocka_unit_test(test_bad_instants), cmocka_unit_test(test_calendar),
+	    cmocka_unit_test(test_durations),     cmocka_unit_test(test_system_clock),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,12 +118,22 @@ static uint32_t room(const struct engine_destination *t)
 	return n < left ? n : (uint32_t)left;
 }
 
+static struct lane *take(struct engine_destination *t)
+{
+	bool waits[PRIORITIES];
+	for (int p = 0; p < PRIORITIES; p++)
+		waits[p] = lanes_ready(t->lanes, (enum delivery_priority)p) &&
+			   t->transfers_of[p] < turns_slots((enum delivery_priority)p, t->system->delivery.slots);
+	enum delivery_priority next = turns_next(&t->turns, waits);
+	return next < PRIORITIES ? lanes_take(t->lanes, next) : NULL;
+}
+
 void dispatch(struct engine_destination *t)
 {
 	struct delivery_engine *d = t->hub->engine;
 	lanes_wake(t->lanes, d->now);
 	for (uint32_t n = room(t); n; n--) {
-		struct lane *lane = lanes_take(t->lanes);
+		struct lane *lane = take(t);
 		if (!lane)
 			break;
 		switch (way_of(t, lane, d->now)) {
@@ -142,9 +152,7 @@ void dispatch(struct engine_destination *t)
 
 int64_t dispatch_next(const struct engine_destination *t, bool paused)
 {
-	int64_t now = t->hub->engine->now, next = INT64_MAX;
-	if (t->more && !t->loading && t->load_at > now)
-		next = t->load_at;
+	int64_t now = t->hub->engine->now, next = window_next(t);
 	if (paused || lanes_count(t->lanes) == 0)
 		return next;
 	int64_t due = lanes_any_ready(t->lanes) ? now : lanes_next_due(t->lanes);
@@ -202,9 +210,10 @@ void dispatch_started(struct submission *s)
 		} else if (!c->starts.items[i].go) {
 			struct engine_destination *t = r->destination;
 			struct lane *lane = r->lane;
+			struct lane_entry *entry = r->entry;
 			t->backlog--;
 			run_free(r);
-			lanes_settle(t->lanes, lane, d->now);
+			lanes_settle(t->lanes, lane, entry, d->now);
 			engine_activate(t);
 		} else if (!d->ended) {
 			run_transfer(r);

@@ -245,7 +245,7 @@ static void take_changes(struct changes_note *n)
 		struct engine_destination *t = destination_of(n->hub, head->system);
 		switch (n->changes[i].what) {
 		case DELIVERY_RUN_NOW:
-			lanes_hurry(t->lanes, head->key);
+			lanes_hurry(t->lanes, head->key, head->seq);
 			break;
 		case DELIVERY_WAS_CANCELLED:
 			if (lanes_remove(t->lanes, head->key, head->seq, n->hub->engine->now))
@@ -309,7 +309,7 @@ static void show(struct engine_destination *t, bool paused, int64_t next)
 {
 	struct delivery_engine *d = t->hub->engine;
 	size_t count = lanes_count(t->lanes);
-	if (!t->more && !t->loading)
+	if (!window_more(t))
 		t->backlog = (int64_t)count;
 	/* All subscriptions have one series. */
 	metric_add(t->backlog_metric, t->backlog - t->backlog_shown);
@@ -319,7 +319,7 @@ static void show(struct engine_destination *t, bool paused, int64_t next)
 	    .state_since = t->health.since,
 	    .in_flight = t->unfinished,
 	    .waiting = (uint32_t)count - t->unfinished,
-	    .more = t->more,
+	    .more = window_more(t),
 	    .oldest_at = lanes_oldest(t->lanes),
 	    .next_attempt_at = next == INT64_MAX ? 0 : next,
 	    .failures = t->health.failures,
@@ -367,7 +367,7 @@ static void step(struct engine_destination *t, bool stopping)
 	timers_set(&d->timers, &t->timer, next);
 	show(t, paused, next);
 	/* Nobody tells when a pause ends, or when another one's transfers make room. */
-	if ((paused && (t->more || lanes_count(t->lanes))) ||
+	if ((paused && (window_more(t) || lanes_count(t->lanes))) ||
 	    (d->transfers >= ENGINE_TRANSFERS_MAX && lanes_any_ready(t->lanes)))
 		engine_activate(t);
 }
@@ -523,7 +523,7 @@ static void take_backlog(struct delivery_hub *h, const struct counter *c)
 	if (!s && subscription_name_parse(c->a, &seq)) {
 		struct engine_destination *t = destination_of(h, subscription_system(seq));
 		t->backlog += c->total;
-		t->more = true;
+		window_open(t);
 		engine_activate(t);
 		return;
 	}
@@ -545,7 +545,7 @@ static enum rc hub_init(struct delivery_engine *d, struct delivery_hub *h, struc
 	h->count = tenant->system_count;
 	for (size_t i = 0; i < h->count; i++) {
 		destination_init(&h->destinations[i], h, &tenant->systems[i]);
-		h->destinations[i].more = true; /* what waits is in the store */
+		window_open(&h->destinations[i]);
 		engine_activate(&h->destinations[i]);
 	}
 	struct arena a;

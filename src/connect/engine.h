@@ -8,6 +8,7 @@
 #include "connect/destination.h"
 #include "connect/lanes.h"
 #include "connect/timers.h"
+#include "connect/turns.h"
 #include "connect/workers.h"
 
 #include "observe/metrics.h"
@@ -28,6 +29,12 @@ struct note {
 	enum note_type type;
 };
 
+/* What is open of one priority up to loaded_through is in memory (window.c). */
+struct engine_window {
+	int64_t loaded_through, load_at;
+	bool more, loading, dropped;
+};
+
 struct engine_destination {
 	struct delivery_hub *hub;
 	const struct config_system *system;
@@ -37,12 +44,12 @@ struct engine_destination {
 	struct destination_health health;
 	struct lanes *lanes;
 	uint32_t transfers, unfinished; /* see destination_room */
-	bool active;                    /* in the engine's list: it has a turn in the next round */
-	struct timer timer;             /* when it wants one by itself */
+	uint32_t transfers_of[PRIORITIES];
+	bool active;        /* in the engine's list: it has a turn in the next round */
+	struct timer timer; /* when it wants one by itself */
 
-	/* The window: what is open up to loaded_through is in memory (window.c). */
-	int64_t loaded_through, load_at;
-	bool more, loading, dropped;
+	struct engine_window windows[PRIORITIES];
+	struct turns turns;
 
 	int64_t backlog, backlog_shown; /* exact when there is no more in the store; in the metric */
 	int64_t last_success_at, last_failure_at;
@@ -85,7 +92,8 @@ struct attempt_run {
 	struct attempt_run *all_next, **all_back; /* of the engine, to free what is left at the end */
 	struct engine_destination *destination;
 	struct lane *lane;
-	void *transfer; /* under way, or NULL */
+	struct lane_entry *entry; /* of the lane: what is tried */
+	void *transfer;           /* under way, or NULL */
 	bool in_transfer_slot;
 	bool unreadable; /* the store could not be read */
 	bool failing;    /* its lane is hastened when the destination is back */
@@ -129,7 +137,10 @@ void engine_activate(struct engine_destination *t);
 
 /* window.c */
 void window_add(struct engine_destination *t, const struct delivery_head *heads, size_t count);
-void window_fill(struct engine_destination *t); /* asks for more from the store if there is room */
+void window_fill(struct engine_destination *t);          /* asks for more from the store if there is room */
+void window_open(struct engine_destination *t);          /* what waits is in the store */
+bool window_more(const struct engine_destination *t);    /* than is in memory */
+int64_t window_next(const struct engine_destination *t); /* when it wants to be filled again by itself */
 void window_loaded(struct note *n);
 void window_forget(struct note *n); /* a load that nobody waits for any more */
 

@@ -3,10 +3,11 @@
  *
  *     NEW -> READY <-> BUSY -> DELAYED -> READY,  BUSY -> GONE,  NEW -> DELAYED
  *
- * READY is a doubly linked list in order of arrival, DELAYED a binary heap by (due, seq), BUSY is held by whoever took
- * the lane, and a lane without deliveries does not exist. A lane is found by its key in an open-addressing table
- * without tombstones (removal shifts back): keys are hashes already. The cost of a waiting delivery is one entry of 64
- * bytes, and a lane of its own if no other delivery has its key.
+ * READY is a doubly linked list in order of arrival for each priority, DELAYED a binary heap by (due, seq), BUSY is
+ * held by whoever took deliveries of the lane until the last of these has come back, and a lane without deliveries does
+ * not exist. A lane is found by its key in an open-addressing table without tombstones (removal shifts back): keys are
+ * hashes already. The cost of a waiting delivery is one entry of 64 bytes, and a lane of its own if no other delivery
+ * has its key.
  */
 #include "connect/lanes.h"
 
@@ -20,11 +21,11 @@
 struct lanes {
 	struct lane **table; /* by key */
 	size_t room, lane_count;
-	struct lane *ready_first, *ready_last;
+	struct lane *ready_first[PRIORITIES], *ready_last[PRIORITIES];
 	struct lane **heap;
 	size_t heap_count, heap_room;
-	struct lane_entry *oldest, *newest;
-	size_t count;
+	struct lane_entry *oldest[PRIORITIES], *newest[PRIORITIES];
+	size_t count, counts[PRIORITIES];
 };
 
 struct lanes *lanes_new(void)
@@ -39,9 +40,11 @@ void lanes_free(struct lanes *l)
 {
 	if (!l)
 		return;
-	for (struct lane_entry *e = l->oldest, *newer; e; e = newer) {
-		newer = e->newer;
-		free(e);
+	for (int p = 0; p < PRIORITIES; p++) {
+		for (struct lane_entry *e = l->oldest[p], *newer; e; e = newer) {
+			newer = e->newer;
+			free(e);
+		}
 	}
 	for (size_t i = 0; i < l->room; i++)
 		free(l->table[i]);
@@ -77,7 +80,13 @@ static void widen(struct lanes *l)
 	free(old);
 }
 
-static struct lane *lane_of(struct lanes *l, uint64_t key)
+/* A key has one lane a priority. */
+static uint64_t lane_key(uint64_t key, unsigned priority)
+{
+	return key + priority * 0x632be59bd9b4e019u;
+}
+
+static struct lane *lane_of(struct lanes *l, uint64_t key, uint8_t priority)
 {
 	size_t i = find(l, key);
 	if (l->table[i])
@@ -88,6 +97,7 @@ static struct lane *lane_of(struct lanes *l, uint64_t key)
 	}
 	struct lane *lane = mem_zalloc(1, sizeof(*lane));
 	lane->key = key;
+	lane->priority = priority;
 	l->table[i] = lane;
 	l->lane_count++;
 	return lane;
@@ -171,16 +181,16 @@ static void heap_remove(struct lanes *l, struct lane *lane)
 
 static void ready_remove(struct lanes *l, struct lane *lane)
 {
-	*(lane->previous ? &lane->previous->next : &l->ready_first) = lane->next;
-	*(lane->next ? &lane->next->previous : &l->ready_last) = lane->previous;
+	*(lane->previous ? &lane->previous->next : &l->ready_first[lane->priority]) = lane->next;
+	*(lane->next ? &lane->next->previous : &l->ready_last[lane->priority]) = lane->previous;
 	lane->next = lane->previous = NULL;
 }
 
 static void ready_add(struct lanes *l, struct lane *lane)
 {
-	lane->previous = l->ready_last;
-	*(l->ready_last ? &l->ready_last->next : &l->ready_first) = lane;
-	l->ready_last = lane;
+	lane->previous = l->ready_last[lane->priority];
+	*(lane->previous ? &lane->previous->next : &l->ready_first[lane->priority]) = lane;
+	l->ready_last[lane->priority] = lane;
 }
 
 static void move(struct lanes *l, struct lane *lane, enum lane_state to)
@@ -224,16 +234,14 @@ static void wait_until(struct lanes *l, struct lane *lane, int64_t due, int64_t 
 	move(l, lane, due > now ? LANE_DELAYED : LANE_READY);
 }
 
-/* Where a delivery of this seq belongs; NULL: it is there already. Nothing gets before one that was taken once; the
+/* Where a delivery of this seq belongs; NULL: it is there already. Nothing gets before those that were taken once; the
  * others are sorted. */
 static struct lane_entry **place(struct lane *lane, int64_t seq)
 {
 	struct lane_entry **at = &lane->first;
-	if (lane->begun) {
+	for (uint32_t i = 0; i < lane->begun; i++, at = &(*at)->behind)
 		if ((*at)->head.seq == seq)
 			return NULL;
-		at = &(*at)->behind;
-	}
 	if (*at && lane->last->head.seq < seq)
 		return &lane->last->behind;
 	while (*at && (*at)->head.seq < seq)
@@ -241,30 +249,43 @@ static struct lane_entry **place(struct lane *lane, int64_t seq)
 	return *at && (*at)->head.seq == seq ? NULL : at;
 }
 
-bool lanes_add(struct lanes *l, const struct delivery_head *head, int64_t now)
+/* Into its lane. false: it is there already. */
+static bool enter(struct lanes *l, struct lane_entry *e, int64_t due, int64_t now)
 {
-	struct lane *lane = lane_of(l, head->key);
-	struct lane_entry **at = place(lane, head->seq);
+	struct lane *lane = lane_of(l, lane_key(e->head.key, e->head.priority), e->head.priority);
+	struct lane_entry **at = place(lane, e->head.seq);
 	if (!at)
 		return false;
 	/* The lists go by a lane's first delivery: out of them before it changes. */
 	bool first = at == &lane->first;
 	if (first && lane->state != LANE_NEW)
 		move(l, lane, LANE_BUSY);
-	struct lane_entry *e = mem_zalloc(1, sizeof(*e));
-	e->head = *head;
 	e->behind = *at;
 	*at = e;
 	if (!e->behind)
 		lane->last = e;
-	e->older = l->newest;
-	*(l->newest ? &l->newest->newer : &l->oldest) = e;
-	l->newest = e;
-	l->count++;
 	if (first) {
 		lane->doubt = (struct lane_doubt){0};
-		wait_until(l, lane, head->next_at, now);
+		wait_until(l, lane, due, now);
 	}
+	return true;
+}
+
+bool lanes_add(struct lanes *l, const struct delivery_head *head, int64_t now)
+{
+	struct lane_entry *e = mem_zalloc(1, sizeof(*e));
+	unsigned p = head->priority;
+	assert(p < PRIORITIES);
+	e->head = *head;
+	if (!enter(l, e, head->next_at, now)) {
+		free(e);
+		return false;
+	}
+	e->older = l->newest[p];
+	*(e->older ? &e->older->newer : &l->oldest[p]) = e;
+	l->newest[p] = e;
+	l->count++;
+	l->counts[p]++;
 	return true;
 }
 
@@ -274,71 +295,182 @@ void lanes_wake(struct lanes *l, int64_t now)
 		move(l, l->heap[0], LANE_READY);
 }
 
-struct lane *lanes_take(struct lanes *l)
+struct lane_entry *lanes_next(const struct lane *lane)
 {
-	struct lane *lane = l->ready_first;
-	if (lane) {
-		move(l, lane, LANE_BUSY);
-		lane->begun = true;
-	}
+	struct lane_entry *e = lane->first;
+	for (uint32_t i = 0; e && i < lane->taken; i++)
+		e = e->behind;
+	return e;
+}
+
+struct lane_entry *lanes_take_more(struct lane *lane)
+{
+	struct lane_entry *e = lanes_next(lane);
+	if (e && ++lane->taken > lane->begun)
+		lane->begun = lane->taken;
+	return e;
+}
+
+void lanes_take_one(struct lanes *l, struct lane *lane)
+{
+	assert(lane->state == LANE_READY);
+	move(l, lane, LANE_BUSY);
+	lane->due = 0;
+	lane->taken = 0;
+	lanes_take_more(lane);
+}
+
+struct lane *lanes_look(struct lanes *l, enum delivery_priority p, const struct lane *behind)
+{
+	return behind ? behind->next : l->ready_first[p];
+}
+
+struct lane *lanes_take(struct lanes *l, enum delivery_priority p)
+{
+	struct lane *lane = l->ready_first[p];
+	if (lane)
+		lanes_take_one(l, lane);
 	return lane;
 }
 
-void lanes_put_back(struct lanes *l, struct lane *lane, int64_t due, bool failing)
+/* When none of its deliveries is under way any more. */
+static void come_back(struct lanes *l, struct lane *lane, int64_t now)
 {
-	assert(lane->state == LANE_BUSY);
-	wait_until(l, lane, due, 0);
-	lane->failing = failing && lane->state == LANE_DELAYED;
-}
-
-void lanes_settle(struct lanes *l, struct lane *lane, int64_t now)
-{
-	assert(lane->state == LANE_BUSY);
-	struct lane_entry *e = lane->first;
-	lane->first = e->behind;
-	if (!lane->first)
-		lane->last = NULL;
-	*(e->older ? &e->older->newer : &l->oldest) = e->newer;
-	*(e->newer ? &e->newer->older : &l->newest) = e->older;
-	free(e);
-	l->count--;
-	lane->begun = false;
-	lane->doubt = (struct lane_doubt){0};
+	if (lane->taken > 0)
+		return;
 	if (lane->first)
-		wait_until(l, lane, lane->first->head.next_at, now);
+		wait_until(l, lane, lane->due, now);
 	else
 		move(l, lane, LANE_GONE);
 }
 
-void lanes_hurry(struct lanes *l, uint64_t key)
+void lanes_put_back(struct lanes *l, struct lane *lane, int64_t due, bool failing)
 {
-	struct lane *lane = l->table[find(l, key)];
-	if (lane && lane->state == LANE_DELAYED)
+	assert(lane->state == LANE_BUSY && lane->taken > 0);
+	lane->taken--;
+	lane->failing = failing;
+	lane->due = due > lane->due ? due : lane->due;
+	come_back(l, lane, 0);
+	if (!lane->taken && lane->state != LANE_DELAYED)
+		lane->failing = false;
+}
+
+static void leave(struct lane *lane, struct lane_entry *e)
+{
+	struct lane_entry **at = &lane->first, *before = NULL;
+	for (uint32_t i = 0; *at != e; i++) {
+		assert(*at && i < lane->begun);
+		before = *at;
+		at = &before->behind;
+	}
+	*at = e->behind;
+	if (lane->last == e)
+		lane->last = before;
+	if (!before)
+		lane->doubt = (struct lane_doubt){0};
+	lane->begun--;
+	lane->taken--;
+	/* What is behind waits for its own time, unless one before it came back. */
+	if (lane->first && lane->begun == 0 && lane->first->head.next_at > lane->due)
+		lane->due = lane->first->head.next_at;
+}
+
+static void forget_entry(struct lanes *l, struct lane_entry *e)
+{
+	unsigned p = e->head.priority;
+	*(e->older ? &e->older->newer : &l->oldest[p]) = e->newer;
+	*(e->newer ? &e->newer->older : &l->newest[p]) = e->older;
+	free(e);
+	l->count--;
+	l->counts[p]--;
+}
+
+void lanes_settle(struct lanes *l, struct lane *lane, struct lane_entry *e, int64_t now)
+{
+	assert(lane->state == LANE_BUSY && lane->taken > 0);
+	leave(lane, e);
+	forget_entry(l, e);
+	come_back(l, lane, now);
+}
+
+static uint64_t key_aside(uint64_t key, int64_t seq)
+{
+	return key ^ ((uint64_t)seq * 0xd6e8feb86659fd93u);
+}
+
+void lane_aside(struct delivery_head *head)
+{
+	head->key = key_aside(head->key, head->seq);
+}
+
+void lanes_set_aside(struct lanes *l, struct lane *lane, struct lane_entry *e, int64_t due, int64_t now)
+{
+	assert(lane->state == LANE_BUSY && lane->taken > 0);
+	leave(lane, e);
+	come_back(l, lane, now);
+	lane_aside(&e->head);
+	e->behind = NULL;
+	bool entered = enter(l, e, due, 0);
+	assert(entered);
+}
+
+/* Where a delivery is; the entry, or NULL. Its priority is not known to those who ask. */
+static struct lane_entry *search(struct lanes *l, uint64_t key, int64_t seq, struct lane **lane,
+				 struct lane_entry **before)
+{
+	const uint64_t keys[] = {key, key_aside(key, seq)};
+	for (unsigned i = 0; i < 2 * PRIORITIES; i++) {
+		*lane = l->table[find(l, lane_key(keys[i % 2], i / 2))];
+		*before = NULL;
+		for (struct lane_entry *e = *lane ? (*lane)->first : NULL; e; e = e->behind) {
+			if (e->head.seq == seq)
+				return e;
+			*before = e;
+		}
+	}
+	return NULL;
+}
+
+void lanes_hurry(struct lanes *l, uint64_t key, int64_t seq)
+{
+	struct lane *lane;
+	struct lane_entry *before;
+	if (search(l, key, seq, &lane, &before) && lane->state == LANE_DELAYED)
 		move(l, lane, LANE_READY);
+}
+
+static bool is_taken(const struct lane *lane, const struct lane_entry *e)
+{
+	const struct lane_entry *at = lane->first;
+	for (uint32_t i = 0; i < lane->taken; i++, at = at->behind)
+		if (at == e)
+			return true;
+	return false;
 }
 
 bool lanes_remove(struct lanes *l, uint64_t key, int64_t seq, int64_t now)
 {
-	struct lane *lane = l->table[find(l, key)];
-	struct lane_entry *e = lane ? lane->first : NULL, *before = NULL;
-	while (e && e->head.seq != seq) {
-		before = e;
-		e = e->behind;
-	}
-	if (!e || (!before && lane->state == LANE_BUSY))
+	struct lane *lane;
+	struct lane_entry *before, *e = search(l, key, seq, &lane, &before);
+	if (!e || (lane->state == LANE_BUSY && is_taken(lane, e)))
 		return false;
 	if (!before) {
 		move(l, lane, LANE_BUSY);
-		lanes_settle(l, lane, now);
+		lane->due = 0;
+		lane->taken = 0;
+		lanes_take_more(lane);
+		lanes_settle(l, lane, e, now);
 		return true;
 	}
+	uint32_t at = 0;
+	for (const struct lane_entry *one = lane->first; one != e; one = one->behind)
+		at++;
+	if (at < lane->begun)
+		lane->begun--;
 	before->behind = e->behind;
 	if (lane->last == e)
 		lane->last = before;
-	*(e->older ? &e->older->newer : &l->oldest) = e->newer;
-	*(e->newer ? &e->newer->older : &l->newest) = e->older;
-	free(e);
-	l->count--;
+	forget_entry(l, e);
 	return true;
 }
 
@@ -357,9 +489,22 @@ size_t lanes_count(const struct lanes *l)
 	return l->count;
 }
 
+size_t lanes_count_of(const struct lanes *l, enum delivery_priority p)
+{
+	return l->counts[p];
+}
+
+bool lanes_ready(const struct lanes *l, enum delivery_priority p)
+{
+	return l->ready_first[p] != NULL;
+}
+
 bool lanes_any_ready(const struct lanes *l)
 {
-	return l->ready_first != NULL;
+	for (int p = 0; p < PRIORITIES; p++)
+		if (l->ready_first[p])
+			return true;
+	return false;
 }
 
 int64_t lanes_next_due(const struct lanes *l)
@@ -369,5 +514,11 @@ int64_t lanes_next_due(const struct lanes *l)
 
 int64_t lanes_oldest(const struct lanes *l)
 {
-	return l->oldest ? l->oldest->head.created_at : 0;
+	int64_t oldest = 0;
+	for (int p = 0; p < PRIORITIES; p++) {
+		const struct lane_entry *e = l->oldest[p];
+		if (e && (!oldest || e->head.created_at < oldest))
+			oldest = e->head.created_at;
+	}
+	return oldest;
 }

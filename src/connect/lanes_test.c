@@ -110,7 +110,7 @@ static void random_operations(void **state)
 				lanes_wake(l, now);
 				bool any = model_any_ready(&m, now);
 				assert_int_equal(lanes_any_ready(l), any);
-				struct lane *lane = lanes_take(l);
+				struct lane *lane = lanes_take(l, PRIORITY_EXPEDITED);
 				assert_int_equal(lane != NULL, any);
 				if (!lane)
 					break;
@@ -130,7 +130,7 @@ static void random_operations(void **state)
 				model_remove(&m, first_of(&m, key));
 				m.busy[key] = false;
 				m.begun[key] = 0;
-				lanes_settle(l, busy[key], now);
+				lanes_settle(l, busy[key], busy[key]->first, now);
 				if (first_of(&m, key)) {
 					m.due[key] = first_of(&m, key)->next_at;
 					m.failing[key] = false;
@@ -166,25 +166,105 @@ static void keys_do_not_block_each_other(void **state)
 		assert_true(lanes_add(l, &h, 10));
 		assert_false(lanes_add(l, &h, 10));
 	}
-	struct lane *odd = lanes_take(l), *even = lanes_take(l);
+	struct lane *odd = lanes_take(l, PRIORITY_EXPEDITED), *even = lanes_take(l, PRIORITY_EXPEDITED);
 	assert_int_equal(odd->first->head.seq, 1);
 	assert_int_equal(even->first->head.seq, 2);
-	assert_null(lanes_take(l)); /* one in flight per key */
+	assert_null(lanes_take(l, PRIORITY_EXPEDITED)); /* one in flight per key */
 	lanes_put_back(l, odd, 1000, true);
 	assert_int_equal(lanes_next_due(l), 1000);
 	for (int64_t seq = 4; seq <= 6; seq += 2) {
-		lanes_settle(l, even, 10);
-		even = lanes_take(l);
+		lanes_settle(l, even, even->first, 10);
+		even = lanes_take(l, PRIORITY_EXPEDITED);
 		assert_int_equal(even->first->head.seq, seq);
 	}
-	lanes_settle(l, even, 10); /* the lane is gone */
-	assert_null(lanes_take(l));
+	lanes_settle(l, even, even->first, 10); /* the lane is gone */
+	assert_null(lanes_take(l, PRIORITY_EXPEDITED));
 	lanes_wake(l, 999);
 	assert_false(lanes_any_ready(l));
 	lanes_hasten(l);
-	assert_int_equal(lanes_take(l)->first->head.seq, 1);
+	assert_int_equal(lanes_take(l, PRIORITY_EXPEDITED)->first->head.seq, 1);
 	assert_int_equal(lanes_count(l), 3);
 	assert_int_equal(lanes_oldest(l), 1);
+	lanes_free(l);
+}
+
+/* One key with two priorities has two lanes; each priority is taken by itself, in order. */
+static void priorities_have_lanes_of_their_own(void **state)
+{
+	(void)state;
+	struct lanes *l = lanes_new();
+	for (int64_t i = 1; i <= 9; i++) {
+		struct delivery_head h = head_of(i, 7, 0);
+		h.priority = (uint8_t)(i % PRIORITIES);
+		assert_true(lanes_add(l, &h, 10));
+	}
+	for (int p = 0; p < PRIORITIES; p++)
+		assert_int_equal(lanes_count_of(l, (enum delivery_priority)p), 3);
+	struct lane *bulk = lanes_take(l, PRIORITY_BULK);
+	assert_int_equal(bulk->first->head.seq, 2);
+	assert_false(lanes_ready(l, PRIORITY_BULK));
+	assert_true(lanes_ready(l, PRIORITY_NORMAL));
+	lanes_hurry(l, 7, 5);
+	assert_true(lanes_remove(l, 7, 5, 10));
+	assert_false(lanes_remove(l, 7, 2, 10)); /* under way */
+	lanes_settle(l, bulk, bulk->first, 10);
+	assert_int_equal(lanes_take(l, PRIORITY_BULK)->first->head.seq, 8);
+	assert_int_equal(lanes_count(l), 7);
+	lanes_free(l);
+}
+
+/* Several of one lane are under way: the lane waits for the last of them, and goes on with what is left, in order. */
+static void a_lane_gives_several(void **state)
+{
+	(void)state;
+	struct lanes *l = lanes_new();
+	struct lane_entry *e[4];
+	for (int64_t i = 1; i <= 4; i++) {
+		struct delivery_head h = head_of(10 * i, 1, 0);
+		assert_true(lanes_add(l, &h, 10));
+	}
+	struct lane *lane = lanes_take(l, PRIORITY_EXPEDITED);
+	e[0] = lane->first;
+	for (int i = 1; i < 3; i++)
+		e[i] = lanes_take_more(lane);
+	assert_int_equal(e[2]->head.seq, 30);
+	lanes_settle(l, lane, e[1], 10);
+	lanes_put_back(l, lane, 500, true);
+	assert_false(lanes_any_ready(l));
+	struct delivery_head late = head_of(5, 1, 0); /* nothing gets before what was taken once */
+	assert_true(lanes_add(l, &late, 10));
+	lanes_settle(l, lane, e[2], 20);
+	assert_int_equal(lanes_next_due(l), 500);
+	lanes_hasten(l);
+	for (int64_t wanted[] = {10, 5, 40}, i = 0; i < 3; i++) {
+		lane = lanes_take(l, PRIORITY_EXPEDITED);
+		assert_int_equal(lane->first->head.seq, wanted[i]);
+		lanes_settle(l, lane, lane->first, 20);
+	}
+	assert_int_equal(lanes_count(l), 0);
+	lanes_free(l);
+}
+
+static void one_is_set_aside(void **state)
+{
+	(void)state;
+	struct lanes *l = lanes_new();
+	for (int64_t i = 1; i <= 3; i++) {
+		struct delivery_head h = head_of(i, 1, 0);
+		assert_true(lanes_add(l, &h, 10));
+	}
+	struct lane *lane = lanes_take(l, PRIORITY_EXPEDITED);
+	lanes_set_aside(l, lane, lane->first, 700, 10);
+	lane = lanes_take(l, PRIORITY_EXPEDITED);
+	assert_int_equal(lane->first->head.seq, 2);
+	assert_int_equal(lanes_next_due(l), 700);
+	lanes_hurry(l, 1, 1); /* an operator finds it by its key */
+	struct lane *aside = lanes_take(l, PRIORITY_EXPEDITED);
+	assert_int_equal(aside->first->head.seq, 1);
+	lanes_put_back(l, aside, 900, false);
+	assert_true(lanes_remove(l, 1, 1, 10));
+	lanes_settle(l, lane, lane->first, 10);
+	assert_int_equal(lanes_count(l), 1);
 	lanes_free(l);
 }
 
@@ -193,6 +273,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(random_operations),
 	    cmocka_unit_test(keys_do_not_block_each_other),
+	    cmocka_unit_test(priorities_have_lanes_of_their_own),
+	    cmocka_unit_test(a_lane_gives_several),
+	    cmocka_unit_test(one_is_set_aside),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

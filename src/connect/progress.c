@@ -29,8 +29,10 @@ struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, enu
 	r->attempt.hub = t->hub->hub;
 	r->destination = t;
 	r->lane = lane;
+	r->entry = lane->first;
 	r->in_transfer_slot = true;
 	t->transfers++;
+	t->transfers_of[lane->priority]++;
 	t->unfinished++;
 	d->transfers++;
 	r->attempt.started_at = d->now;
@@ -48,6 +50,7 @@ static void leave_slot(struct attempt_run *r)
 		return;
 	r->in_transfer_slot = false;
 	r->destination->transfers--;
+	r->destination->transfers_of[r->attempt.head.priority]--;
 	r->destination->hub->engine->transfers--;
 }
 
@@ -344,7 +347,8 @@ void progress_result(struct submission *s)
 		submit_result(r);
 		return;
 	}
-	struct delivery_head *head = &lane->first->head;
+	struct lane_entry *entry = r->entry;
+	struct delivery_head *head = &entry->head;
 	int64_t due = r->next_at;
 	bool failing = r->failing;
 	if (r->attempt.kind == ATTEMPT_SEND)
@@ -355,7 +359,7 @@ void progress_result(struct submission *s)
 	run_free(r);
 	if (status >= DELIVERY_FINAL) {
 		t->backlog--;
-		lanes_settle(t->lanes, lane, d->now);
+		lanes_settle(t->lanes, lane, entry, d->now);
 	} else {
 		lanes_put_back(t->lanes, lane, due, failing);
 	}

@@ -1,14 +1,17 @@
 /*
- * The window: which of a destination's open deliveries are in memory.
+ * The windows: which of a destination's open deliveries are in memory. There is one for each priority, so that no
+ * number of bulk deliveries keeps an order in the store.
  *
- * Invariant: every open delivery with seq <= loaded_through is in the lanes; those behind are in the store only, and
- * `more` says that there may be some. While `more` is set, new heads with a greater seq are dropped (they are in the
- * store) and `dropped` remembers it. A load reads rows with seq > loaded_through; if it comes back short, it has seen
- * the end, and unless a head was dropped since it was asked for (its snapshot may be older) there is no more. A head
- * that is dropped before the load is asked for was committed before, so the load sees it, unless it is final by then.
+ * Invariant, of each: every open delivery with seq <= loaded_through is in the lanes; those behind are in the store
+ * only, and `more` says that there may be some. While `more` is set, new heads with a greater seq are dropped (they are
+ * in the store) and `dropped` remembers it. A load reads rows with seq > loaded_through; if it comes back short, it has
+ * seen the end, and unless a head was dropped since it was asked for (its snapshot may be older) there is no more. A
+ * head that is dropped before the load is asked for was committed before, so the load sees it, unless it is final by
+ * then.
  *
  * A head at or below loaded_through (a replayed delivery) is always taken: no load would find it. So memory is bounded
- * by queue_max plus what is replayed.
+ * by queue_max for each priority plus what is replayed. A delivery that its key goes on without (on_failure:
+ * skip_after) is set aside when it comes from the store, as it was in memory.
  */
 #include "connect/engine.h"
 
@@ -19,6 +22,7 @@ struct load {
 	struct note note;
 	struct work work;
 	struct engine_destination *destination;
+	enum delivery_priority priority;
 	int64_t after;
 	size_t limit, rows; /* rows: that were read, damaged ones included */
 	int64_t last;
@@ -32,18 +36,19 @@ void window_add(struct engine_destination *t, const struct delivery_head *heads,
 	int64_t now = t->hub->engine->now;
 	for (size_t i = 0; i < count; i++) {
 		const struct delivery_head *h = &heads[i];
-		bool known = h->seq <= t->loaded_through;
-		if (!known && !t->more && lanes_count(t->lanes) >= t->system->delivery.queue_max)
-			t->more = true;
-		if (!known && t->more) {
-			t->dropped = true;
+		struct engine_window *w = &t->windows[h->priority];
+		bool known = h->seq <= w->loaded_through;
+		if (!known && !w->more && lanes_count_of(t->lanes, h->priority) >= t->system->delivery.queue_max)
+			w->more = true;
+		if (!known && w->more) {
+			w->dropped = true;
 			t->backlog++;
 			continue;
 		}
 		if (lanes_add(t->lanes, h, now))
 			t->backlog++;
 		if (!known)
-			t->loaded_through = h->seq;
+			w->loaded_through = h->seq;
 	}
 	engine_activate(t);
 }
@@ -60,6 +65,7 @@ static enum rc take_row(void *ctx, const struct store_value *columns, size_t cou
 		return RC_OK;
 	}
 	d.head.system = l->destination->index;
+	d.head.priority = (uint8_t)l->priority;
 	if (d.head.status == DELIVERY_SENDING)
 		d.head.next_at = 0; /* what became of it is asked at once */
 	l->heads[l->count++] = d.head;
@@ -72,12 +78,12 @@ static void load_run(struct work *work, struct worker *w)
 	struct delivery_hub *h = l->destination->hub;
 	struct store_reader *reader;
 	struct err e = ERR_NONE;
-	const struct store_value args[] = {SV_TEXT(l->destination->system->name), SV_INT(l->after),
+	const struct store_value args[] = {SV_TEXT(l->destination->system->name), SV_INT(l->priority), SV_INT(l->after),
 					   SV_INT((int64_t)l->limit)};
 	l->heads = mem_alloc(l->limit * sizeof(struct delivery_head));
 	enum rc rc = worker_reader(w, h->hub, h->index, &reader, &e);
 	if (rc == RC_OK)
-		rc = store_read(reader, R_DELIVERIES_OPEN, args, 3, take_row, l, &e);
+		rc = store_read(reader, R_DELIVERIES_OPEN, args, 4, take_row, l, &e);
 	if (rc != RC_OK) {
 		l->failed = true;
 		log_err(LOG_ERROR, "delivery", "open deliveries cannot be read", &e);
@@ -86,11 +92,12 @@ static void load_run(struct work *work, struct worker *w)
 	l->heads = mem_grow(l->heads, (l->count ? l->count : 1) * sizeof(struct delivery_head));
 }
 
-void window_fill(struct engine_destination *t)
+static void fill(struct engine_destination *t, enum delivery_priority p)
 {
 	struct delivery_engine *d = t->hub->engine;
-	size_t max = t->system->delivery.queue_max, have = lanes_count(t->lanes);
-	if (!t->more || t->loading || have > max / 2 || d->now < t->load_at)
+	struct engine_window *window = &t->windows[p];
+	size_t max = t->system->delivery.queue_max, have = lanes_count_of(t->lanes, p);
+	if (!window->more || window->loading || have > max / 2 || d->now < window->load_at)
 		return;
 	size_t limit = max - have;
 	if (limit > WINDOW_ROWS)
@@ -101,11 +108,41 @@ void window_fill(struct engine_destination *t)
 	l->note.type = NOTE_LOADED;
 	l->work.run = load_run;
 	l->destination = t;
-	l->after = t->loaded_through;
+	l->priority = p;
+	l->after = window->loaded_through;
 	l->limit = limit;
-	t->loading = true;
-	t->dropped = false;
+	window->loading = true;
+	window->dropped = false;
 	engine_work(d, &l->work, &l->note);
+}
+
+void window_fill(struct engine_destination *t)
+{
+	for (int p = 0; p < PRIORITIES; p++)
+		fill(t, (enum delivery_priority)p);
+}
+
+void window_open(struct engine_destination *t)
+{
+	for (int p = 0; p < PRIORITIES; p++)
+		t->windows[p].more = true;
+}
+
+bool window_more(const struct engine_destination *t)
+{
+	return t->windows[PRIORITY_EXPEDITED].more || t->windows[PRIORITY_NORMAL].more ||
+	       t->windows[PRIORITY_BULK].more;
+}
+
+int64_t window_next(const struct engine_destination *t)
+{
+	int64_t next = INT64_MAX, now = t->hub->engine->now;
+	for (int p = 0; p < PRIORITIES; p++) {
+		const struct engine_window *w = &t->windows[p];
+		if (w->more && !w->loading && w->load_at > now && w->load_at < next)
+			next = w->load_at;
+	}
+	return next;
 }
 
 static void load_free(struct load *l)
@@ -124,22 +161,28 @@ void window_loaded(struct note *n)
 	struct load *l = (struct load *)n;
 	struct engine_destination *t = l->destination;
 	struct delivery_engine *d = t->hub->engine;
+	struct engine_window *w = &t->windows[l->priority];
 	d->with_workers--;
-	t->loading = false;
+	w->loading = false;
 	if (l->failed) {
 		/* What was read is not used: the next load reads it again. */
-		t->load_at = d->now + ENGINE_AGAIN_MS;
-		t->dropped = true;
+		w->load_at = d->now + ENGINE_AGAIN_MS;
+		w->dropped = true;
 		engine_activate(t);
 		load_free(l);
 		return;
 	}
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->count; i++) {
+		const struct operation_policy *p = config_operation(t->system, l->heads[i].operation);
+		if (p->on_failure == ON_FAILURE_SKIP && l->heads[i].status == DELIVERY_WAITING &&
+		    l->heads[i].attempts >= p->skip_after)
+			lane_aside(&l->heads[i]);
 		lanes_add(t->lanes, &l->heads[i], d->now);
-	if (l->last > t->loaded_through)
-		t->loaded_through = l->last;
-	if (l->rows < l->limit && !t->dropped)
-		t->more = false;
+	}
+	if (l->last > w->loaded_through)
+		w->loaded_through = l->last;
+	if (l->rows < l->limit && !w->dropped)
+		w->more = false;
 	engine_activate(t);
 	load_free(l);
 }

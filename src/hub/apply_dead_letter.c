@@ -185,6 +185,7 @@ static enum rc deliver_edited(struct hub *h, struct arena *a, const struct deliv
 	struct txn_delivery made = {.system = txn_copy(t, d->system),
 				    .system_index = d->head.system,
 				    .operation = (enum operation)d->head.operation,
+				    .priority = system_priority(h, d->head.system, d->head.operation),
 				    .key = txn_copy(t, d->key),
 				    .order_id = txn_copy(t, d->order_id),
 				    .event = d->event};
@@ -251,6 +252,7 @@ static enum rc replay_delivery(struct hub *h, struct arena *a, const struct stor
 	if (d.head.status < DELIVERY_FINAL || batch_touched(h, TOUCHED_DELIVERY, d.head.seq))
 		return err_set(e, RC_CONFLICT, "delivery_open", "the delivery is on its way again already");
 	d.system = txn_copy(&h->batch.txn, d.system);
+	d.head.priority = (uint8_t)system_priority(h, d.head.system, d.head.operation);
 	batch_touch(h, TOUCHED_DELIVERY, d.head.seq);
 	txn_delivery_reopen(&h->batch.txn, &d, mark);
 	return RC_OK;

@@ -31,6 +31,13 @@ static struct str system_name(struct hub *h, uint32_t system)
 	return txn_copy(&h->batch.txn, str_from(name));
 }
 
+enum delivery_priority system_priority(const struct hub *h, uint32_t system, unsigned operation)
+{
+	if (system_is_subscription(system))
+		return operation_priority((enum operation)operation);
+	return config_operation(&h->tenant->systems[system], operation)->priority;
+}
+
 /* ---- start ---- */
 
 static bool erp_has_order(struct hub *h, struct str order_id, struct arena *a)

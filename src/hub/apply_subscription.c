@@ -233,6 +233,7 @@ void apply_subscription_test(struct hub *h, struct command *c)
 	struct txn_delivery d = {.system = id,
 				 .system_index = subscription_system(s->seq),
 				 .operation = OP_EVENT,
+				 .priority = PRIORITY_NORMAL,
 				 .key = str_from(arena_printf(t->arena, "test %lld", (long long)position)),
 				 .event = position,
 				 .params = DELIVERY_PARAMS_EVENT};

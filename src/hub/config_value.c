@@ -1,4 +1,5 @@
 /* Single values of the configuration: references to the environment and to secrets, durations, quantities. */
+#include "base/clock.h"
 #include "hub/config_load.h"
 
 #include <stdarg.h>
@@ -209,22 +210,7 @@ void config_read_u32(const struct json *object, const char *name, uint32_t *out)
 
 void config_read_duration(const struct json *object, const char *name, int64_t *ms)
 {
-	static const struct {
-		const char *unit;
-		int64_t ms;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-	struct str text = json_get_text(object, name);
-	int64_t n = 0;
-	size_t digits = 0;
-
-	if (!text.n)
-		return;
-	while (digits < text.n && digits < 12 && text.p[digits] >= '0' && text.p[digits] <= '9')
-		n = n * 10 + (text.p[digits++] - '0');
-	struct str unit = {text.p + digits, text.n - digits};
-	for (size_t i = 0; digits && i < sizeof(units) / sizeof(units[0]); i++)
-		if (str_is(unit, units[i].unit) && n <= INT64_MAX / 2 / units[i].ms)
-			*ms = n * units[i].ms;
+	duration_parse(json_get_text(object, name), ms);
 }
 
 void config_read_qty(struct config_loader *l, const struct json *object, const char *pointer, const char *name,

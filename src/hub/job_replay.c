@@ -70,6 +70,7 @@ static void deliver_anew(struct hub *h, const struct delivery *d, struct str job
 	struct txn_delivery made = {.system = d->system,
 				    .system_index = d->head.system,
 				    .operation = (enum operation)d->head.operation,
+				    .priority = system_priority(h, d->head.system, d->head.operation),
 				    .key = d->key,
 				    .order_id = d->order_id,
 				    .event = d->event,
@@ -95,6 +96,7 @@ static enum rc replay_one(struct hub *h, struct job *j, const struct replaying *
 	    batch_touched(h, TOUCHED_DELIVERY, d.head.seq))
 		return RC_OK;
 	d.head.system = r->system->index;
+	d.head.priority = (uint8_t)system_priority(h, d.head.system, d.head.operation);
 	d.system = r->system->name;
 	t->cause.correlation_id = txn_copy(t, d.correlation_id);
 	*slow = d.head.operation == OP_AVAILABILITY;

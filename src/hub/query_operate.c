@@ -64,12 +64,21 @@ static enum rc first_created(void *ctx, const struct store_value *row, size_t co
 	return RC_OK;
 }
 
-/* The time of the oldest open delivery, which is the first; 0: none. */
+/* The time of the oldest open delivery, which is the first of some priority; 0: none. */
 static enum rc oldest_open(struct query *q, struct str system, int64_t *at, struct err *e)
 {
-	const struct store_value args[] = {SV_TEXT(system), SV_INT(0), SV_INT(1)};
+	enum rc rc = RC_OK;
+
 	*at = 0;
-	return store_read(q->reader, R_DELIVERIES_OPEN, args, 3, first_created, at, e);
+	for (int p = 0; p < PRIORITIES && rc == RC_OK; p++) {
+		const struct store_value args[] = {SV_TEXT(system), SV_INT(p), SV_INT(0), SV_INT(1)};
+		int64_t first = 0;
+
+		rc = store_read(q->reader, R_DELIVERIES_OPEN, args, 4, first_created, &first, e);
+		if (first && (!*at || first < *at))
+			*at = first;
+	}
+	return rc;
 }
 
 static enum rc write_system(struct query *q, struct json_writer *w, const struct config_system *s, int64_t backlog,

@@ -154,6 +154,8 @@ void apply_hold(struct hub *h, struct command *c);
 void apply_hold_commit(struct hub *h, struct command *c);
 void apply_hold_void(struct hub *h, struct command *c);
 void apply_record(struct hub *h, struct command *c);
+/* Of a delivery that is made or opened again. */
+enum delivery_priority system_priority(const struct hub *h, uint32_t system, unsigned operation);
 void apply_delivery_start(struct hub *h, struct command *c);
 void apply_delivery_result(struct hub *h, struct command *c);
 void apply_system_pause(struct hub *h, struct command *c, bool pause);

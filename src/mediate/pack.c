@@ -1,6 +1,7 @@
 /* Loading packs: the manifest, checked by schemas/connector, its scripts compiled, its tables made. */
 #include "mediate/pack_state.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "format/yaml.h"
 
@@ -55,6 +56,32 @@ bool operation_parse(struct str name, enum operation *out)
 		}
 	}
 	return false;
+}
+
+enum delivery_priority operation_priority(enum operation op)
+{
+	switch (op) {
+	case OP_ORDER_POST:
+	case OP_ORDER_CANCEL:
+	case OP_SHIPMENT_REQUEST:
+	case OP_ORDER_STATUS:
+	case OP_SHIPMENT:
+		return PRIORITY_EXPEDITED;
+	case OP_STOCK_TRANSACTIONS:
+	case OP_AVAILABILITY: /* what goes to zero: expedited */
+	case OP_INVOICE:
+	case OP_EVENT:
+	case OP_STOCK_BALANCES:
+	case OP_AVAILABILITY_SHOWN:
+		return PRIORITY_NORMAL;
+	case OP_PRICE:
+	case OP_ITEM:
+	case OP_CUSTOMER:
+	case OP_EVENT_REPLAY:
+	case OPERATIONS:
+		break;
+	}
+	return PRIORITY_BULK;
 }
 
 const char *outcome_name(enum outcome o)
@@ -220,22 +247,10 @@ static struct function find_function(struct loader *l, const struct json *at)
 /* "30s" -> ms */
 static int64_t read_duration(struct loader *l, const struct json *at, int64_t absent)
 {
-	static const struct {
-		const char *unit;
-		int64_t ms;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-	struct str text = json_text(at);
-	int64_t value = 0;
-	size_t i = 0;
-	if (!at)
-		return absent;
-	for (; i < text.n && i < 7 && text.p[i] >= '0' && text.p[i] <= '9'; i++)
-		value = value * 10 + (text.p[i] - '0');
-	for (size_t u = 0; i && u < sizeof(units) / sizeof(*units); u++)
-		if (str_is((struct str){text.p + i, text.n - i}, units[u].unit))
-			return value * units[u].ms;
-	problem(l, l->manifest_path, at, "not_a_duration", "a duration is a number and ms, s, m or h: 30s");
-	return absent;
+	int64_t ms = absent;
+	if (at && !duration_parse(json_text(at), &ms))
+		problem(l, l->manifest_path, at, "not_a_duration", "a duration is a number and ms, s, m, h or d: 30s");
+	return ms;
 }
 
 /* 409, "5xx" */
@@ -331,6 +346,14 @@ static void read_operation(struct loader *l, enum operation op, const struct jso
 		o->batch_items = (uint32_t)batch_items;
 	else
 		o->batch_items = 1;
+	const char *member, *detail;
+	o->policy.priority = operation_priority(op);
+	if (!operation_policy_read(j, &o->policy, &member, &detail))
+		problem(l, l->manifest_path, json_get(j, member), "bad_policy", detail);
+	if (o->policy.batch_count > 1 && !(o->idempotent && map))
+		problem(
+		    l, l->manifest_path, batch, "bad_policy",
+		    "an operation that is batched has a mapping and is idempotent: the destination knows items again");
 	if (map && body.n)
 		problem(l, l->manifest_path, j, "map_and_body", "an operation has a mapping or a body, not both");
 	plan->map = find_function(l, map);

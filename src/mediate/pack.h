@@ -8,6 +8,7 @@
 #define MEDIATE_PACK_H
 
 #include "mediate/mediator.h"
+#include "mediate/operation_policy.h"
 #include "model/schema.h"
 
 #include <stdbool.h>
@@ -35,6 +36,8 @@ enum operation {
 #define OP_IS_EVENT(op) ((op) == OP_EVENT || (op) == OP_EVENT_REPLAY)
 const char *operation_name(enum operation op);
 bool operation_parse(struct str name, enum operation *out);
+/* What a pack that says nothing else has. Deliveries about one order are of one priority: among them order is kept. */
+enum delivery_priority operation_priority(enum operation op);
 
 /* What an attempt came to. */
 enum outcome {
@@ -57,7 +60,8 @@ struct pack_operation {
 	bool has_lookup;
 	int64_t timeout_ms;       /* whole transfer */
 	int64_t confirm_after_ms; /* an empty look-up counts when it has stayed empty this long */
-	uint32_t batch_items;     /* availability, stock.transactions: most items in one request */
+	uint32_t batch_items;     /* of operations that read or cut their items: most in one request */
+	struct operation_policy policy;
 };
 
 struct pack_endpoint {

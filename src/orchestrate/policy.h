@@ -65,6 +65,8 @@ struct config_system {
 	struct str bearer;           /* Authorization: Bearer, if the system wants one; empty: none */
 	const struct json *settings; /* for the pack's mappings; an object, secrets resolved: never log it */
 	struct config_delivery delivery;
+	const struct operation_policy *operations; /* by operation: the pack's with delivery.operations; NULL: the
+						      pack's */
 	struct config_sku_rule sku;
 	struct config_reconcile reconcile;
 	uint16_t *locations; /* of a warehouse */
@@ -100,6 +102,11 @@ struct config_tenant {
 	int64_t
 	    attempts_kept_ms; /* retention.attempts: how long the attempts of deliveries are kept; default 30 days */
 };
+
+static inline const struct operation_policy *config_operation(const struct config_system *s, unsigned operation)
+{
+	return s->operations ? &s->operations[operation] : &s->pack->operations[operation].policy;
+}
 
 const struct config_location *config_find_location(const struct config_tenant *t, struct str name); /* or NULL */
 

@@ -34,12 +34,15 @@ static enum rc note_open(void *ctx, const struct store_value *c, size_t count)
 
 static int64_t open_delivery(struct world *w, int system)
 {
-	const struct store_value args[] = {SV_TEXT(w->tenant->systems[system].name), SV_INT(0), SV_INT(1)};
 	struct err e = ERR_NONE;
 	int64_t seq = 0;
 
-	if (store_read(w->reader, R_DELIVERIES_OPEN, args, 3, note_open, &seq, &e) != RC_OK)
-		world_break(w, "the store cannot be read: %s", e.detail);
+	for (int p = 0; p < PRIORITIES && !seq; p++) {
+		const struct store_value args[] = {SV_TEXT(w->tenant->systems[system].name), SV_INT(p), SV_INT(0),
+						   SV_INT(1)};
+		if (store_read(w->reader, R_DELIVERIES_OPEN, args, 4, note_open, &seq, &e) != RC_OK)
+			world_break(w, "the store cannot be read: %s", e.detail);
+	}
 	return seq;
 }
 

@@ -68,9 +68,12 @@ static void load_open_deliveries(void)
 	struct err e = ERR_NONE;
 
 	for (size_t i = 0; i < t->system_count; i++) {
-		struct store_value args[] = {SV_TEXT(t->systems[i].name), SV_INT(0), SV_INT(1000)};
+		for (int p = 0; p < PRIORITIES; p++) {
+			struct store_value args[] = {SV_TEXT(t->systems[i].name), SV_INT(p), SV_INT(0), SV_INT(1000)};
 
-		assert_int_equal(store_read(world.reader, R_DELIVERIES_OPEN, args, 3, open_delivery, NULL, &e), RC_OK);
+			assert_int_equal(store_read(world.reader, R_DELIVERIES_OPEN, args, 4, open_delivery, NULL, &e),
+					 RC_OK);
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ void order_deliver(struct txn *t, const struct order_open *o, const struct confi
 			    .system = s->name,
 			    .system_index = s->index,
 			    .operation = op,
+			    .priority = config_operation(s, op)->priority,
 			    .key = o->order_id,
 			    .order_id = o->order_id,
 			    .event = event,

@@ -260,6 +260,8 @@ static void cut(struct channel *c, struct order_book *orders, struct txn *t)
 {
 	struct str counts_through = orders->counts_through[c->index], params;
 	struct json_writer w;
+	bool to_zero = c->urgent.first != NULL;
+	enum delivery_priority priority = config_operation(c->system, OP_AVAILABILITY)->priority;
 	struct publication *p;
 	struct buf json;
 	int64_t event;
@@ -286,6 +288,7 @@ static void cut(struct channel *c, struct order_book *orders, struct txn *t)
 					   .system = c->system->name,
 					   .system_index = c->system->index,
 					   .operation = OP_AVAILABILITY,
+					   .priority = to_zero ? PRIORITY_EXPEDITED : priority,
 					   .key = STR("availability"),
 					   .event = event,
 					   .params = DELIVERY_PARAMS_EVENT,

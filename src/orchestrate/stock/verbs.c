@@ -451,6 +451,7 @@ void verbs_event(struct stock_draft *d, const struct movement *m, bool stale)
 				    .system = s->name,
 				    .system_index = s->index,
 				    .operation = OP_STOCK_TRANSACTIONS,
+				    .priority = config_operation(s, OP_STOCK_TRANSACTIONS)->priority,
 				    .key = STR("stock"),
 				    .event = event,
 				    .params = str_from(params),
