@@ -70,5 +70,6 @@ int cli_demo(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 int cli_dead_letters(int argc, char **argv);
 int cli_replay(int argc, char **argv);
+int cli_reconcile(int argc, char **argv);
 
 #endif

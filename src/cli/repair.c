@@ -3,8 +3,8 @@
  * or CROSSDOCK_KEY.
  */
 #include "cli/cli.h"
+#include "cli/remote.h"
 #include "format/json.h"
-#include "sandbox/client.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,90 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define URL_DEFAULT "http://127.0.0.1:8080"
-#define LOOK_MS     200 /* between two looks at a job */
-#define BAR_WIDTH   30
-
-struct remote {
-	const char *url, *key;
-	bool json;
-	struct client *client;
-	struct arena arena;
-};
-
-/* ---- asking ---- */
-
-static bool remote_open(struct remote *r, const char *verb)
-{
-	if (!r->url)
-		r->url = getenv("CROSSDOCK_URL");
-	if (!r->key)
-		r->key = getenv("CROSSDOCK_KEY");
-	if (!r->key) {
-		cli_usage(verb, "a key is needed: --key KEY, or CROSSDOCK_KEY");
-		return false;
-	}
-	r->client = client_new(r->url ? r->url : URL_DEFAULT, r->key);
-	arena_init(&r->arena, 256u << 20);
-	return true;
-}
-
-static int remote_close(struct remote *r, int code)
-{
-	client_free(r->client);
-	arena_done(&r->arena);
-	return code;
-}
-
-/* body: NULL for a GET. The answer, or NULL with a message. */
-static const struct json *ask(struct remote *r, const char *path, const struct buf *body)
-{
-	const struct json *out = NULL;
-	struct err e = ERR_NONE;
-
-	if (client_call(r->client, path, body, &r->arena, &out, &e) == RC_OK)
-		return out;
-	cli_fail(&e);
-	return NULL;
-}
-
-static int print_json(const struct json *j)
-{
-	struct buf b;
-	int code;
-
-	buf_init(&b, 256u << 20);
-	json_write(&b, j);
-	code = cli_print(&b);
-	buf_done(&b);
-	return code;
-}
-
-/* As a part of a path or a query. */
-static const char *encoded(struct arena *a, const char *text)
-{
-	static const char hex[] = "0123456789ABCDEF", plain[] = "-._~";
-	char *out = arena_alloc(a, 3 * strlen(text) + 1), *p = out;
-
-	for (; out && *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		if ((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || strchr(plain, c)) {
-			*p++ = (char)c;
-		} else {
-			*p++ = '%';
-			*p++ = hex[c >> 4];
-			*p++ = hex[c & 15];
-		}
-	}
-	if (out)
-		*p = '\0';
-	return out;
-}
-
-static const char *text_at(const struct json *j, const char *name)
-{
-	return json_get_text(j, name).n ? json_get_text(j, name).p : "";
-}
+#define LOOK_MS 200 /* between two looks at a job */
 
 /* Texts of a document end where they say: print them by length. */
 static void print_text(const struct json *j, const char *name, int width)
@@ -107,20 +24,10 @@ static void print_text(const struct json *j, const char *name, int width)
 
 /* ---- jobs ---- */
 
-static int64_t number(const struct json *j, const char *name)
-{
-	int64_t n = 0;
-	return json_int(json_get(j, name), &n) ? n : 0;
-}
-
 static void draw(const struct json *progress)
 {
-	int64_t done = number(progress, "done") + number(progress, "failed"), total = number(progress, "total");
-	int filled = total > 0 ? (int)(done < total ? done * BAR_WIDTH / total : BAR_WIDTH) : 0;
-
-	fprintf(stderr, "\r[%.*s%*s] %" PRId64 " of %" PRId64, filled, "##############################",
-		BAR_WIDTH - filled, "", done, total);
-	fflush(stderr);
+	remote_bar(remote_number(progress, "done") + remote_number(progress, "failed"),
+		   remote_number(progress, "total"));
 }
 
 /* Until the job has ended. */
@@ -133,7 +40,7 @@ static int follow(struct remote *r, const struct json *started)
 
 	path = arena_printf(&r->arena, "/v1/jobs/" STR_FMT, STR_ARG(id));
 	for (;;) {
-		job = ask(r, path, NULL);
+		job = remote_ask(r, path, NULL);
 		if (!job)
 			return CLI_FAILED;
 		if (bar)
@@ -145,15 +52,15 @@ static int follow(struct remote *r, const struct json *started)
 	if (bar)
 		fputc('\n', stderr);
 	if (r->json) {
-		print_json(job);
+		remote_print(job);
 	} else {
 		const struct json *progress = json_get(job, "progress");
 		struct str status = json_get_text(job, "status"), error = json_get_text(job, "error");
 		printf("%.*s: %" PRId64 " done, %" PRId64 " failed, of %" PRId64 "%s%.*s\n", (int)status.n, status.p,
-		       number(progress, "done"), number(progress, "failed"), number(progress, "total"),
-		       error.n ? ": " : "", (int)error.n, error.n ? error.p : "");
+		       remote_number(progress, "done"), remote_number(progress, "failed"),
+		       remote_number(progress, "total"), error.n ? ": " : "", (int)error.n, error.n ? error.p : "");
 	}
-	return str_is(json_get_text(job, "status"), "done") && number(json_get(job, "progress"), "failed") == 0
+	return str_is(json_get_text(job, "status"), "done") && remote_number(json_get(job, "progress"), "failed") == 0
 		   ? CLI_DONE
 		   : CLI_FAILED;
 }
@@ -174,11 +81,11 @@ int cli_trace(int argc, char **argv)
 		return cli_usage(argv[0], "which correlation id?");
 	if (!remote_open(&r, argv[0]))
 		return CLI_USAGE;
-	j = ask(&r, arena_printf(&r.arena, "/v1/trace/%s", encoded(&r.arena, args.positional[0])), NULL);
+	j = remote_ask(&r, arena_printf(&r.arena, "/v1/trace/%s", remote_encoded(&r.arena, args.positional[0])), NULL);
 	if (!j)
 		return remote_close(&r, CLI_FAILED);
 	if (r.json)
-		return remote_close(&r, print_json(j));
+		return remote_close(&r, remote_print(j));
 	const struct json *entries = json_get(j, "entries");
 	for (uint32_t i = 0; json_is(entries, JSON_ARRAY) && i < entries->count; i++) {
 		struct str summary = json_get_text(&entries->items[i], "summary");
@@ -204,18 +111,19 @@ static int list_dead_letters(struct dead_letters *d)
 	const struct json *j, *items, *next;
 
 	do {
-		const char *path = arena_printf(a, "/v1/dead-letters?limit=1000&status=%s%s%s%s%s%s",
-						encoded(a, d->status ? d->status : "open"), d->system ? "&system=" : "",
-						d->system ? encoded(a, d->system) : "", d->class_ ? "&class=" : "",
-						d->class_ ? encoded(a, d->class_) : "", cursor);
-		j = ask(&d->remote, path, NULL);
+		const char *path =
+		    arena_printf(a, "/v1/dead-letters?limit=1000&status=%s%s%s%s%s%s",
+				 remote_encoded(a, d->status ? d->status : "open"), d->system ? "&system=" : "",
+				 d->system ? remote_encoded(a, d->system) : "", d->class_ ? "&class=" : "",
+				 d->class_ ? remote_encoded(a, d->class_) : "", cursor);
+		j = remote_ask(&d->remote, path, NULL);
 		if (!j)
 			return CLI_FAILED;
 		items = json_get(j, "items");
 		for (uint32_t i = 0; json_is(items, JSON_ARRAY) && i < items->count; i++) {
 			struct str reason = json_get_text(&items->items[i], "reason");
 			if (d->remote.json) {
-				print_json(&items->items[i]);
+				remote_print(&items->items[i]);
 				continue;
 			}
 			print_text(&items->items[i], "id", 36);
@@ -243,13 +151,14 @@ static int show_dead_letter(struct dead_letters *d, const char *id)
 	static const char *const facts[] = {"id", "status",         "class",  "kind", "system",
 					    "at", "correlation_id", "reason", "note"};
 	struct remote *r = &d->remote;
-	const struct json *j = ask(r, arena_printf(&r->arena, "/v1/dead-letters/%s", encoded(&r->arena, id)), NULL);
+	const struct json *j =
+	    remote_ask(r, arena_printf(&r->arena, "/v1/dead-letters/%s", remote_encoded(&r->arena, id)), NULL);
 	const struct json *attempts = json_get(j, "attempts");
 
 	if (!j)
 		return CLI_FAILED;
 	if (r->json)
-		return print_json(j);
+		return remote_print(j);
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
 		struct str s = json_get_text(j, facts[i]);
 		if (s.n)
@@ -259,7 +168,7 @@ static int show_dead_letter(struct dead_letters *d, const char *id)
 	print_part("payload", j, "payload");
 	print_part("edited", json_get(j, "edit"), "payload");
 	for (uint32_t i = 0; json_is(attempts, JSON_ARRAY) && i < attempts->count; i++) {
-		printf("\nattempt %" PRId64 "  ", number(&attempts->items[i], "number"));
+		printf("\nattempt %" PRId64 "  ", remote_number(&attempts->items[i], "number"));
 		print_text(&attempts->items[i], "at", 24);
 		print_text(&attempts->items[i], "outcome", 1);
 		printf("\n");
@@ -274,8 +183,9 @@ static int said(struct remote *r, const struct json *j)
 	if (!j)
 		return CLI_FAILED;
 	if (r->json)
-		return print_json(j);
-	printf("%.*s\n", (int)json_get_text(j, "status").n, text_at(j, "status"));
+		return remote_print(j);
+	struct str status = json_get_text(j, "status");
+	printf("%.*s\n", (int)status.n, status.n ? status.p : "");
 	return CLI_DONE;
 }
 
@@ -300,10 +210,10 @@ static int replay_dead_letters(struct dead_letters *d, const char *id)
 		jw_object_end(&w);
 	}
 	jw_object_end(&w);
-	j = ask(r,
-		id ? arena_printf(&r->arena, "/v1/dead-letters/%s/replay", encoded(&r->arena, id))
-		   : "/v1/dead-letters/replay",
-		&body);
+	j = remote_ask(r,
+		       id ? arena_printf(&r->arena, "/v1/dead-letters/%s/replay", remote_encoded(&r->arena, id))
+			  : "/v1/dead-letters/replay",
+		       &body);
 	buf_done(&body);
 	if (id || !j)
 		return said(r, j);
@@ -322,7 +232,7 @@ static int discard_dead_letter(struct dead_letters *d, const char *id)
 	jw_object(&w);
 	jw_key_text(&w, "reason", str_from(d->reason));
 	jw_object_end(&w);
-	j = ask(r, arena_printf(&r->arena, "/v1/dead-letters/%s/discard", encoded(&r->arena, id)), &body);
+	j = remote_ask(r, arena_printf(&r->arena, "/v1/dead-letters/%s/discard", remote_encoded(&r->arena, id)), &body);
 	buf_done(&body);
 	return said(r, j);
 }
@@ -413,14 +323,15 @@ int cli_replay(int argc, char **argv)
 	jw_key_bool(&w, "dry_run", dry_run);
 	jw_key_bool(&w, "new_ids", new_ids);
 	jw_object_end(&w);
-	j = ask(&r, arena_printf(&r.arena, "/v1/systems/%s/replay", encoded(&r.arena, args.positional[0])), &body);
+	j = remote_ask(
+	    &r, arena_printf(&r.arena, "/v1/systems/%s/replay", remote_encoded(&r.arena, args.positional[0])), &body);
 	buf_done(&body);
 	if (!j)
 		return remote_close(&r, CLI_FAILED);
 	if (!dry_run)
 		return remote_close(&r, follow(&r, j));
 	if (r.json)
-		return remote_close(&r, print_json(j));
-	printf("%" PRId64 " deliveries would be sent again\n", number(j, "deliveries"));
+		return remote_close(&r, remote_print(j));
+	printf("%" PRId64 " deliveries would be sent again\n", remote_number(j, "deliveries"));
 	return remote_close(&r, CLI_DONE);
 }

@@ -50,6 +50,8 @@ static void answered(void *ctx, const struct http_answer *a)
 		w->rc = err_set_at(w->e, RC_IO, "no_answer", w->path, STR_FMT, STR_ARG(a->error));
 	} else if (a->status == 404) {
 		w->rc = err_set_at(w->e, RC_NOT_FOUND, "not_found", w->path, "The hub has no such thing.");
+	} else if (a->status == 429 || a->status == 503) {
+		w->rc = err_set_at(w->e, RC_RETRY, "busy", w->path, "%d: " STR_FMT, a->status, STR_ARG(a->body));
 	} else if (a->status < 200 || a->status >= 300) {
 		w->rc = err_set_at(w->e, RC_REJECT, "refused", w->path, "%d: " STR_FMT, a->status, STR_ARG(a->body));
 	} else {

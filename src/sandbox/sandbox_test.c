@@ -72,7 +72,7 @@ static void a_system_that_is_down_answers_503_or_hangs_up(void **state)
 	const struct json *j;
 	set_up(&b);
 	assert_int_equal(call(&b, "/_behave", "{\"mode\":\"down\"}", &j), RC_OK);
-	assert_int_equal(call(&b, "/orders", ORDER, &j), RC_REJECT);
+	assert_int_equal(call(&b, "/orders", ORDER, &j), RC_RETRY);
 	assert_int_equal(call(&b, "/_behave", "{\"mode\":\"down\",\"close\":true}", &j), RC_OK);
 	assert_int_equal(call(&b, "/orders", ORDER, &j), RC_IO);
 	assert_int_equal(call(&b, "/_state", NULL, &j), RC_OK);
