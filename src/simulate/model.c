@@ -121,6 +121,8 @@ int model_may_sell(const struct model *m, int channel, int item)
 	const int *places = m->policy.channels[channel].places;
 	int64_t pool = 0, sell;
 
+	if (!m->known[item])
+		return 0;
 	for (int i = 0; i < m->policy.channels[channel].place_count; i++) {
 		int base = m->states[item][places[i]][STOCK_FREE] - m->policy.safety[places[i]];
 
@@ -198,6 +200,8 @@ static enum rc take_entry(void *ctx, const struct entry *e)
 
 	if (e->to_location.n)
 		to = model_place(e->to_location);
+	if (item >= 0)
+		t->m->known[item] = true;
 	if (e->from == STOCK_OUTSIDE && e->to == STOCK_OUTSIDE)
 		return RC_OK; /* a note, it moves nothing */
 	if (item < 0 || place < 0 || to < 0 || e->quantity <= 0 || e->quantity % QTY_ONE) {
