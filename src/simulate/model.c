@@ -479,6 +479,8 @@ void model_take_event(struct model *m, const struct model_event *row)
 		model_break(m, "log: event %lld follows event %lld", (long long)row->position, (long long)m->position);
 	m->position = row->position;
 	chain(&m->event_chain, row->position, row->data, row->type);
+	if (str_is(row->type, "item.recorded") && model_item(row->subject) >= 0)
+		m->known[model_item(row->subject)] = true;
 	bool told = str_is(row->type, "availability.changed");
 
 	if (!told && !starts_with(row->type, "order.") && !starts_with(row->type, "reservation."))

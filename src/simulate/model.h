@@ -70,7 +70,7 @@ struct model_change {
 struct model {
 	struct model_policy policy;
 	int states[MODEL_ITEMS][MODEL_PLACES][STOCK_STATES];
-	bool known[MODEL_ITEMS]; /* a movement has named it */
+	bool known[MODEL_ITEMS]; /* a movement or its record has named it */
 	struct model_fact facts[MODEL_FACTS];
 	struct model_order orders[MODEL_ORDERS];
 	struct model_hold holds[MODEL_HOLDS];
