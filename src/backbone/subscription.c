@@ -63,11 +63,10 @@ enum rc subscription_from_row(const struct store_value *c, struct subscription *
 	    .changed_at = c[7].integer,
 	    .failing_since = c[8].integer,
 	    .warned_at = c[9].integer,
-	    .replay_after = c[10].integer,
-	    .replay_through = c[11].integer,
+	    .failures = c[10].integer,
 	};
-	bool good = out->seq > 0 && out->seq < SUBSCRIPTION_SYSTEM && c[1].integer >= SUBSCRIPTION_ENABLED &&
-		    c[1].integer <= SUBSCRIPTION_DELETED;
+	bool good = replay_parse(c[11].bytes, &out->replay) && out->seq > 0 && out->seq < SUBSCRIPTION_SYSTEM &&
+		    c[1].integer >= SUBSCRIPTION_ENABLED && c[1].integer <= SUBSCRIPTION_DELETED;
 	return good ? RC_OK : RC_IO;
 }
 

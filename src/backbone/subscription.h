@@ -11,6 +11,7 @@
 #ifndef BACKBONE_SUBSCRIPTION_H
 #define BACKBONE_SUBSCRIPTION_H
 
+#include "backbone/replay.h"
 #include "base/arena.h"
 #include "store/store.h"
 
@@ -58,10 +59,10 @@ struct subscription {
 	struct str secrets; /* sealed (hub/webhook_secret.h) */
 	struct str reason;  /* why it is disabled; may be empty */
 	int64_t created_at, changed_at;
-	int64_t failing_since;                /* every attempt since then has failed; 0: the last one was good */
-	int64_t warned_at;                    /* that it will be disabled; 0: not yet */
-	int64_t replay_after, replay_through; /* what is asked for again and not yet in the outbox: after < position <=
-						 through; 0, 0: nothing */
+	int64_t failing_since;     /* every attempt since then has failed; 0: the last one was good */
+	int64_t warned_at;         /* that it will be disabled; 0: not yet */
+	int64_t failures;          /* attempts that have failed since then; counted up to what disabling takes */
+	struct replay_ranges replay; /* what is asked for again and not yet in the outbox */
 	/* not in the row */
 	int64_t replay_open; /* deliveries of a replay since the start that have not ended */
 };

@@ -148,7 +148,7 @@ int64_t txn_delivery(struct txn *t, const struct txn_delivery *d)
 	    .priority = (uint8_t)d->priority,
 	};
 
-	txn_put(t, W_DELIVERY, SV_INT(head.seq), SV_TEXT(txn_uuid(t)), SV_TEXT(d->system),
+	txn_put(t, W_DELIVERY, SV_INT(head.seq), SV_TEXT(d->id.n ? d->id : txn_uuid(t)), SV_TEXT(d->system),
 		SV_TEXT(str_from(operation_name(d->operation))), SV_TEXT(d->key), SV_TEXT_OPT(d->order_id),
 		SV_TEXT(t->cause.correlation_id), d->event ? SV_INT(d->event) : SV_NULL,
 		d->document ? SV_INT(d->document) : SV_NULL, SV_TEXT_OPT(d->params), SV_INT(DELIVERY_WAITING),
@@ -178,6 +178,11 @@ int64_t txn_event_delivery(struct txn *t, int64_t seq, enum operation op, int64_
 void txn_system_changed(struct txn *t, uint32_t system)
 {
 	remember_head(t, &(struct delivery_head){.system = system});
+}
+
+void txn_system_gone(struct txn *t, uint32_t system)
+{
+	remember_head(t, &(struct delivery_head){.system = system, .status = DELIVERY_CANCELLED});
 }
 
 void txn_delivery_reopen(struct txn *t, const struct delivery *d, struct str replay)

@@ -91,6 +91,7 @@ void txn_count(struct txn *t, enum counted what, struct str a, struct str b, str
 void txn_delivery_ended(struct txn *t, struct str system, enum operation op, enum delivery_status status);
 
 struct txn_delivery {
+	struct str id; /* empty: one is made */
 	struct str system;
 	uint32_t system_index;
 	enum operation operation;
@@ -105,6 +106,8 @@ int64_t txn_delivery(struct txn *t, const struct txn_delivery *d); /* returns it
 int64_t txn_event_delivery(struct txn *t, int64_t seq, enum operation op, int64_t position, struct str subject);
 /* The engine looks again at what waits for this system. */
 void txn_system_changed(struct txn *t, uint32_t system);
+/* The same, for the last time: a subscription was deleted. */
+void txn_system_gone(struct txn *t, uint32_t system);
 /* A delivery that has ended waits again, at once, under its id. d->head.system is set. replay: the job or dead letter
  * that did it. */
 void txn_delivery_reopen(struct txn *t, const struct delivery *d, struct str replay);

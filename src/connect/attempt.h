@@ -39,6 +39,7 @@ struct attempt {
 	/* The end: set by the render step if it fails, else by the classify step. */
 	bool ended;
 	bool cancelled; /* nobody wants it any more: it is not sent */
+	bool gone;      /* nor anything else of its subscription, ever */
 	enum outcome outcome;
 	bool found, empty; /* look-up: it is there; it is not. Neither: the look-up failed */
 	struct str external_id, detail;

@@ -220,11 +220,26 @@ static void destination_changed(struct engine_destination *t)
 	engine_activate(t);
 }
 
+/* The same, and it is not needed any longer than it has something to do. */
+static void destination_gone(struct delivery_hub *h, uint32_t system)
+{
+	struct engine_destination *t = destination_known(h, system);
+	if (!t || !t->own)
+		return;
+	t->gone = true;
+	destination_changed(t);
+}
+
 /* Heads of one commit, in runs of one system. */
 static void take_heads(struct heads_note *n)
 {
 	for (size_t i = 0, same; i < n->count; i += same) {
 		uint32_t system = n->heads[i].system;
+		if (!n->heads[i].seq && n->heads[i].status >= DELIVERY_FINAL) {
+			destination_gone(n->hub, system);
+			same = 1;
+			continue;
+		}
 		struct engine_destination *t = destination_of(n->hub, system);
 		for (same = 1; n->heads[i].seq && i + same < n->count && n->heads[i + same].seq &&
 			       n->heads[i + same].system == system;)
@@ -242,7 +257,9 @@ static void take_changes(struct changes_note *n)
 {
 	for (size_t i = 0; i < n->count; i++) {
 		const struct delivery_head *head = &n->changes[i].head;
-		struct engine_destination *t = destination_of(n->hub, head->system);
+		struct engine_destination *t = destination_known(n->hub, head->system);
+		if (!t)
+			continue;
 		switch (n->changes[i].what) {
 		case DELIVERY_RUN_NOW:
 			lanes_hurry(t->lanes, head->key, head->seq);
@@ -352,6 +369,21 @@ bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint32_t 
 
 /* ---- the loop ---- */
 
+/* Nobody has anything of it: no run, no load (there is more while one is under way), no turn. */
+static bool forget_gone(struct engine_destination *t)
+{
+	struct delivery_hub *h = t->hub;
+	if (!t->gone || t->active || t->unfinished || window_more(t) || lanes_count(t->lanes))
+		return false;
+	timers_set(&h->engine->timers, &t->timer, INT64_MAX);
+	pthread_mutex_lock(&h->engine->view_lock);
+	h->subscriptions[subscription_seq(t->index)] = NULL;
+	pthread_mutex_unlock(&h->engine->view_lock);
+	h->engine->destination_count--;
+	destination_done(t);
+	return true;
+}
+
 /* One destination's turn. It gets the next one when something happens to it or when its time has come: what waits costs
  * nothing by waiting. */
 static void step(struct engine_destination *t, bool stopping)
@@ -363,6 +395,8 @@ static void step(struct engine_destination *t, bool stopping)
 		if (!paused)
 			dispatch(t);
 	}
+	if (forget_gone(t))
+		return;
 	int64_t next = dispatch_next(t, paused);
 	timers_set(&d->timers, &t->timer, next);
 	show(t, paused, next);

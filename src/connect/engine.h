@@ -45,6 +45,7 @@ struct engine_destination {
 	struct lanes *lanes;
 	uint32_t transfers, unfinished; /* see destination_room */
 	uint32_t transfers_of[PRIORITIES];
+	bool gone;          /* a subscription that was deleted: freed when it is idle */
 	bool active;        /* in the engine's list: it has a turn in the next round */
 	struct timer timer; /* when it wants one by itself */
 

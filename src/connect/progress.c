@@ -318,6 +318,7 @@ static void concluded(struct attempt_run *r)
 		a->kind = ATTEMPT_ABANDON;
 		a->outcome = OUTCOME_UNKNOWN;
 	}
+	r->destination->gone |= a->gone;
 	r->next_at = next_of(r);
 	r->failing = a->outcome == OUTCOME_TECHNICAL || a->outcome == OUTCOME_UNAUTHORIZED ||
 		     (a->outcome == OUTCOME_UNKNOWN && r->next_at);

@@ -5,6 +5,7 @@
 #include "connect/record.h"
 #include "hub/query.h"
 #include "hub/webhook_secret.h"
+#include "hub/webhook_url.h"
 
 #include <stdio.h>
 
@@ -100,6 +101,15 @@ static enum rc make_request(struct attempt *a, struct store_reader *r, const str
 	return rc;
 }
 
+/* For a person to read, and so without the query of the URL: it may well be a secret. */
+static struct str request_text(struct attempt *a)
+{
+	struct http_request shown = a->request;
+
+	shown.url = webhook_url_shown(shown.url, &a->arena);
+	return record_request(&a->arena, a->system, &shown);
+}
+
 enum rc webhook_render(struct attempt *a, struct store_reader *r, int64_t now_ms, struct err *e)
 {
 	struct subscription s;
@@ -110,6 +120,7 @@ enum rc webhook_render(struct attempt *a, struct store_reader *r, int64_t now_ms
 		return rc;
 	rc = subscription_load(r, &a->arena, subscription_seq(a->head.system), &s, &cause);
 	if (rc == RC_NOT_FOUND || (rc == RC_OK && s.state == SUBSCRIPTION_DELETED)) {
+		a->gone = true;
 		cancel(a, "the subscription was deleted");
 		return RC_OK;
 	}
@@ -117,6 +128,10 @@ enum rc webhook_render(struct attempt *a, struct store_reader *r, int64_t now_ms
 		cancel(a, "the subscription is disabled");
 		return RC_OK;
 	}
+	const char *wrong = rc == RC_OK ? webhook_url_wrong(s.url, &hub_config(a->hub)->webhooks) : NULL;
+	if (wrong)
+		rc = err_set(&cause, RC_DENIED, "url_not_allowed", "not sent: the rules for URLs have changed. %s",
+			     wrong);
 	if (rc == RC_OK)
 		rc = make_request(a, r, &s, now_ms, &cause);
 	if (rc == RC_IO || rc == RC_RETRY) {
@@ -125,7 +140,7 @@ enum rc webhook_render(struct attempt *a, struct store_reader *r, int64_t now_ms
 		return rc;
 	}
 	if (rc == RC_OK)
-		a->request_text = record_request(&a->arena, a->system, &a->request);
+		a->request_text = request_text(a);
 	else
 		end(a, OUTCOME_TECHNICAL, str_from(cause.detail));
 	return RC_OK;

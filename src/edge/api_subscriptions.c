@@ -1,89 +1,21 @@
 /*
  * Subscriptions. A secret is told once, in the answer to the request that made it; it is added here and not by the hub,
  * so that the answer that is kept for repeats (Idempotency-Key) has none.
- *
- * A test is answered when its delivery has been tried: the request goes to the hub first and then waits on a thread of
- * its own pool, reading the store until there is an attempt.
  */
 #include "backbone/subscription.h"
 #include "connect/connect.h"
 #include "edge/exchange.h"
 #include "edge/handlers.h"
-#include "edge/read_pool.h"
 #include "hub/webhook_secret.h"
+#include "hub/webhook_url.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <time.h>
 
 #define KEEP_DEFAULT_S 86400
 #define KEEP_MAX_S     (30 * 86400)
-#define TEST_WAIT_MS   8000
-#define TEST_STEP_MS   20
-#define PORT_FREE      1024 /* below it only 80 and 443 */
 
 /* ---- what is asked ---- */
-
-static bool host_allowed(struct exchange *x, struct str host)
-{
-	const struct config_webhooks *w = &hub_config(x->hub)->webhooks;
-	struct address a;
-	return !address_parse(host, &a) || address_allowed(&w->addresses, &a);
-}
-
-static bool host_valid(struct str host)
-{
-	bool bracketed = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
-	for (size_t i = 0; i < host.n; i++) {
-		char c = host.p[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-			     c == '-' || c == '_';
-		if (!plain && !(bracketed && (c == ':' || c == '[' || c == ']')))
-			return false;
-	}
-	return host.n > 0 && host.n < 256;
-}
-
-static bool port_allowed(struct str port)
-{
-	unsigned n = 0;
-	for (size_t i = 0; i < port.n; i++) {
-		if (port.p[i] < '0' || port.p[i] > '9' || i > 4)
-			return false;
-		n = n * 10 + (unsigned)(port.p[i] - '0');
-	}
-	return port.n && (n == 80 || n == 443 || (n >= PORT_FREE && n <= 65535));
-}
-
-/* What is wrong with it, or NULL. Where a name leads is seen when it is connected to. */
-static const char *url_wrong(struct exchange *x, struct str url)
-{
-	bool https = url.n > 8 && memcmp(url.p, "https://", 8) == 0,
-	     http = url.n > 7 && memcmp(url.p, "http://", 7) == 0;
-	if (!https && !http)
-		return "It is an https:// URL.";
-	if (http && !hub_config(x->hub)->webhooks.http)
-		return "http:// is not allowed here (webhooks.allow_http).";
-	for (size_t i = 0; i < url.n; i++)
-		if ((unsigned char)url.p[i] <= ' ' || (unsigned char)url.p[i] > 126 ||
-		    strchr("\"<>\\^`{|}#@", url.p[i]))
-			return "It has a character that a URL of a webhook may not have (no user, no fragment).";
-	struct str rest = {url.p + (https ? 8 : 7), url.n - (https ? 8 : 7)};
-	size_t end = 0;
-	while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?')
-		end++;
-	struct str host = {rest.p, end};
-	const char *bracket = memrchr(host.p, ']', host.n), *colon = host.n ? memrchr(host.p, ':', host.n) : NULL;
-	if (colon && (!bracket || colon > bracket)) {
-		struct str port = {colon + 1, (size_t)(host.p + host.n - colon) - 1};
-		host.n = (size_t)(colon - host.p);
-		if (!port_allowed(port))
-			return "Its port is not allowed: 80, 443, and from 1024.";
-	}
-	if (!host_valid(host))
-		return "Its host is not one.";
-	return host_allowed(x, host) ? NULL : "Its address is private (webhooks.allow_private).";
-}
 
 static bool type_valid(struct str t)
 {
@@ -126,7 +58,7 @@ static bool read_url(struct exchange *x, struct command *c, const struct json *u
 	struct str text = json_text(url);
 	const char *wrong = !json_is(url, JSON_STRING) || text.n == 0 || text.n > SUBSCRIPTION_URL_MAX
 				? "It is a text of up to 2000 characters."
-				: url_wrong(x, text);
+				: webhook_url_wrong(text, &hub_config(x->hub)->webhooks);
 	if (wrong)
 		exchange_wrong(x, "validation_failed", "/url", "%s", wrong);
 	else
@@ -317,59 +249,12 @@ enum server_next subscriptions_replay(struct exchange *x)
 	return exchange_submit(x, c);
 }
 
-/* ---- test ---- */
-
-/* Has the delivery been tried? *id: its delivery id. */
-static bool was_tried(struct reading *r, int64_t seq, struct str *id, enum rc *rc, struct err *e)
-{
-	struct delivery d;
-	*rc = delivery_load(r->query.reader, r->query.arena, seq, &d, e);
-	if (*rc != RC_OK)
-		return true;
-	*id = d.delivery_id;
-	return d.head.status >= DELIVERY_FINAL || (d.head.attempts > 0 && d.head.status != DELIVERY_SENDING);
-}
-
-static enum server_next wait_for_test(struct exchange *x)
-{
-	struct reading r;
-	struct err e = ERR_NONE;
-	enum rc rc = RC_OK;
-	struct str id = STR_NONE;
-	if (!reading_begin(x, &r))
-		return SERVER_ANSWERED;
-	for (int waited = 0; !was_tried(&r, x->waits_for, &id, &rc, &e) && waited < TEST_WAIT_MS;
-	     waited += TEST_STEP_MS)
-		nanosleep(&(struct timespec){.tv_nsec = TEST_STEP_MS * 1000000L}, NULL);
-	if (rc == RC_OK)
-		rc = query_delivery(&r.query, id, &r.out, &e);
-	return reading_end(x, &r, rc, &e);
-}
-
-/* On the writer's thread: the rest is done on the pool's. */
-static void test_made(struct command *c, void *ctx)
-{
-	struct exchange *x = ctx;
-	struct json *doc;
-	int64_t seq;
-	if (c->answer.status < 300 && json_parse(&c->arena, c->answer.body, NULL, &doc, NULL) == RC_OK &&
-	    json_int(json_get(doc, "delivery"), &seq)) {
-		x->waits_for = seq;
-		command_free(c);
-		if (read_pool_run(x->edge->tests, x) != RC_OK)
-			exchange_refuse(x, "busy", "Too many tests are running; this one was sent all the same.");
-		return;
-	}
-	exchange_command_done(c, x);
-}
-
+/* Answered when its delivery is durable, not when it has been tried: that may take as long as the receiver likes. */
 enum server_next subscriptions_test(struct exchange *x)
 {
 	const struct json *doc;
-	if (x->waits_for)
-		return wait_for_test(x);
 	struct command *c = begin(x, COMMAND_SUBSCRIPTION_TEST, NULL, 0, 0, &doc);
-	return c ? exchange_submit_to(x, c, test_made) : SERVER_ANSWERED;
+	return c ? exchange_submit(x, c) : SERVER_ANSWERED;
 }
 
 /* ---- reading ---- */

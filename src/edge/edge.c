@@ -25,7 +25,6 @@
 #define READ_THREADS      2
 #define READ_QUEUE        1000
 #define HEAVY_QUEUE       8
-#define TEST_THREADS      2
 #define STATUS_FIRST      200
 #define STATUS_COUNT      400
 
@@ -268,7 +267,6 @@ static void edge_free(struct edge *e)
 {
 	read_pool_free(e->reads);
 	read_pool_free(e->heavy);
-	read_pool_free(e->tests);
 	streams_free(e->streams);
 	auth_free(e->auth);
 	readers_free(e->readers);
@@ -294,7 +292,6 @@ enum rc edge_start(struct node *node, const struct edge_options *options, struct
 	edge->console = console_load(options->share);
 	edge->reads = read_pool_new(READ_THREADS, READ_QUEUE);
 	edge->heavy = read_pool_new(1, HEAVY_QUEUE);
-	edge->tests = read_pool_new(TEST_THREADS, HEAVY_QUEUE);
 	edge->streams = streams_new(edge->readers, node_clock(node), l->stream_clients);
 	const struct server_options s = {
 	    .listen = options->listen ? options->listen : arena_copy(&a, config->listen).p,

@@ -27,7 +27,7 @@ struct edge {
 	struct readers *readers;
 	struct console *console; /* or NULL */
 	struct streams *streams;
-	struct read_pool *reads, *heavy, *tests;
+	struct read_pool *reads, *heavy;
 	int64_t drain_ms;
 };
 
@@ -41,7 +41,6 @@ struct exchange {
 	struct str params[ROUTE_PARAMS_MAX]; /* decoded */
 	struct str correlation_id, traceparent;
 	struct auth_rate rate;
-	int64_t waits_for; /* the delivery whose attempt is its answer; 0: none */
 };
 
 /* ---- answering ---- */

@@ -1,12 +1,12 @@
 /*
  * Subscriptions: made, changed, deleted, and what their deliveries say about them.
  *
- * One whose every attempt has failed for webhooks.disable_after is disabled; half-way there an event warns of it. 410
- * Gone disables at once. What waits for a subscription that is disabled or deleted is cancelled by the delivery engine,
- * when it comes to it: it asks before each request.
+ * One whose every attempt has failed for webhooks.disable_after, and in that time webhooks.disable_attempts times, is
+ * disabled; half-way there an event warns of it. 410 Gone disables at once. What waits for a subscription that is
+ * disabled or deleted is cancelled by the delivery engine, when it comes to it: it asks before each request.
  *
- * A replay is a range of positions in the row. The writer turns it into deliveries a slice at a time, so it survives a
- * restart and never holds up what else there is.
+ * A replay is ranges of positions in the row (backbone/replay.h). The writer turns it into deliveries a slice at a
+ * time, so it survives a restart and never holds up what else there is.
  */
 #include "base/mem.h"
 #include "format/json.h"
@@ -22,12 +22,13 @@
 static void save(struct hub *h, const struct subscription *s)
 {
 	struct txn *t = &h->batch.txn;
+	char replay[REPLAY_TEXT_MAX];
 
 	/* The table's texts may be replaced before the commit. */
 	txn_put(t, W_SUBSCRIPTION, SV_INT(s->seq), SV_INT(s->state), SV_TEXT(txn_copy(t, s->url)),
 		SV_TEXT(txn_copy(t, s->types)), SV_BLOB(txn_copy(t, s->secrets)), SV_TEXT_OPT(txn_copy(t, s->reason)),
 		SV_INT(s->created_at), SV_INT(s->changed_at), SV_INT(s->failing_since), SV_INT(s->warned_at),
-		SV_INT(s->replay_after), SV_INT(s->replay_through));
+		SV_INT(s->failures), SV_TEXT_OPT(txn_copy(t, replay_format(&s->replay, replay))));
 }
 
 /* Its row, its place in the table, and the engine's attention. */
@@ -143,8 +144,7 @@ void apply_subscription_create(struct hub *h, struct command *c)
 
 static void forget_trouble(struct subscription *s)
 {
-	s->failing_since = s->warned_at = 0;
-	s->reason = STR_NONE;
+	s->failing_since = s->warned_at = s->failures = 0;
 }
 
 static void disable(struct hub *h, const struct subscription *known, const char *reason)
@@ -153,7 +153,7 @@ static void disable(struct hub *h, const struct subscription *known, const char 
 
 	s.state = SUBSCRIPTION_DISABLED;
 	s.reason = str_from(reason);
-	s.replay_after = s.replay_through = 0;
+	s.replay = (struct replay_ranges){0};
 	put(h, &s);
 	tell(h, "subscription.disabled", &s);
 }
@@ -175,9 +175,9 @@ void apply_subscription_change(struct hub *h, struct command *c)
 	} else {
 		bool enable = c->subscription.enabled == 1 && s.state == SUBSCRIPTION_DISABLED;
 		if (enable || c->subscription.url.n)
-			s.failing_since = s.warned_at = 0;
-		if (enable) {
 			forget_trouble(&s);
+		if (enable) {
+			s.reason = STR_NONE;
 			s.state = SUBSCRIPTION_ENABLED;
 		}
 		put(h, &s);
@@ -195,6 +195,7 @@ void apply_subscription_delete(struct hub *h, struct command *c)
 		return;
 	struct subscription s = {.seq = known->seq, .state = SUBSCRIPTION_DELETED, .created_at = known->created_at};
 	put(h, &s);
+	txn_system_gone(&h->batch.txn, subscription_system(s.seq));
 	tell(h, "subscription.deleted", &s);
 	c->answer = answer_json(204, STR_NONE);
 }
@@ -229,25 +230,52 @@ void apply_subscription_test(struct hub *h, struct command *c)
 	struct str id = txn_copy(t, str_from(name)),
 		   data = str_from(arena_printf(t->arena, "{\"subscription_id\":\"%s\"}", name));
 	int64_t position = txn_event(t, "subscription.test", id, 0, data);
-	/* Not in the way of what failed before: a key of its own. */
-	struct txn_delivery d = {.system = id,
+	struct txn_delivery d = {.id = txn_uuid(t),
+				 .system = id,
 				 .system_index = subscription_system(s->seq),
 				 .operation = OP_EVENT,
 				 .priority = PRIORITY_NORMAL,
+				 /* Not behind what failed before: a key of its own. */
 				 .key = str_from(arena_printf(t->arena, "test %lld", (long long)position)),
 				 .event = position,
 				 .params = DELIVERY_PARAMS_EVENT};
-	int64_t seq = txn_delivery(t, &d);
+	(void)txn_delivery(t, &d);
+	c->answer = answer_fields(&c->arena, 202, "delivery_id", d.id, "status", STR("waiting"), NULL);
 	txn_system_changed(t, subscription_system(s->seq));
-	c->answer = answer_json(202, str_from(arena_printf(&c->arena, "{\"delivery\":%lld}", (long long)seq)));
 }
 
 /* ---- what deliveries say ---- */
 
+static bool half_way(int64_t n, int64_t limit)
+{
+	return 2 * n >= limit;
+}
+
+static void note_failure(struct hub *h, struct subscription *s, bool gone)
+{
+	const struct config_webhooks *w = &h->config->webhooks;
+	bool counts = s->failures < w->disable_attempts;
+
+	if (!s->failing_since)
+		s->failing_since = h->now;
+	int64_t ms = h->now - s->failing_since;
+	s->failures += counts;
+	if (gone) {
+		disable(h, s, "it answered 410 Gone");
+	} else if (ms >= w->disable_after_ms && s->failures >= w->disable_attempts) {
+		disable(h, s, "every attempt has failed for too long");
+	} else if (!s->warned_at && half_way(ms, w->disable_after_ms) && half_way(s->failures, w->disable_attempts)) {
+		s->warned_at = h->now;
+		save(h, s);
+		tell(h, "subscription.failing", s);
+	} else if (counts) {
+		save(h, s);
+	}
+}
+
 void subscription_note(struct hub *h, const struct delivery_result *r)
 {
 	struct subscription *s = subscriptions_find(h->state.subscriptions, subscription_seq(r->system));
-	int64_t limit = h->config->webhooks.disable_after_ms;
 
 	if (!s)
 		return;
@@ -255,25 +283,11 @@ void subscription_note(struct hub *h, const struct delivery_result *r)
 		s->replay_open--;
 	if (r->cancelled || s->state != SUBSCRIPTION_ENABLED)
 		return;
-	if (r->outcome == OUTCOME_DELIVERED) {
-		if (s->failing_since) {
-			s->failing_since = s->warned_at = 0;
-			save(h, s);
-		}
-		return;
-	}
-	if (!s->failing_since) {
-		s->failing_since = h->now;
+	if (r->outcome != OUTCOME_DELIVERED) {
+		note_failure(h, s, r->http_status == 410);
+	} else if (s->failing_since) {
+		forget_trouble(s);
 		save(h, s);
-	}
-	if (r->http_status == 410) {
-		disable(h, s, "it answered 410 Gone");
-	} else if (h->now - s->failing_since >= limit) {
-		disable(h, s, "every attempt has failed for too long");
-	} else if (h->now - s->failing_since >= limit / 2 && !s->warned_at) {
-		s->warned_at = h->now;
-		save(h, s);
-		tell(h, "subscription.failing", s);
 	}
 }
 
@@ -289,12 +303,11 @@ void apply_subscription_replay(struct hub *h, struct command *c)
 		c->answer = answer_error(&c->arena, 409, "subscription_disabled", "the subscription is disabled");
 		return;
 	}
-	int64_t after = c->subscription.after, through = h->state.heads.event;
-	/* One that is still running goes on with what it has not reached. */
-	if (s->replay_through > s->replay_after && s->replay_after < after)
-		after = s->replay_after;
-	s->replay_after = after < through ? after : through;
-	s->replay_through = through;
+	if (!replay_ask(&s->replay, c->subscription.after, h->state.heads.event)) {
+		c->answer = answer_error(&c->arena, 409, "replay_running",
+					 "replays that were asked for before are still running");
+		return;
+	}
 	save(h, s);
 	h->state.replaying = true;
 	answer_with(h, c, 202, s);
@@ -304,6 +317,7 @@ struct slice {
 	struct hub *h;
 	struct subscription *s;
 	size_t rows;
+	int64_t last;
 };
 
 static enum rc replay_row(void *ctx, const struct store_value *row, size_t count)
@@ -315,7 +329,7 @@ static enum rc replay_row(void *ctx, const struct store_value *row, size_t count
 
 	(void)count;
 	l->rows++;
-	l->s->replay_after = row[0].integer;
+	l->last = row[0].integer;
 	/* What is about subscriptions has had its time. */
 	if (!subscription_wants(l->s->types, type) || subscription_name_parse(subject, &about))
 		return RC_OK;
@@ -335,20 +349,19 @@ void subscription_step_replay(struct hub *h)
 		struct slice l = {.h = h, .s = s};
 		struct err e = ERR_NONE;
 
-		if (s->replay_through <= s->replay_after)
+		if (s->replay.count == 0)
 			continue;
+		const struct replay_range range = s->replay.left[0];
 		h->state.replaying = true;
 		if (s->replay_open >= REPLAY_OPEN_MAX)
 			continue;
 		/* The range ends before this batch: all of it is committed. */
-		const struct store_value args[] = {SV_INT(s->replay_after), SV_INT(s->replay_through),
-						   SV_INT(REPLAY_SLICE)};
+		const struct store_value args[] = {SV_INT(range.after), SV_INT(range.through), SV_INT(REPLAY_SLICE)};
 		if (store_read(h->reader, R_EVENTS_BRIEF, args, 3, replay_row, &l, &e) != RC_OK) {
 			log_err(LOG_ERROR, "hub", "the log cannot be read for a replay", &e);
 			return;
 		}
-		if (l.rows < REPLAY_SLICE)
-			s->replay_after = s->replay_through = 0;
+		replay_reached(&s->replay, l.rows < REPLAY_SLICE ? range.through : l.last);
 		save(h, s);
 		return;
 	}

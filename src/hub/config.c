@@ -150,6 +150,7 @@ static void read_webhooks(struct config_loader *l, const struct json *webhooks)
 
 	w->http = is_true(json_get(webhooks, "allow_http"));
 	config_read_duration(webhooks, "disable_after", &w->disable_after_ms);
+	config_read_u32(webhooks, "disable_attempts", &w->disable_attempts);
 	w->addresses = (struct address_policy){.all_private = is_true(private), .ranges = ranges};
 	for (size_t i = 0; i < n; i++) {
 		const struct json *item = &private->items[i];
@@ -241,6 +242,7 @@ static void set_defaults(struct config *c)
 	    .subscriptions = 1000,
 	};
 	c->webhooks.disable_after_ms = (int64_t)5 * 86400 * 1000;
+	c->webhooks.disable_attempts = 10;
 }
 
 static const struct json *parse(struct config_loader *l)

@@ -35,8 +35,9 @@ struct config_limits {
 /* What the urls of subscriptions may be, which callers of the API give. */
 struct config_webhooks {
 	struct address_policy addresses;
-	bool http;                /* http:// as well; default no */
-	int64_t disable_after_ms; /* every attempt has failed for so long; default 5 days */
+	bool http;                 /* http:// as well; default no */
+	int64_t disable_after_ms;  /* every attempt has failed for so long; default 5 days */
+	uint32_t disable_attempts; /* and these many were made; default 10 */
 };
 
 struct config {

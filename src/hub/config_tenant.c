@@ -1,4 +1,5 @@
 /* One tenant of the configuration: locations, systems, channels, records, and that their names fit together. */
+#include "backbone/subscription.h"
 #include "base/hash.h"
 #include "hub/config_load.h"
 
@@ -240,7 +241,12 @@ static void read_system(struct tenant_loader *tl, struct str name, const struct 
 {
 	const char *pointer = below(tl, "systems", name);
 	const struct json *connector = json_get(value, "connector");
+	int64_t seq;
 
+	/* In rows a subscription is named where a system is. */
+	if (subscription_name_parse(name, &seq))
+		config_finding(tl->l, value, pointer, "reserved_name",
+			       "'sub_' and a number is what subscriptions are called.");
 	s->name = name;
 	s->delivery = tl->delivery;
 	if (json_is(connector, JSON_STRING))

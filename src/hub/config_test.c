@@ -288,6 +288,8 @@ static void test_every_error_has_its_line(void **state)
 	    {HEAD "      shop:\n        connector: canonical\n        url: http://h\n        roles: [channel]\n"
 		  "        bearer: \"two words\"\n",
 	     "bad_bearer", "#/tenants/acme/systems/shop/bearer", 9},
+	    {HEAD "      sub_7: {connector: canonical, url: \"http://h\", roles: [erp]}\n", "reserved_name",
+	     "#/tenants/acme/systems/sub_7", 0},
 	    {HEAD "      shop:\n        connector: canonical\n        url: http://h\n        roles: [channel]\n"
 		  "        settings:\n          nonsense: 1\n",
 	     "unknown_field", "#/tenants/acme/systems/shop/settings", 10},

@@ -140,7 +140,7 @@ static enum rc load_subscription(void *ctx, const struct store_value *c, size_t 
 	l->rows++;
 	if (subscription_from_row(c, &one) != RC_OK)
 		return err_set(l->e, RC_IO, "store_damaged", "subscription %lld makes no sense", (long long)l->last);
-	l->s->replaying |= one.replay_through > one.replay_after;
+	l->s->replaying |= one.replay.count > 0;
 	subscriptions_put(l->s->subscriptions, &one);
 	return RC_OK;
 }

@@ -49,10 +49,10 @@ void subscription_write(struct json_writer *w, const struct subscription *s, con
 		jw_key_time(w, "failing_since", s->failing_since);
 	write_keys(w, keys, now_ms);
 	jw_key(w, "replay");
-	if (s->replay_through > s->replay_after) {
+	if (s->replay.count) {
 		jw_object(w);
-		jw_key_int(w, "after", s->replay_after);
-		jw_key_int(w, "through", s->replay_through);
+		jw_key_int(w, "after", s->replay.left[0].after);
+		jw_key_int(w, "through", s->replay.asked.through);
 		jw_object_end(w);
 	} else {
 		jw_null(w);
