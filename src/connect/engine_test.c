@@ -1,6 +1,7 @@
 /* The hub and the engine in one thread under a clock that the test moves, with answers that the test invents. */
 #include "connect/delivery.h"
 
+#include "backbone/subscription.h"
 #include "hub/test_world.h"
 
 #include <inttypes.h>
@@ -192,6 +193,50 @@ static struct delivery_view view_of(const char *system)
 
 /* ---- tests ---- */
 
+static void subscription_done(struct command *c, void *ctx)
+{
+	*(int *)ctx = c->answer.status;
+	command_free(c);
+}
+
+static int subscription(enum command_type type)
+{
+	struct command *c = command_new(type);
+	int status = 0;
+	c->correlation_id = STR("c-sub");
+	c->target = STR("sub_1");
+	c->subscription.url = STR("https://example.com/hook");
+	c->subscription.types = STR("order.captured");
+	c->subscription.secret = STR("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+	c->subscription.enabled = -1;
+	c->done = subscription_done;
+	c->ctx = &status;
+	assert_int_equal(hub_submit(world.hub, c), RC_OK);
+	run();
+	return status;
+}
+
+/* Whether it was idle when it was deleted, or had something to cancel first. */
+static void test_a_deleted_subscription_is_forgotten(void **state)
+{
+	struct delivery_view v;
+	(void)state;
+	for (int waiting = 0; waiting < 2; waiting++) {
+		init_all();
+		assert_int_equal(subscription(COMMAND_SUBSCRIPTION_CREATE), 201);
+		fake.away = waiting;
+		do_command(make_order("1", "A:1"));
+		go_on(world.now + 500);
+		assert_true(delivery_snapshot(engine, world.hub, subscription_system(1), &v));
+		assert_int_equal(v.waiting, waiting);
+		assert_int_equal(subscription(COMMAND_SUBSCRIPTION_DELETE), 204);
+		go_on(world.now + 500);
+		assert_false(delivery_snapshot(engine, world.hub, subscription_system(1), &v));
+		go_on(world.now + 100000);
+		done_all();
+	}
+}
+
 static char *failing_order(void)
 {
 	init_all();
@@ -303,6 +348,7 @@ static void what_is_not_in_memory_waits_in_the_store(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_deleted_subscription_is_forgotten),
 	    cmocka_unit_test(a_failed_order_is_retried_and_every_run_is_the_same),
 	    cmocka_unit_test(a_crash_loses_nothing),
 	    cmocka_unit_test(a_lost_answer_is_looked_up_and_sent_again),
