@@ -59,9 +59,9 @@ struct subscription {
 	struct str secrets; /* sealed (hub/webhook_secret.h) */
 	struct str reason;  /* why it is disabled; may be empty */
 	int64_t created_at, changed_at;
-	int64_t failing_since;     /* every attempt since then has failed; 0: the last one was good */
-	int64_t warned_at;         /* that it will be disabled; 0: not yet */
-	int64_t failures;          /* attempts that have failed since then; counted up to what disabling takes */
+	int64_t failing_since;       /* every attempt since then has failed; 0: the last one was good */
+	int64_t warned_at;           /* that it will be disabled; 0: not yet */
+	int64_t failures;            /* attempts that have failed since then; counted up to what disabling takes */
 	struct replay_ranges replay; /* what is asked for again and not yet in the outbox */
 	/* not in the row */
 	int64_t replay_open; /* deliveries of a replay since the start that have not ended */
