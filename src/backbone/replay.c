@@ -6,7 +6,7 @@
 /* In front: what is below everything asked for so far. */
 static bool add_below(struct replay_ranges *r, struct replay_range below)
 {
-	if (r->left[0].after == below.through) {
+	if (r->count && r->left[0].after == below.through) {
 		r->left[0].after = below.after;
 		return true;
 	}
@@ -20,10 +20,8 @@ static bool add_below(struct replay_ranges *r, struct replay_range below)
 
 static bool add_above(struct replay_ranges *r, struct replay_range above)
 {
-	struct replay_range *last = &r->left[r->count - 1];
-
-	if (last->through == above.after) {
-		last->through = above.through;
+	if (r->count && r->left[r->count - 1].through == above.after) {
+		r->left[r->count - 1].through = above.through;
 		return true;
 	}
 	if (r->count == REPLAY_RANGES_MAX)
@@ -38,7 +36,7 @@ bool replay_ask(struct replay_ranges *r, int64_t after, int64_t through)
 
 	if (after >= through)
 		return true;
-	if (now.count == 0) {
+	if (now.asked.after == now.asked.through) {
 		*r = (struct replay_ranges){.asked = {after, through}, .left = {{after, through}}, .count = 1};
 		return true;
 	}
@@ -66,15 +64,13 @@ void replay_reached(struct replay_ranges *r, int64_t position)
 	r->count--;
 	for (size_t i = 0; i < r->count; i++)
 		r->left[i] = r->left[i + 1];
-	if (r->count == 0)
-		*r = (struct replay_ranges){0};
 }
 
 struct str replay_format(const struct replay_ranges *r, char out[REPLAY_TEXT_MAX])
 {
 	int n = 0;
 
-	if (r->count == 0)
+	if (r->asked.after == r->asked.through)
 		return STR_NONE;
 	n = snprintf(out, REPLAY_TEXT_MAX, "%lld-%lld", (long long)r->asked.after, (long long)r->asked.through);
 	for (size_t i = 0; i < r->count; i++)
@@ -118,5 +114,5 @@ bool replay_parse(struct str text, struct replay_ranges *out)
 		before = one.through;
 		out->left[out->count++] = one;
 	}
-	return (out->asked.through == 0) == (out->count == 0);
+	return true;
 }

@@ -2,8 +2,9 @@
  * Which positions of the log are still to be sent again to a subscription. Pure.
  *
  * A replay goes through its range from below. One that is asked for while another runs is merged with it: what has been
- * queued since the first of them began is not queued again, so what is left may be several ranges. Positions are of the
- * events after `after`, up to and with `through`.
+ * queued since the first of them began is not queued again, so what is left may be several ranges. When all of it has
+ * been delivered, whoever knows that forgets what was asked for. Positions are of the events after `after`, up to and
+ * with `through`.
  */
 #ifndef BACKBONE_REPLAY_H
 #define BACKBONE_REPLAY_H
@@ -22,7 +23,7 @@ struct replay_range {
 };
 
 struct replay_ranges {
-	struct replay_range asked; /* everything that was asked for since it began; empty: nothing is left */
+	struct replay_range asked; /* everything that was asked for since it began; empty: none runs */
 	struct replay_range left[REPLAY_RANGES_MAX]; /* apart, ascending, not empty */
 	size_t count;
 };

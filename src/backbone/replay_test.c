@@ -13,7 +13,10 @@ static const struct {
     {"?90-90", ""},
     {"?95-90", ""},
     {"?20-90 40", "20-90 40-90"},
-    {"?20-90 90", ""},
+    {"?20-90 90", "20-90"},
+    /* All is queued, and not yet delivered. */
+    {"?20-90 90 ?30-90", "20-90"},
+    {"?20-90 90 ?0-95", "0-95 0-20 90-95"},
     /* More of the log, in one piece. */
     {"?20-90 40 ?40-95", "20-95 40-95"},
     /* From where it has been already: not twice. */
@@ -74,14 +77,16 @@ static void test_too_many(void **state)
 	assert_true(replay_parse(replay_format(&r, text), &before));
 	while (r.count)
 		replay_reached(&r, r.left[0].through);
+	assert_true(replay_ask(&r, 0, far + 10));
+	assert_int_equal(r.count, 1);
+	r = (struct replay_ranges){0};
 	assert_true(replay_ask(&r, 0, 5));
 }
 
 static void test_nonsense(void **state)
 {
-	static const char *const bad[] = {"x",           "1",        "1-",      "5-5 5-5",     "9-5 5-9",
-					  "1-9",         "1-9 0-9",  "1-9 1-",  "1-9 4-9 1-3", "1-9 1-10",
-					  "1-9 1-3 2-4", "1-9  1-9", "-1-9 1-9"};
+	static const char *const bad[] = {"x",      "1",           "1-",       "5-5 5-5",     "9-5 5-9",  "1-9 0-9",
+					  "1-9 1-", "1-9 4-9 1-3", "1-9 1-10", "1-9 1-3 2-4", "1-9  1-9", "-1-9 1-9"};
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct replay_ranges r;

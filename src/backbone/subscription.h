@@ -63,8 +63,6 @@ struct subscription {
 	int64_t warned_at;           /* that it will be disabled; 0: not yet */
 	int64_t failures;            /* attempts that have failed since then; counted up to what disabling takes */
 	struct replay_ranges replay; /* what is asked for again and not yet in the outbox */
-	/* not in the row */
-	int64_t replay_open; /* deliveries of a replay since the start that have not ended */
 };
 
 #define SUBSCRIPTION_COLUMNS 12

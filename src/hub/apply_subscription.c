@@ -279,8 +279,6 @@ void subscription_note(struct hub *h, const struct delivery_result *r)
 
 	if (!s)
 		return;
-	if (r->operation == OP_EVENT_REPLAY && r->status >= DELIVERY_FINAL && s->replay_open)
-		s->replay_open--;
 	if (r->cancelled || s->state != SUBSCRIPTION_ENABLED)
 		return;
 	if (r->outcome != OUTCOME_DELIVERED) {
@@ -293,6 +291,16 @@ void subscription_note(struct hub *h, const struct delivery_result *r)
 
 /* ---- replay ---- */
 
+/* Queued and not yet delivered, before this batch. */
+static int64_t replay_open(const struct hub *h, int64_t seq)
+{
+	char name[SUBSCRIPTION_NAME_MAX];
+
+	subscription_name(seq, name);
+	return counters_total(h->counters, COUNTED_DELIVERIES, str_from(name),
+			      str_from(operation_name(OP_EVENT_REPLAY)), STR("open"));
+}
+
 void apply_subscription_replay(struct hub *h, struct command *c)
 {
 	struct subscription *s = find(h, c);
@@ -303,6 +311,8 @@ void apply_subscription_replay(struct hub *h, struct command *c)
 		c->answer = answer_error(&c->arena, 409, "subscription_disabled", "the subscription is disabled");
 		return;
 	}
+	if (s->replay.count == 0 && replay_open(h, s->seq) == 0)
+		s->replay = (struct replay_ranges){0};
 	if (!replay_ask(&s->replay, c->subscription.after, h->state.heads.event)) {
 		c->answer = answer_error(&c->arena, 409, "replay_running",
 					 "replays that were asked for before are still running");
@@ -335,7 +345,6 @@ static enum rc replay_row(void *ctx, const struct store_value *row, size_t count
 		return RC_OK;
 	t->cause = (struct txn_cause){.correlation_id = txn_copy(t, row[3].bytes)};
 	txn_event_delivery(t, l->s->seq, OP_EVENT_REPLAY, row[0].integer, subject);
-	l->s->replay_open++;
 	return RC_OK;
 }
 
@@ -353,7 +362,7 @@ void subscription_step_replay(struct hub *h)
 			continue;
 		const struct replay_range range = s->replay.left[0];
 		h->state.replaying = true;
-		if (s->replay_open >= REPLAY_OPEN_MAX)
+		if (replay_open(h, s->seq) >= REPLAY_OPEN_MAX)
 			continue;
 		/* The range ends before this batch: all of it is committed. */
 		const struct store_value args[] = {SV_INT(range.after), SV_INT(range.through), SV_INT(REPLAY_SLICE)};

@@ -4,11 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { createPublicKey, verify } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Webhook } from "standardwebhooks";
 import { order, Peer, until, world } from "./harness.mjs";
 
-const OPEN = "webhooks: {allow_private: true, allow_http: true}";
+const OPEN = "webhooks: {allow_private: true, allow_http: true, disable_attempts: 2}";
 const DAY = 86_400_000;
 
 async function subscribed(t, fields = {}, extra = OPEN, options = {}) {
@@ -30,6 +32,22 @@ async function delivered(hub, made, count) {
 		const { items } = await hub.read(`/v1/deliveries?system=${made.subscription_id}&status=delivered&limit=1000`);
 		return items.length >= count && items;
 	});
+}
+
+/* A test event, until it has been tried. */
+async function tested(hub, path) {
+	const { delivery_id } = (await hub.post(`${path}/test`)).expect(202).json;
+	return until("the test was tried", async () => {
+		const d = await hub.read(`/v1/deliveries/${delivery_id}`);
+		return d.attempts?.length && d;
+	});
+}
+
+/* Whatever arrived is signed by the key, as the official library has it. */
+function verified(made, requests) {
+	assert.ok(requests.length);
+	for (const r of requests)
+		new Webhook(made.secret).verify(r.text, r.headers);
 }
 
 async function released(hub) {
@@ -76,8 +94,7 @@ test("a rotation signs with both keys, until the old one ends", async (t) => {
 		new Webhook(next.secret).verify(r.text, r.headers);
 	}
 	await hub.advance(3601_000);
-	const tried = (await hub.post(`${path}/test`)).expect(200).json;
-	assert.equal(tried.status, "delivered");
+	assert.equal((await tested(hub, path)).status, "delivered");
 	const last = arrived(peer).at(-1);
 	assert.equal(last.json.type, "subscription.test");
 	assert.equal(last.headers["webhook-signature"].split(" ").length, 1);
@@ -90,7 +107,7 @@ test("ed25519: the public key is readable and verifies", async (t) => {
 	assert.match(public_key, /^whpk_/);
 	const raw = Buffer.from(public_key.slice(5), "base64");
 	const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") }, format: "jwk" });
-	assert.equal((await hub.post(`${path}/test`)).expect(200).json.status, "delivered");
+	assert.equal((await tested(hub, path)).status, "delivered");
 	const [r] = arrived(peer);
 	const [version, signature] = r.headers["webhook-signature"].split(",");
 	const signed = (text) => Buffer.from(`${r.headers["webhook-id"]}.${r.headers["webhook-timestamp"]}.${text}`);
@@ -101,22 +118,35 @@ test("ed25519: the public key is readable and verifies", async (t) => {
 
 test("what fails is sent again under the same id, and holds back its subject only", async (t) => {
 	const { hub, peer, made } = await subscribed(t);
-	let failing;
-	peer.handler = (r) => (r.json.type === "order.captured" && r.json.subject === failing ? { status: 500 } : { status: 204 });
+	let failing = "the first one";
+	const good = [];
+	peer.handler = (r) => {
+		failing = failing === "the first one" ? r.json.subject : failing;
+		if (r.json.subject === failing && r.json.type === "order.captured")
+			return { status: 500 };
+		good.push(r);
+		return { status: 204 };
+	};
 	await hub.count({ A: "10" });
-	failing = "none yet";
-	const first = await hub.capture({ ...order({ A: "1" }) });
-	failing = first.order_id;
-	await hub.orderIs(first.order_id, "released");
+	const first = await released(hub);
 	const other = await released(hub);
-	await until("the other order has arrived", () => arrived(peer).filter((r) => r.json.subject === other.order_id).length === 4);
+	await until("the other order has arrived", () => good.filter((r) => r.json.subject === other.order_id).length === 4);
+	/* nothing of the failing subject has overtaken its first event */
+	assert.equal(failing, first.order_id);
+	assert.deepEqual([...new Set(arrived(peer).filter((r) => r.json.subject === failing).map((r) => r.json.type))], ["order.captured"]);
 	failing = undefined;
 	await delivered(hub, made, 8);
+	verified(made, arrived(peer));
+	const log = await hub.events(0, "order.*");
+	for (const o of [first, other])
+		assert.deepEqual(good.filter((r) => r.json.subject === o.order_id).map((r) => r.json.position), log.filter((e) => e.subject === o.order_id).map((e) => e.position));
 	const ids = new Map();
 	for (const r of arrived(peer))
 		ids.set(r.json.position, (ids.get(r.json.position) ?? new Set()).add(r.headers["webhook-id"]));
 	for (const set of ids.values())
 		assert.equal(set.size, 1);
+	const tries = arrived(peer).filter((r) => r.json.subject === first.order_id && r.json.type === "order.captured");
+	assert.ok(tries.length > 1);
 	await hub.audit();
 });
 
@@ -153,6 +183,76 @@ test("it is warned, disabled, enabled again, and a replay brings what was missed
 	await until("the replay has ended", async () => (await hub.read(path)).replay === null);
 	assert.ok(!types(peer).includes("subscription.disabled"), "nothing about itself");
 	await hub.audit();
+});
+
+test("replays that overlap send every event once", async (t) => {
+	const { hub, peer, made, path } = await subscribed(t);
+	await hub.count({ A: "100" });
+	const orders = [];
+	for (let i = 0; i < 10; i++)
+		orders.push(await hub.capture(order({ A: "1" })));
+	for (const o of orders)
+		await hub.orderIs(o.order_id, "released");
+	await delivered(hub, made, 40);
+	const log = await hub.events(0, "order.*");
+	const before = arrived(peer).length;
+	let go;
+	const held = new Promise((resolve) => (go = resolve));
+	peer.handler = async () => {
+		await held;
+		return { status: 200 };
+	};
+	const middle = log[20].position;
+	for (const after of [middle, 0, log[30].position, middle]) {
+		(await hub.post(`${path}/replay`, { after })).expect(202);
+		await until("it is queued", async () => (await hub.read(path)).replay === null);
+	}
+	go();
+	await until("all is sent", async () => (await hub.read(path)).backlog === 0);
+	const again = arrived(peer).slice(before);
+	verified(made, again);
+	assert.ok(again.every((r) => r.headers["crossdock-replay"] === "true"));
+	assert.deepEqual(again.map((r) => r.json.position).sort((a, b) => a - b), log.map((e) => e.position));
+	/* when it has been delivered, it can be asked for again */
+	(await hub.post(`${path}/replay`, { after: log.at(-2).position })).expect(202);
+	await until("the last one comes again", () => arrived(peer).length === before + again.length + 1);
+	await hub.audit();
+});
+
+test("a query of the URL is in no record, and the rules for URLs hold for what is stored", async (t) => {
+	const { hub, peer, made, path } = await subscribed(t);
+	(await hub.call("PATCH", path, { body: { url: `${peer.url}/hook?token=swordfish` } })).expect(200);
+	const good = await tested(hub, path);
+	assert.equal(good.status, "delivered");
+	assert.equal(arrived(peer).at(-1).query.get("token"), "swordfish");
+	assert.match(good.attempts[0].request, /POST http:\/\/127\.0\.0\.1:\d+\/hook\?\*\*\*/);
+	assert.ok(!JSON.stringify(good).includes("swordfish"));
+	const reached = arrived(peer).length;
+	await hub.stop();
+	const file = join(hub.dir, "crossdock.yaml");
+	writeFileSync(file, readFileSync(file, "utf8").replace("allow_http: true", "allow_http: false"));
+	await hub.start();
+	const bad = await tested(hub, path);
+	assert.match(bad.attempts[0].detail, /allow_http/);
+	assert.equal(arrived(peer).length, reached);
+	assert.equal((await hub.read(path)).url, `${peer.url}/hook?token=swordfish`);
+	assert.equal(made.subscription_id, "sub_1");
+});
+
+test("tests of receivers that hang hold nobody up", async (t) => {
+	const { hub, peer, path } = await subscribed(t);
+	let go;
+	const held = new Promise((resolve) => (go = resolve));
+	peer.handler = async () => {
+		await held;
+		return { status: 200 };
+	};
+	const ids = await Promise.all(Array.from({ length: 20 }, async () => (await hub.post(`${path}/test`)).expect(202).json.delivery_id));
+	assert.equal(new Set(ids).size, 20);
+	await until("one has arrived", () => arrived(peer).length > 0);
+	assert.ok((await hub.read(path)).backlog > 0);
+	go();
+	await until("all are delivered", async () => (await hub.read(path)).backlog === 0);
 });
 
 test("410 disables at once", async (t) => {
@@ -206,7 +306,7 @@ test("private addresses, odd ports and plain http are refused", async (t) => {
 		(await hub.post("/v1/subscriptions", { url: "https://example.com/", types: ["*"], ...bad })).expect(422, "validation_failed");
 	/* A name that leads inside is found out when it is connected to. */
 	const made = (await hub.post("/v1/subscriptions", { url: "https://localhost:8443/", types: ["nothing"] })).expect(201).json;
-	const tried = (await hub.post(`/v1/subscriptions/${made.subscription_id}/test`)).expect(200).json;
+	const tried = await tested(hub, `/v1/subscriptions/${made.subscription_id}`);
 	assert.match(tried.attempts[0].detail, /not allowed/);
 	(await hub.post("/v1/subscriptions", { url: "https://example.com/", types: ["nothing"] })).expect(201);
 	(await hub.post("/v1/subscriptions", { url: "https://example.com/", types: ["nothing"] })).expect(409, "too_many_subscriptions");
