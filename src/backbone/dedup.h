@@ -18,7 +18,7 @@ enum dedup_kind {
 	DEDUP_MOVEMENT = 3,    /* source, source event id; ref: movement seq */
 	DEDUP_MESSAGE = 4,     /* an inbound message; ref: inbox seq */
 	DEDUP_RECORD = 5,      /* type, id: the last content; ref: document seq */
-	DEDUP_RESERVATION = 6, /* a caller's reservation id; ref: 0 */
+	DEDUP_RESERVATION = 6, /* a caller's reservation id; ref: reservation seq */
 	DEDUP_REVERSAL = 7,    /* movement id, number of its entry; ref: movement seq of the reversal */
 };
 

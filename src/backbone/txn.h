@@ -19,7 +19,7 @@
 /* The last number that each log has given out. */
 struct log_heads {
 	int64_t inbox, dedup, document, event, orders, movement, delivery, attempt, dead_letter, exception,
-	    subscription, reconciliation, drift, job;
+	    subscription, reconciliation, drift, job, reservation;
 };
 
 /* Who is behind the effects: of the command that is being applied. */

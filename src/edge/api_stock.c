@@ -5,8 +5,7 @@
 #include "base/compress.h"
 #include "edge/exchange.h"
 #include "edge/handlers.h"
-
-#include <stdio.h>
+#include "edge/items.h"
 
 struct item {
 	struct exchange *x;
@@ -16,14 +15,9 @@ struct item {
 	struct command_movement *out;
 };
 
-/* The problem of an item that is not valid. */
 static void item_problem(struct item *i, const struct problem *p)
 {
-	struct buf text;
-	buf_init(&text, 256 * 1024);
-	i->out->problem_status = problem_write(&text, p);
-	i->out->problem = arena_copy(&i->c->arena, buf_str(&text));
-	buf_done(&text);
+	i->out->problem = items_problem(&i->c->arena, p, &i->out->problem_status);
 }
 
 static void item_read(struct item *i)
@@ -62,47 +56,6 @@ static void item_read(struct item *i)
 	}
 }
 
-/* The list of documents in the body; false: answered. */
-static bool items_find(struct exchange *x, const struct json *doc, const struct json **items, size_t *count)
-{
-	const struct json *list = json_get(doc, "items");
-	*items = doc;
-	*count = 1;
-	if (!list)
-		return true;
-	if (!json_is(list, JSON_ARRAY) || doc->count != 1) {
-		exchange_wrong(x, "validation_failed", "/items",
-			       "\"items\" is an array of movements and stands alone.");
-		return false;
-	}
-	if (list->count == 0 || list->count > MOVEMENT_ITEMS_MAX) {
-		exchange_wrong(x, list->count ? "too_many_items" : "validation_failed", "/items",
-			       "A request holds 1 to %d movements.", MOVEMENT_ITEMS_MAX);
-		return false;
-	}
-	*items = list->items;
-	*count = list->count;
-	return true;
-}
-
-static enum server_next answer_item(struct exchange *x, struct command *c, const struct command_movement *m)
-{
-	struct json *said = NULL;
-	struct buf out;
-	if (json_parse(x->request->arena, m->problem, NULL, &said, NULL) != RC_OK)
-		said = NULL;
-	buf_init(&out, 1 << 20);
-	struct problem p = {.code = "validation_failed",
-			    .status = m->problem_status,
-			    .instance = x->request->path,
-			    .correlation_id = x->correlation_id};
-	int status = problem_complete(&out, &p, said);
-	enum server_next next = exchange_answer(x, status, buf_str(&out), NULL, 0);
-	buf_done(&out);
-	command_free(c);
-	return next;
-}
-
 enum server_next stock_move(struct exchange *x)
 {
 	struct err e = ERR_NONE;
@@ -113,7 +66,7 @@ enum server_next stock_move(struct exchange *x)
 		return SERVER_ANSWERED;
 	if (exchange_document(x, &c->arena, &doc, &e) != RC_OK)
 		return exchange_drop(x, c, &e);
-	if (!items_find(x, doc, &items, &count)) {
+	if (!items_find(x, doc, "movements", &items, &count)) {
 		command_free(c);
 		return SERVER_ANSWERED;
 	}
@@ -129,84 +82,11 @@ enum server_next stock_move(struct exchange *x)
 			item_read(&item);
 	}
 	if (room && !c->movements.array && c->movements.items[0].problem.n)
-		return answer_item(x, c, &c->movements.items[0]);
+		return items_answer(x, c, c->movements.items[0].problem, c->movements.items[0].problem_status);
 	if (!room || compress(&c->arena, x->request->body, &c->document) != RC_OK) {
 		err_set(&e, RC_LIMIT, "body_too_large", "The request needs too much memory.");
 		return exchange_drop(x, c, &e);
 	}
 	c->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
 	return exchange_submit(x, c);
-}
-
-/* ---- reservations ---- */
-
-enum server_next reservations_create(struct exchange *x)
-{
-	struct err e = ERR_NONE;
-	struct findings f;
-	const struct json *doc;
-	struct command *c = exchange_command(x, COMMAND_HOLD);
-	if (!c)
-		return SERVER_ANSWERED;
-	findings_init(&f, &c->arena);
-	if (exchange_document(x, &c->arena, &doc, &e) != RC_OK)
-		return exchange_drop(x, c, &e);
-	if (exchange_valid(x, "reservation", doc, &f) != RC_OK ||
-	    hold_request_read(&c->arena, doc, x->tenant->sku_case, &c->hold, &f) != RC_OK) {
-		exchange_invalid(x, &f);
-	} else if (!config_find_channel(x->tenant, c->hold.channel)) {
-		exchange_wrong(x, "unknown_channel", "/channel", "There is no channel \"%.64s\".",
-			       arena_copy(&c->arena, c->hold.channel).p);
-	} else if (!exchange_speaks_for(x, c->hold.channel)) {
-		exchange_refuse(x, "other_system", "The key speaks for the system %s only.", x->principal.system);
-	} else {
-		c->target = c->hold.reservation_id;
-		c->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
-		if (compress(&c->arena, x->request->body, &c->document) == RC_OK)
-			return exchange_submit(x, c);
-		exchange_refuse(x, "body_too_large", "The request needs too much memory.");
-	}
-	command_free(c);
-	return SERVER_ANSWERED;
-}
-
-enum server_next reservations_commit(struct exchange *x)
-{
-	struct err e = ERR_NONE;
-	struct findings f;
-	const struct json *doc;
-	struct command *c = exchange_command(x, COMMAND_HOLD_COMMIT);
-	if (!c)
-		return SERVER_ANSWERED;
-	findings_init(&f, &c->arena);
-	if (exchange_document(x, &c->arena, &doc, &e) != RC_OK)
-		return exchange_drop(x, c, &e);
-	if (exchange_valid(x, "reservation-commit", doc, &f) != RC_OK) {
-		exchange_invalid(x, &f);
-		command_free(c);
-		return SERVER_ANSWERED;
-	}
-	c->target = arena_copy(&c->arena, x->params[0]);
-	c->order_id = json_get_text(doc, "order_id");
-	c->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
-	return exchange_submit(x, c);
-}
-
-enum server_next reservations_void(struct exchange *x)
-{
-	struct command *c = exchange_command(x, COMMAND_HOLD_VOID);
-	if (!c)
-		return SERVER_ANSWERED;
-	c->target = arena_copy(&c->arena, x->params[0]);
-	return exchange_submit(x, c);
-}
-
-enum server_next reservations_get(struct exchange *x)
-{
-	struct reading r;
-	struct err e = ERR_NONE;
-	if (!reading_begin(x, &r))
-		return SERVER_ANSWERED;
-	enum rc rc = query_reservation(&r.query, x->params[0], &r.out, &e);
-	return reading_end(x, &r, rc, &e);
 }

@@ -100,3 +100,16 @@ int answer_status_of(enum rc rc)
 	}
 	return 500;
 }
+
+void answer_write_item(struct json_writer *w, const struct answer *a)
+{
+	if (!a->code) {
+		jw_raw(w, a->body);
+		return;
+	}
+	jw_object(w);
+	jw_key_int(w, "status", a->status);
+	jw_key(w, "problem");
+	jw_raw(w, a->body);
+	jw_object_end(w);
+}

@@ -1,4 +1,4 @@
-/* Movements, shipments, reservations and records. */
+/* Movements, shipments and records. */
 #include "hub/state.h"
 
 #include "orchestrate/stock/item.h"
@@ -160,20 +160,6 @@ static struct answer move_one(struct hub *h, struct command *c, const struct com
 	return moved(c, result.movement_id, c->correlation_id, false);
 }
 
-/* The item of an array: a good answer as it is, a refusal with its status. */
-static void write_item(struct json_writer *w, const struct answer *a)
-{
-	if (!a->code) {
-		jw_raw(w, a->body);
-		return;
-	}
-	jw_object(w);
-	jw_key_int(w, "status", a->status);
-	jw_key(w, "problem");
-	jw_raw(w, a->body);
-	jw_object_end(w);
-}
-
 /* Of several movements: the fate that the message gets. */
 static int says_more(enum fate fate)
 {
@@ -201,7 +187,7 @@ void apply_stock_move(struct hub *h, struct command *c)
 			c->answer = move_one(h, c, m, &fate);
 		if (says_more(fate) > says_more(worst))
 			worst = fate;
-		write_item(&w, &c->answer);
+		answer_write_item(&w, &c->answer);
 	}
 	jw_array_end(&w);
 	jw_object_end(&w);
@@ -250,155 +236,6 @@ void apply_shipment(struct hub *h, struct command *c)
 	remember_movement(h, c, &result);
 	c->answer = moved(c, result.movement_id, c->correlation_id, false);
 	inbox_settle(h, c, FATE_APPLIED, m->source_event_id, STR_NONE, result.movement_id);
-}
-
-/* ---- reservations ---- */
-
-static struct answer held(struct hub *h, struct command *c, const struct hold *hold)
-{
-	struct answer a;
-	struct buf b;
-
-	buf_init(&b, 1u << 20);
-	hold_write(&b, h->state.holds, hold, HOLD_HELD);
-	a = answer_json(201, arena_copy(&c->arena, buf_str(&b)));
-	buf_done(&b);
-	return a;
-}
-
-static struct answer hold_ended(struct command *c, enum hold_status status, struct str order_id)
-{
-	return answer_fields(&c->arena, 200, "reservation_id", c->target, "status", str_from(hold_status_name(status)),
-			     "order_id", order_id, NULL);
-}
-
-/* A reservation id that was used before: the first answer, or a contradiction. */
-static struct answer hold_repeated(struct hub *h, struct command *c, const struct dedup_entry *seen)
-{
-	struct hold *live = hold_find(h->state.holds, c->hold.reservation_id);
-	struct answer a;
-
-	if (seen->fingerprint != c->fingerprint)
-		return answer_error(&c->arena, 409, "reservation_exists",
-				    "this reservation exists already, with other content");
-	if (!live)
-		return answer_error(&c->arena, 409, "reservation_ended", "this reservation has ended");
-	a = held(h, c, live);
-	a.replayed = true;
-	return a;
-}
-
-static struct answer insufficient(struct command *c, const struct err *e, struct str shortage)
-{
-	struct json_writer w;
-	struct answer a;
-	struct buf b;
-
-	buf_init(&b, 1u << 20);
-	jw_init(&w, &b);
-	jw_object(&w);
-	jw_key_text(&w, "code", STR("insufficient_stock"));
-	jw_key_text(&w, "detail", str_from(e->detail));
-	jw_key(&w, "short");
-	jw_raw(&w, shortage);
-	jw_object_end(&w);
-	a = (struct answer){.status = 409, .code = "insufficient_stock", .body = arena_copy(&c->arena, buf_str(&b))};
-	buf_done(&b);
-	return a;
-}
-
-void apply_hold(struct hub *h, struct command *c)
-{
-	struct str id = c->hold.reservation_id, shortage = STR_NONE;
-	struct hash128 key = dedup_hash(DEDUP_RESERVATION, id, STR_NONE);
-	const struct dedup_entry *seen = id.n ? dedup_find(h->state.dedup, key) : NULL;
-	struct hold *hold = NULL;
-	struct err e = ERR_NONE;
-	enum rc rc;
-
-	if (seen) {
-		c->answer = hold_repeated(h, c, seen);
-		return;
-	}
-	rc = hold_step_place(h->state.holds, &h->batch.txn, &c->hold, c->fingerprint, &hold, &shortage, &e);
-	if (rc == RC_CONFLICT)
-		c->answer = insufficient(c, &e, shortage);
-	else if (rc != RC_OK)
-		c->answer = answer_problem(&c->arena, answer_status_of(rc), &e);
-	else
-		c->answer = held(h, c, hold);
-	if (rc == RC_OK && id.n)
-		txn_dedup(&h->batch.txn, DEDUP_RESERVATION, key, c->fingerprint, 0);
-	if (rc == RC_OK || (rc != RC_LIMIT && c->idempotency_key.n))
-		inbox_settle(h, c, rc == RC_OK ? FATE_APPLIED : FATE_REJECTED, id, str_from(e.code),
-			     hold ? txn_copy(&h->batch.txn, hold->reservation_id) : STR_NONE);
-}
-
-/* A reservation that is not live: how it ended, or 404. */
-static bool find_ended(struct hub *h, struct command *c, enum hold_status *status, struct str *order_id)
-{
-	struct store_value row[9];
-	struct err e = ERR_NONE;
-	enum rc rc = store_read_one(h->reader, R_RESERVATION, &SV_TEXT(c->target), 1, &c->arena, row, &e);
-
-	if (rc == RC_NOT_FOUND) {
-		c->answer = answer_error(&c->arena, 404, "reservation_not_found", "there is no such reservation");
-		return false;
-	}
-	if (rc != RC_OK) {
-		c->answer = answer_error(&c->arena, 503, "store_unavailable", "the reservation cannot be read now");
-		return false;
-	}
-	*status = (enum hold_status)row[1].integer;
-	*order_id = row[5].bytes;
-	return true;
-}
-
-void apply_hold_commit(struct hub *h, struct command *c)
-{
-	struct hold *hold = hold_find(h->state.holds, c->target);
-	struct order_open *o = order_find(h->state.orders, c->order_id);
-	enum hold_status status;
-	struct str order_id;
-
-	if (!hold) {
-		if (!find_ended(h, c, &status, &order_id))
-			return;
-		if (status == HOLD_COMMITTED && str_eq(order_id, c->order_id))
-			c->answer = hold_ended(c, status, order_id);
-		else
-			c->answer = answer_error(&c->arena, 409, "reservation_ended", "this reservation is %s",
-						 hold_status_name(status));
-		return;
-	}
-	if (!o || o->status >= ORDER_CLOSED) {
-		c->answer = answer_error(&c->arena, 404, "order_not_found", "there is no such open order");
-		return;
-	}
-	hold_step_commit(h->state.holds, &h->batch.txn, hold, o);
-	order_step_given(h->state.orders, &h->batch.txn, o);
-	c->answer = hold_ended(c, HOLD_COMMITTED, c->order_id);
-	inbox_settle(h, c, FATE_APPLIED, c->target, STR_NONE, c->order_id);
-}
-
-void apply_hold_void(struct hub *h, struct command *c)
-{
-	struct hold *hold = hold_find(h->state.holds, c->target);
-	enum hold_status status;
-	struct str order_id;
-
-	if (!hold) {
-		if (!find_ended(h, c, &status, &order_id))
-			return;
-		if (status == HOLD_COMMITTED)
-			c->answer = answer_error(&c->arena, 409, "reservation_ended", "this reservation is committed");
-		else
-			c->answer = hold_ended(c, status, STR_NONE);
-		return;
-	}
-	hold_step_end(h->state.holds, &h->batch.txn, hold, HOLD_VOIDED);
-	c->answer = hold_ended(c, HOLD_VOIDED, STR_NONE);
-	inbox_settle(h, c, FATE_APPLIED, c->target, STR_NONE, STR_NONE);
 }
 
 /* ---- records ---- */

@@ -56,6 +56,14 @@ struct command *command_new(enum command_type type)
 	return c;
 }
 
+bool command_holds(struct command *c, size_t count, bool array)
+{
+	c->holds.items = arena_array(&c->arena, struct command_hold, count);
+	c->holds.count = count;
+	c->holds.array = array;
+	return c->holds.items != NULL;
+}
+
 void command_free(struct command *c)
 {
 	if (!c)

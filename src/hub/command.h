@@ -26,8 +26,8 @@ enum command_type {
 	COMMAND_ORDER_CANCEL,   /* target: order id; reason */
 	COMMAND_STOCK_MOVE,     /* movements */
 	COMMAND_SHIPMENT,       /* shipment */
-	COMMAND_HOLD,           /* hold */
-	COMMAND_HOLD_COMMIT,    /* target: reservation id; order_id */
+	COMMAND_HOLD,           /* holds */
+	COMMAND_HOLD_COMMIT,    /* target: reservation id; order_id; hold_commit */
 	COMMAND_HOLD_VOID,      /* target: reservation id */
 	COMMAND_RECORD,         /* record: item, customer, price-list, invoice ... kept as an event with its document */
 	COMMAND_MESSAGE_ACCEPT, /* message: raw bytes of a system, acknowledged and mediated later */
@@ -64,6 +64,14 @@ struct command_movement {
 	struct movement movement;
 	uint64_t fingerprint; /* of its canonical JSON */
 	struct str problem;   /* not empty: it was not valid; this JSON is its answer and it is not applied */
+	int problem_status;
+};
+
+/* One reservation of an array, the same. */
+struct command_hold {
+	struct hold_request request;
+	uint64_t fingerprint; /* of its canonical JSON; 0 without an id of the caller's */
+	struct str problem;
 	int problem_status;
 };
 
@@ -128,7 +136,12 @@ struct command {
 			bool array; /* answered as {"items":[...]} */
 		} movements;
 		struct shipment shipment;
-		struct hold_request hold;
+		struct {
+			struct command_hold *items;
+			size_t count;
+			bool array; /* answered as {"items":[...]} */
+		} holds;
+		struct hold_commit hold_commit;
 		struct {
 			struct str type, id; /* "item", "SKU1" */
 			struct str uom;      /* items: base unit */
@@ -192,6 +205,8 @@ struct command {
 extern const struct hash_key command_fingerprint_key;
 
 struct command *command_new(enum command_type type);
+/* Of COMMAND_HOLD: room for so many reservations. false: the arena is full. */
+bool command_holds(struct command *c, size_t count, bool array) MUST_CHECK;
 void command_free(struct command *c);
 
 #endif

@@ -105,6 +105,21 @@ enum rc hub_find_order(const struct hub *h, struct store_reader *r, struct str c
 	return rc;
 }
 
+enum rc hub_find_reservation(const struct hub *h, struct store_reader *r, struct str reservation_id, struct arena *a,
+			     struct store_value *row, struct err *e)
+{
+	struct dedup_entry entry;
+	enum rc rc = dedup_look(h->keys, dedup_hash(DEDUP_RESERVATION, reservation_id, STR_NONE), &entry);
+	int64_t seq = rc == RC_OK ? entry.ref : hold_seq_of_id(reservation_id);
+
+	if (rc == RC_RETRY)
+		return err_set(e, rc, "not_ready", "the state is being loaded");
+	rc = seq > 0 ? store_read_one(r, R_RESERVATION, &SV_INT(seq), 1, a, row, e) : RC_NOT_FOUND;
+	if (rc == RC_OK && !str_eq(row[5].bytes, reservation_id))
+		rc = RC_NOT_FOUND;
+	return rc;
+}
+
 static void find_metrics(struct hub *h)
 {
 	const char *labels[2] = {arena_copy(&h->batch.arena, h->tenant->name).p, NULL};

@@ -83,6 +83,9 @@ int64_t hub_position(const struct hub *h);               /* last committed event
  * RC_NOT_FOUND; RC_RETRY while the state is being loaded. */
 enum rc hub_find_order(const struct hub *h, struct store_reader *r, struct str channel, struct str external_id,
 		       struct arena *a, struct store_value *row, struct err *e) MUST_CHECK;
+/* A committed reservation; row: as R_RESERVATION. The same. */
+enum rc hub_find_reservation(const struct hub *h, struct store_reader *r, struct str reservation_id, struct arena *a,
+			     struct store_value *row, struct err *e) MUST_CHECK;
 /* The key that secrets in the store are sealed with; any thread. RC_INVALID, RC_IO: of config_secrets_key. */
 struct secretbox_key;
 enum rc hub_secret_key(struct hub *h, struct secretbox_key *out, struct err *e) MUST_CHECK;

@@ -516,6 +516,60 @@ static void test_holds(void **state)
 	assert_int_equal(count_events("reservation.voided"), 1);
 }
 
+/* Several in one command: each has its own answer, and what one takes the next has not. */
+static void test_holds_of_one_command(void **state)
+{
+	static const char *const documents =
+	    "[{'reservation_id':'r1','channel':'shop','lines':[{'sku':'A','quantity':'2'}]},"
+	    "{'channel':'shop','lines':[{'sku':'A','quantity':'2'}]},"
+	    "{'reservation_id':'r3','channel':'shop','lines':[{'sku':'A','quantity':'2'}]},"
+	    "{'reservation_id':'r1','channel':'shop','lines':[{'sku':'A','quantity':'2'}]},"
+	    "{'reservation_id':'r1','channel':'shop','lines':[{'sku':'A','quantity':'1'}]},"
+	    "{'channel':'shop','partial':true,'lines':[{'sku':'A','quantity':'2'}]}]";
+	struct json *items;
+	struct reply r, o;
+	(void)state;
+
+	move("receive", "1", "A:5");
+	r = do_command(make_hold_documents(world_text("%s", documents)));
+	assert_int_equal(r.status, 200);
+	assert_string_equal(stock_of("A"), "held 5");
+	assert_int_equal(count_events("reservation.held"), 3);
+	assert_int_equal(json_parse(&world.arena, arena_copy(&world.arena, str_from(r.body)), NULL, &items, NULL),
+			 RC_OK);
+	assert_string_equal(world_at(items, "items/0/reservation_id"), "r1");
+	assert_string_equal(world_at(items, "items/0/status"), "held");
+	assert_string_equal(world_at(items, "items/1/lines/0/quantity"), "2");
+	assert_string_equal(world_at(items, "items/2/problem/code"), "insufficient_stock");
+	assert_string_equal(world_at(items, "items/2/problem/short/0/available"), "1");
+	assert_string_equal(world_at(items, "items/3/reservation_id"), "r1");
+	assert_string_equal(world_at(items, "items/4/problem/code"), "reservation_exists");
+	assert_string_equal(world_at(items, "items/5/lines/0/requested"), "2");
+	assert_string_equal(world_at(items, "items/5/lines/0/quantity"), "1");
+	char made[64];
+	snprintf(made, sizeof(made), "%s", world_at(items, "items/1/reservation_id"));
+	reopen();
+	assert_string_equal(world_at(ASK(query_reservation, str_from(made)), "status"), "held");
+	assert_int_equal(do_command(make_target(COMMAND_HOLD_VOID, made)).status, 200);
+	assert_string_equal(stock_of("A"), "free 2 held 3");
+	assert_string_equal(world_at(ASK(query_reservation, str_from(made)), "status"), "voided");
+	/* An id that says it is of a row, which is another one's. */
+	made[0] = made[0] == '0' ? '1' : '0';
+	check_refused(do_command(make_target(COMMAND_HOLD_VOID, made)), 404, "reservation_not_found");
+
+	/* In part, over a restart. */
+	o = order("1", "A:4");
+	r = do_command(make_commit_part("r1", o.id, "A:1", true));
+	assert_int_equal(r.status, 200);
+	assert_non_null(strstr(r.body, "\"status\":\"held\""));
+	reopen();
+	assert_string_equal(world_at(ASK(query_reservation, STR("r1")), "lines/0/quantity"), "1");
+	check_refused(do_command(make_commit_part("r1", o.id, "A:2", true)), 409, "more_than_held");
+	r = do_command(make_commit_part("r1", o.id, "A:1", true));
+	assert_non_null(strstr(r.body, "\"status\":\"committed\""));
+	assert_string_equal(stock_of("A"), "held 1 allocated 4");
+}
+
 static void test_holds_expire(void **state)
 {
 	(void)state;
@@ -636,6 +690,7 @@ int main(void)
 	    TEST(test_a_count_after_a_restart),
 	    TEST(test_shipments_close_an_order),
 	    TEST(test_holds),
+	    TEST(test_holds_of_one_command),
 	    TEST(test_holds_expire),
 	    TEST(test_a_strict_channel),
 	    TEST(test_an_order_takes_its_reservation),

@@ -97,6 +97,8 @@ static enum rc load_hold(void *ctx, const struct store_value *c, size_t count)
 	struct loading *l = ctx;
 
 	(void)count;
+	l->last = c[0].integer;
+	l->rows++;
 	return hold_load(l->s->holds, c, l->e);
 }
 
@@ -187,6 +189,7 @@ static enum rc load_heads(struct loading *l)
 	    {R_RECONCILIATION_LAST, &heads->reconciliation},
 	    {R_DRIFT_LAST, &heads->drift},
 	    {R_JOB_LAST, &heads->job},
+	    {R_RESERVATION_LAST, &heads->reservation},
 	};
 
 	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
@@ -238,7 +241,7 @@ static enum rc load_all(struct loading *l)
 	if (rc == RC_OK)
 		rc = load_pages(l, R_MOVEMENTS_AFTER, l->floor, load_movement);
 	if (rc == RC_OK)
-		rc = store_read(r, R_RESERVATIONS_HELD, NULL, 0, load_hold, l, l->e);
+		rc = load_pages(l, R_RESERVATIONS_HELD, 0, load_hold);
 	if (rc == RC_OK)
 		rc = load_pages(l, R_ORDERS_OPEN, 0, load_order);
 	if (rc == RC_OK)

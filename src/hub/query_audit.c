@@ -193,12 +193,15 @@ static enum rc reservation_row(void *ctx, const struct store_value *row, size_t 
 	struct audit *a = ctx;
 	struct json_limits limits = {.bytes = 16u << 20, .depth = 8, .nodes = 1u << 20};
 	struct arena scratch;
-	struct json *lines = NULL;
+	struct json *data = NULL;
 	(void)count;
 
+	a->seq = row[0].integer;
 	a->reservations++;
+	a->page_rows++;
 	arena_init(&scratch, 64u << 20);
-	enum rc rc = json_parse(&scratch, row[8].bytes, &limits, &lines, a->e);
+	enum rc rc = json_parse(&scratch, row[7].bytes, &limits, &data, a->e);
+	const struct json *lines = rc == RC_OK ? json_get(data, "lines") : NULL;
 	for (uint32_t i = 0; rc == RC_OK && json_is(lines, JSON_ARRAY) && i < lines->count; i++) {
 		const struct json *l = &lines->items[i];
 		struct audit_position *p = position(a, json_get_text(l, "sku"), json_get_text(l, "location"),
@@ -524,7 +527,7 @@ static enum rc read_all(struct audit *a, struct audit_counts *n, int64_t *last_e
 	if (rc == RC_OK)
 		rc = read_pages(a, R_MOVEMENTS_AFTER, movement_row);
 	if (rc == RC_OK)
-		rc = store_read(a->q->reader, R_RESERVATIONS_HELD, NULL, 0, reservation_row, a, a->e);
+		rc = read_pages(a, R_RESERVATIONS_HELD, reservation_row);
 	if (rc == RC_OK)
 		rc = read_pages(a, R_ORDERS_OPEN, order_row);
 	if (rc == RC_OK)

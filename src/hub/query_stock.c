@@ -157,24 +157,45 @@ enum rc query_availability(struct query *q, struct str channel, const struct str
 	return query_done(out, e);
 }
 
+/* Members of the event that it was held with. */
+static void write_data(struct json_writer *w, const struct json *data)
+{
+	static const char *const names[] = {"lines", "short"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct json *value = json_get(data, names[i]);
+
+		if (!value)
+			continue;
+		jw_key(w, names[i]);
+		jw_value(w, value);
+	}
+}
+
 enum rc query_reservation(struct query *q, struct str id, struct buf *out, struct err *e)
 {
-	struct store_value row[9];
+	const struct json_limits limits = {.bytes = 16u << 20, .depth = 16, .nodes = 1u << 20};
+	struct store_value row[8];
 	struct json_writer w;
+	struct json *data;
 
-	enum rc rc = query_one(q, R_RESERVATION, SV_TEXT(id), "reservation_not_found", "reservation", row, e);
+	enum rc rc = hub_find_reservation(q->hub, q->reader, id, q->arena, row, e);
+	if (rc == RC_NOT_FOUND)
+		return err_set(e, rc, "reservation_not_found", "There is no such reservation.");
+	if (rc == RC_OK)
+		rc = json_parse(q->arena, row[7].bytes, &limits, &data, e);
 	if (rc != RC_OK)
 		return rc;
 	jw_init(&w, out);
 	jw_object(&w);
-	jw_key_text(&w, "reservation_id", row[0].bytes);
+	jw_key_text(&w, "reservation_id", row[5].bytes);
 	jw_key_text(&w, "status", str_from(hold_status_name((enum hold_status)row[1].integer)));
-	jw_key_text(&w, "channel", row[2].bytes);
-	jw_key_time(&w, "created_at", row[3].integer);
-	jw_key_time(&w, "expires_at", row[4].integer);
-	jw_opt_text(&w, "order_id", row[5].bytes);
+	jw_key_text(&w, "channel", json_get_text(data, "channel"));
+	jw_key_time(&w, "created_at", row[2].integer);
+	jw_key_time(&w, "expires_at", row[3].integer);
+	jw_opt_text(&w, "order_id", row[4].bytes);
 	jw_key_text(&w, "correlation_id", row[6].bytes);
-	query_write_json(&w, "lines", row[8].bytes);
+	write_data(&w, data);
 	jw_object_end(&w);
 	return query_done(out, e);
 }

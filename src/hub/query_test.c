@@ -152,8 +152,9 @@ static void hold(const char *json, char id[64])
 	struct findings f;
 
 	findings_init(&f, &c->arena);
-	assert_int_equal(hold_request_read(&c->arena, doc, SKU_AS_IS, &c->hold, &f), RC_OK);
-	c->fingerprint = json_fingerprint(doc, hash_process_key());
+	assert_true(command_holds(c, 1, false));
+	assert_int_equal(hold_request_read(&c->arena, doc, SKU_AS_IS, "", &c->holds.items[0].request, &f), RC_OK);
+	c->fingerprint = c->holds.items[0].fingerprint = json_fingerprint(doc, hash_process_key());
 	apply(c, "reservation_id", id);
 }
 
@@ -514,10 +515,14 @@ static void write_books(enum wrong w)
 	PUT(W_POSITION, SV_TEXT(STR("A")), SV_TEXT(STR("east")), SV_TEXT(STR("")), SV_TEXT(STR("")), SV_INT(2),
 	    SV_TEXT(w == WRONG_BALANCE ? STR("90000 20000 0 0 0 0 0 0 0") : STR("80000 20000 0 0 0 0 0 0 0")));
 	PUT(W_META, SV_TEXT(STR("position_floor")), SV_INT(2));
-	PUT(W_RESERVATION, SV_TEXT(STR("r")), SV_INT(0), SV_TEXT(STR("shop")), SV_INT(1), SV_INT(INT64_MAX / 2),
-	    SV_NULL, SV_TEXT(STR("c")), SV_INT(1),
-	    SV_TEXT(w == WRONG_HOLD ? STR("[{\"sku\":\"A\",\"quantity\":\"1\",\"location\":\"east\"}]")
-				    : STR("[{\"sku\":\"A\",\"quantity\":\"2\",\"location\":\"east\"}]")));
+	PUT(W_EVENT, SV_INT(1), SV_TEXT(STR("e")), SV_INT(1), SV_TEXT(STR("reservation.held")), SV_TEXT(STR("r")),
+	    SV_NULL, SV_TEXT(STR("c")), SV_NULL,
+	    SV_TEXT(
+		w == WRONG_HOLD
+		    ? STR("{\"channel\":\"shop\",\"lines\":[{\"sku\":\"A\",\"quantity\":\"1\",\"location\":\"east\"}]}")
+		    : STR("{\"channel\":\"shop\",\"lines\":[{\"sku\":\"A\",\"quantity\":\"2\",\"location\":\"east\"}]"
+			  "}")));
+	PUT(W_RESERVATION, SV_INT(1), SV_INT(1), SV_INT(1), SV_INT(INT64_MAX / 2));
 	assert_int_equal(compress(&arena, STR("{}"), &document), RC_OK);
 	PUT(W_DOCUMENT, SV_INT(1), SV_TEXT(STR("order")), SV_INT(1), SV_BLOB(document));
 	PUT(W_ORDER, SV_INT(1), SV_TEXT(STR("o")), SV_TEXT(STR("shop")), SV_TEXT(STR("1")), SV_INT(ORDER_BACKORDERED),

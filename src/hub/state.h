@@ -132,6 +132,8 @@ struct answer answer_json(int status, struct str body);
 struct answer answer_fields(struct arena *a, int status, ...) __attribute__((sentinel));
 /* A problem with a detail, and a pointer into the request if e has one. */
 struct answer answer_problem(struct arena *a, int status, const struct err *e);
+/* The item of an array: a good answer as it is, a refusal with its status. */
+void answer_write_item(struct json_writer *w, const struct answer *a);
 struct answer answer_error(struct arena *a, int status, const char *code, const char *format, ...) PRINTF_LIKE(4, 5);
 int answer_status_of(enum rc rc);
 

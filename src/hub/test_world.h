@@ -339,7 +339,28 @@ static inline struct command *make_hold(const char *id, const char *channel, con
 	struct findings f;
 
 	findings_init(&f, &c->arena);
-	assert_int_equal(hold_request_read(&c->arena, doc, SKU_AS_IS, &c->hold, &f), RC_OK);
+	assert_true(command_holds(c, 1, false));
+	assert_int_equal(hold_request_read(&c->arena, doc, SKU_AS_IS, "", &c->holds.items[0].request, &f), RC_OK);
+	c->holds.items[0].fingerprint = c->fingerprint;
+	c->source = STR("shop");
+	return c;
+}
+
+/* Several reservations in one command: an array of their documents. */
+static inline struct command *make_hold_documents(const char *documents)
+{
+	struct command *c = command_new(COMMAND_HOLD);
+	struct json *doc = world_parse(c, documents);
+	struct findings f;
+
+	findings_init(&f, &c->arena);
+	assert_true(command_holds(c, doc->count, true));
+	for (uint32_t i = 0; i < doc->count; i++) {
+		struct command_hold *h = &c->holds.items[i];
+
+		assert_int_equal(hold_request_read(&c->arena, &doc->items[i], SKU_AS_IS, "", &h->request, &f), RC_OK);
+		h->fingerprint = json_fingerprint(&doc->items[i], &command_fingerprint_key);
+	}
 	c->source = STR("shop");
 	return c;
 }
@@ -360,6 +381,22 @@ static inline struct command *make_commit(const char *reservation_id, const char
 	struct command *c = make_target(COMMAND_HOLD_COMMIT, reservation_id);
 
 	c->order_id = arena_copy(&c->arena, str_from(order_id));
+	return c;
+}
+
+/* lines: "A:1 B:2" */
+static inline struct command *make_commit_part(const char *reservation_id, const char *order_id, const char *lines,
+					       bool keep_rest)
+{
+	struct command *c = make_commit(reservation_id, order_id);
+	struct json *doc = world_parse(c, world_text("{'order_id':'%s','keep_rest':%s,'lines':%s}", order_id,
+						     keep_rest ? "true" : "false", world_lines(lines, "")));
+	struct findings f;
+
+	findings_init(&f, &c->arena);
+	c->target = arena_copy(&c->arena, str_from(reservation_id));
+	c->order_id = arena_copy(&c->arena, str_from(order_id));
+	assert_int_equal(hold_commit_read(&c->arena, doc, SKU_AS_IS, &c->hold_commit, &f), RC_OK);
 	return c;
 }
 

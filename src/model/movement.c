@@ -234,20 +234,35 @@ enum rc shipment_read(struct arena *a, const struct json *doc, enum sku_case sku
 	return read_movement_lines(&r, doc, MOVE_SHIP, true, &out->movement.line_count, &out->movement.lines);
 }
 
-enum rc hold_request_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct hold_request *out,
-			  struct findings *f)
+enum rc hold_request_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
+			  struct hold_request *out, struct findings *f)
 {
-	struct reader r = {.arena = a, .findings = f, .at = "", .sku_case = sku_case};
-	const struct json *ttl = json_get(doc, "ttl_s");
+	struct reader r = {.arena = a, .findings = f, .at = at, .sku_case = sku_case};
+	const struct json *ttl = json_get(doc, "ttl_s"), *partial = json_get(doc, "partial");
 	int64_t seconds = 0;
 
 	*out = (struct hold_request){
 	    .reservation_id = json_get_text(doc, "reservation_id"),
 	    .channel = read_required(&r, doc, "channel", ""),
+	    .partial = json_is(partial, JSON_BOOL) && partial->boolean,
 	};
 	if (ttl && (!json_int(ttl, &seconds) || seconds < 1 || seconds > HOLD_TTL_MAX_S))
 		read_note(&r, ttl, "out_of_range", "This must be a whole number of seconds, at most a year.", "/ttl_s");
 	else
 		out->ttl_ms = seconds * 1000;
+	return read_movement_lines(&r, doc, MOVE_SHIP, false, &out->line_count, &out->lines);
+}
+
+enum rc hold_commit_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct hold_commit *out,
+			 struct findings *f)
+{
+	struct reader r = {.arena = a, .findings = f, .at = "", .sku_case = sku_case};
+	const struct json *keep = json_get(doc, "keep_rest");
+
+	*out = (struct hold_commit){
+	    .keep_rest = json_is(keep, JSON_BOOL) && keep->boolean,
+	};
+	if (!json_get(doc, "lines"))
+		return RC_OK;
 	return read_movement_lines(&r, doc, MOVE_SHIP, false, &out->line_count, &out->lines);
 }

@@ -82,10 +82,20 @@ struct hold_request {
 	struct str reservation_id; /* may be empty: the hub makes one */
 	struct str channel;
 	int64_t ttl_ms; /* 0: the channel's default */
+	bool partial;   /* what is there is held */
 	size_t line_count;
 	struct movement_line *lines; /* sku, quantity, location (may be empty) */
 };
-enum rc hold_request_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct hold_request *out,
-			  struct findings *f) MUST_CHECK;
+enum rc hold_request_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
+			  struct hold_request *out, struct findings *f) MUST_CHECK;
+
+/* What is to become an order's of a reservation (POST /v1/reservations/{id}/commit). */
+struct hold_commit {
+	bool keep_rest;
+	size_t line_count;
+	struct movement_line *lines; /* NULL: all */
+};
+enum rc hold_commit_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct hold_commit *out,
+			 struct findings *f) MUST_CHECK;
 
 #endif

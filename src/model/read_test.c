@@ -64,7 +64,7 @@ static enum rc read_kind(enum kind kind, const struct json *doc, const char *at)
 	case SHIPMENT:
 		return shipment_read(&arena, doc, SKU_AS_IS, at, &shipment, &findings);
 	case HOLD:
-		return hold_request_read(&arena, doc, SKU_AS_IS, &hold, &findings);
+		return hold_request_read(&arena, doc, SKU_AS_IS, "", &hold, &findings);
 	}
 	return RC_INVALID;
 }
@@ -283,7 +283,7 @@ static void test_count_shipment_and_hold(void **state)
 
 	doc = parse("{'reservation_id':'r','channel':'shop','ttl_s':900,'lines':[{'sku':'A','quantity':'1'},"
 		    "{'sku':'B','quantity':'2','location':'e'}]}");
-	assert_int_equal(hold_request_read(&arena, doc, SKU_AS_IS, &h, &findings), RC_OK);
+	assert_int_equal(hold_request_read(&arena, doc, SKU_AS_IS, "", &h, &findings), RC_OK);
 	assert_true(str_is(h.reservation_id, "r"));
 	assert_true(str_is(h.channel, "shop"));
 	assert_int_equal(h.ttl_ms, 900000);
@@ -291,7 +291,7 @@ static void test_count_shipment_and_hold(void **state)
 	assert_int_equal(h.lines[0].location.n, 0);
 	assert_true(str_is(h.lines[1].location, "e"));
 	doc = parse("{'channel':'shop','lines':[{'sku':'A','quantity':'1'}]}");
-	assert_int_equal(hold_request_read(&arena, doc, SKU_AS_IS, &h, &findings), RC_OK);
+	assert_int_equal(hold_request_read(&arena, doc, SKU_AS_IS, "", &h, &findings), RC_OK);
 	assert_int_equal(h.ttl_ms, 0);
 }
 

@@ -74,7 +74,7 @@ static enum rc read_type(struct arena *a, const char *type, const struct json *d
 	if (strcmp(type, "shipment") == 0)
 		return shipment_read(a, doc, SKU_AS_IS, "", &shipment, f);
 	if (strcmp(type, "reservation") == 0)
-		return hold_request_read(a, doc, SKU_AS_IS, &hold, f);
+		return hold_request_read(a, doc, SKU_AS_IS, "", &hold, f);
 	return RC_OK;
 }
 

@@ -152,9 +152,34 @@ static inline void world_resolve(const struct world *w, const struct store_write
 			v[9] = r->values[8];
 }
 
+/* A reservation as R_RESERVATIONS_HELD reads it: with what its event says. */
+static inline void world_reservation(struct world *w, const struct store_write *write)
+{
+	const struct store_write *e = w->txn.batch.first;
+	const struct store_value *v = write->values;
+	struct world_row *r;
+
+	while (e && (e->statement != W_EVENT || e->values[0].integer != v[1].integer))
+		e = e->next;
+	assert_non_null(e);
+	if (write->statement == W_RESERVATION) {
+		world_upsert(w, write, 1, false);
+		r = &w->rows[w->row_count - 1];
+		r->count = 8;
+		world_set(r, 1, SV_INT(HOLD_HELD));
+		world_set(r, 4, SV_NULL);
+		world_set(r, 5, e->values[4]);
+		world_set(r, 6, e->values[6]);
+	} else {
+		r = world_row(w, W_RESERVATION, v, 1);
+	}
+	assert_non_null(r);
+	world_set(r, 7, e->values[8]);
+}
+
 static inline void world_write(struct world *w, const struct store_write *write)
 {
-	static const size_t order_columns[] = {4, 5, 11}, delivery_columns[] = {10, 11};
+	static const size_t order_columns[] = {4, 5, 11}, delivery_columns[] = {10, 11}, reservation_columns[] = {1, 4};
 
 	switch ((int)write->statement) {
 	case W_MOVEMENT:
@@ -167,8 +192,14 @@ static inline void world_write(struct world *w, const struct store_write *write)
 	case W_EXCEPTION:
 	case W_DOCUMENT:
 		return;
-	case W_ITEM:
 	case W_RESERVATION:
+	case W_RESERVATION_CHANGE:
+		world_reservation(w, write);
+		return;
+	case W_RESERVATION_END:
+		world_update(w, W_RESERVATION, write, reservation_columns, COUNT(reservation_columns));
+		return;
+	case W_ITEM:
 	case W_META:
 		world_upsert(w, write, 1, true);
 		return;
@@ -491,6 +522,23 @@ static inline void world_move(struct world *w, enum movement_type type, const ch
 			 RC_OK);
 }
 
+static inline enum rc world_place_hold(struct world *w, const struct hold_request *r, struct hold **out,
+				       struct str *shortage)
+{
+	struct err e = ERR_NONE;
+	struct hold_result result;
+	struct hold_draft d;
+	enum rc rc;
+
+	hold_draft_begin(&d, w->holds, &w->txn);
+	rc = hold_step_place(&d, r, &result, &e);
+	hold_draft_end(&d);
+	*out = result.hold;
+	*shortage = result.shortage;
+	order_step_restock(w->orders, &w->txn);
+	return rc;
+}
+
 static inline enum rc world_hold(struct world *w, const char *id, const char *channel, const struct world_line *lines,
 				 size_t count, struct hold **out, struct str *shortage)
 {
@@ -499,11 +547,8 @@ static inline enum rc world_hold(struct world *w, const char *id, const char *ch
 				 .channel = str_from(channel),
 				 .line_count = world_lines(lines, count, to),
 				 .lines = to};
-	struct err e = ERR_NONE;
-	enum rc rc = hold_step_place(w->holds, &w->txn, &r, 7, out, shortage, &e);
 
-	order_step_restock(w->orders, &w->txn);
-	return rc;
+	return world_place_hold(w, &r, out, shortage);
 }
 
 /* Captures and decides; h: stock that was held for it, or NULL. NULL: refused. */

@@ -176,11 +176,13 @@ static struct command *make_hold(const struct call *call, const struct json *doc
 	struct findings f;
 
 	findings_init(&f, &c->arena);
-	if (hold_request_read(&c->arena, document, SKU_AS_IS, &c->hold, &f) != RC_OK) {
+	if (!command_holds(c, 1, false) ||
+	    hold_request_read(&c->arena, document, SKU_AS_IS, "", &c->holds.items[0].request, &f) != RC_OK) {
 		command_free(c);
 		return NULL;
 	}
 	c->fingerprint = hash64(&request_key, call->document);
+	c->holds.items[0].fingerprint = c->fingerprint;
 	return c;
 }
 
@@ -345,8 +347,9 @@ static void mutate_command(struct world *w, const struct call *call, struct comm
 		*id = str_from(arena_printf(&c->arena, "m0%.*s", (int)id->n - 1, id->p + 1));
 		w->mutated = true;
 	}
-	if (w->mutation == MUTATE_FORGET_HOLD && c->type == COMMAND_HOLD && c->hold.lines[0].quantity > QTY_ONE) {
-		c->hold.lines[0].quantity -= QTY_ONE;
+	if (w->mutation == MUTATE_FORGET_HOLD && c->type == COMMAND_HOLD &&
+	    c->holds.items[0].request.lines[0].quantity > QTY_ONE) {
+		c->holds.items[0].request.lines[0].quantity -= QTY_ONE;
 		w->mutated = true;
 	}
 }

@@ -254,8 +254,12 @@ static void reserve(void *ctx, struct task *task)
 	buf_add_z(&text, "]}");
 	struct json *doc = parse(b, &text);
 	findings_init(&f, &b->arena);
-	if (x->rc == RC_OK && hold_request_read(&b->arena, doc, SKU_AS_IS, &c->hold, &f) != RC_OK)
+	if (x->rc == RC_OK &&
+	    (!command_holds(c, 1, false) ||
+	     hold_request_read(&b->arena, doc, SKU_AS_IS, "", &c->holds.items[0].request, &f) != RC_OK))
 		give_up(x, "a reservation cannot be made");
+	else if (x->rc == RC_OK)
+		c->holds.items[0].fingerprint = (uint64_t)b->order->number;
 	c->fingerprint = (uint64_t)b->order->number;
 	c->correlation_id = STR("flash-sale");
 	c->source = str_from(channels[b->order->channel]);

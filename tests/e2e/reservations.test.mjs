@@ -1,4 +1,4 @@
-/* Holding stock: all or nothing, for a time, for one order. */
+/* Holding stock: all or nothing or what there is, one or many, for a time, for orders. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inState, order, until, world } from "./harness.mjs";
@@ -91,5 +91,63 @@ test("a hold expires when its time is up, not before, also over a restart", asyn
 	(await hub.post(`/v1/reservations/${short.reservation_id}/commit`, { order_id: "x" })).expect(409, "reservation_ended");
 	await hub.advance(7_200_000);
 	await until("the long one has expired", async () => (await hub.available("shop", "A")) === "3");
+	await hub.audit();
+});
+
+test("many in one request are answered one by one", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	await hub.count({ A: "10" });
+	const one = (quantity, more = {}) => ({ channel: "shop", lines: [{ sku: "A", quantity }], ...more });
+	const items = [one("4", { reservation_id: "r1" }), one("7"), one("0"), one("1", { channel: "none" }), one("6", { reservation_id: "r2" }), one("1"), 5];
+	const key = { headers: { "idempotency-key": "batch-1" } };
+	const answer = (await hub.post("/v1/reservations", { items }, key)).expect(200).json.items;
+	assert.deepEqual(answer.map((a) => a.problem?.code ?? a.status), ["held", "insufficient_stock", "validation_failed", "unknown_channel", "held", "insufficient_stock", "validation_failed"]);
+	assert.deepEqual(answer.map((a) => a.problem && a.status), [undefined, 409, 422, 422, undefined, 409, 422]);
+	assert.equal(answer[1].problem.short[0].available, "6");
+	assert.equal(answer[2].problem.errors[0].pointer, "/items/2/lines/0/quantity");
+	assert.equal(answer[3].problem.errors[0].pointer, "/items/3/channel");
+	assert.deepEqual((await hub.post("/v1/reservations", { items }, key)).expect(200).json.items, answer);
+	assert.equal(await hub.available("shop", "A"), "0");
+	assert.equal((await hub.read("/v1/reservations/r2")).lines[0].quantity, "6");
+	(await hub.post("/v1/reservations", { items: [] })).expect(422);
+	(await hub.post("/v1/reservations", { items, channel: "shop" })).expect(422);
+	await hub.audit();
+	await hub.stop();
+	await hub.start();
+	assert.deepEqual((await hub.post("/v1/reservations", { items: [items[0]] })).expect(200).json.items, [answer[0]]);
+	await hub.audit();
+});
+
+test("what there is, if not all is", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	await hub.count({ A: "3" });
+	(await hold(hub, { B: "1" }, { partial: true })).expect(409, "insufficient_stock");
+	const held = (await hold(hub, { A: "5", B: "1" }, { partial: true, reservation_id: "p" })).expect(201).json;
+	assert.deepEqual(held.lines.map((l) => [l.sku, l.requested, l.quantity]), [["A", "5", "3"]]);
+	assert.deepEqual(held.short.map((s) => [s.sku, s.requested, s.available]), [["A", "5", "3"], ["B", "1", "0"]]);
+	assert.deepEqual((await hold(hub, { A: "5", B: "1" }, { partial: true, reservation_id: "p" })).expect(201).json, held);
+	assert.deepEqual((await hub.read("/v1/reservations/p")).short, held.short);
+	await hub.audit();
+});
+
+test("a hold is committed in parts", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	await hub.count({ A: "6" });
+	(await hold(hub, { A: "6" }, { reservation_id: "r" })).expect(201);
+	const first = await hub.capture(order({ A: "4" })), second = await hub.capture(order({ A: "4" }));
+	const commit = (order_id, quantity, keep_rest) => hub.post("/v1/reservations/r/commit", { order_id, lines: [{ sku: "A", quantity }], keep_rest });
+	(await commit(first.order_id, "7", true)).expect(409, "more_than_held");
+	const kept = (await commit(first.order_id, "2", true)).expect(200).json;
+	assert.deepEqual([kept.status, kept.lines[0].quantity], ["held", "4"]);
+	assert.equal((await hub.order(first.order_id)).lines[0].reserved, "2");
+	await hub.stop();
+	await hub.start();
+	assert.equal((await hub.read("/v1/reservations/r")).lines[0].quantity, "4");
+	assert.equal((await commit(second.order_id, "3", false)).expect(200).json.status, "committed");
+	/* What was not named went to the one that waited first. */
+	assert.equal((await hub.order(first.order_id)).lines[0].reserved, "3");
+	assert.equal((await hub.order(second.order_id)).lines[0].reserved, "3");
+	(await commit(second.order_id, "1", false)).expect(200);
+	(await commit(first.order_id, "1", false)).expect(409, "reservation_ended");
 	await hub.audit();
 });

@@ -1,10 +1,8 @@
-#include "orchestrate/stock/hold.h"
+#include "orchestrate/stock/hold_internal.h"
 
 #include "base/mem.h"
 
 #include <stdio.h>
-
-#define HOLD_JSON_MAX (1u << 20)
 
 const char *hold_status_name(enum hold_status s)
 {
@@ -31,21 +29,12 @@ struct hold_book *hold_book_new(const struct config_tenant *tenant, struct stock
 	return b;
 }
 
-static void free_hold(struct hold *h)
-{
-	free((char *)h->reservation_id.p);
-	free((char *)h->correlation_id.p);
-	free((char *)h->orphan_of.p);
-	free(h->lines);
-	free(h);
-}
-
 void hold_book_free(struct hold_book *b)
 {
 	if (!b)
 		return;
 	for (size_t i = 0; i < b->heap_count; i++)
-		free_hold(b->heap[i]);
+		free(b->heap[i]);
 	free(b->heap);
 	map_done(&b->holds);
 	free(b);
@@ -54,6 +43,33 @@ void hold_book_free(struct hold_book *b)
 struct hold *hold_find(const struct hold_book *b, struct str reservation_id)
 {
 	return map_get(&b->holds, reservation_id);
+}
+
+/* ---- ids ---- */
+
+#define SEQ_DIGITS 12
+
+/* A UUID whose last 48 bits are the row's key, so that no index is needed to find it. */
+struct str hold_make_id(struct txn *t, int64_t seq)
+{
+	struct str id = txn_uuid(t);
+	char *digit = (char *)id.p + id.n;
+
+	for (int i = 0; id.n == UUID_TEXT && i < SEQ_DIGITS; i++, seq >>= 4)
+		*--digit = "0123456789abcdef"[seq & 15];
+	return id;
+}
+
+int64_t hold_seq_of_id(struct str reservation_id)
+{
+	struct uuid u;
+	int64_t seq = 0;
+
+	if (!uuid_parse(reservation_id, &u))
+		return 0;
+	for (size_t i = sizeof(u.b) - SEQ_DIGITS / 2; i < sizeof(u.b); i++)
+		seq = seq << 8 | u.b[i];
+	return seq;
 }
 
 int64_t hold_next_expiry(const struct hold_book *b)
@@ -88,7 +104,7 @@ static void heap_down(struct hold_book *b, size_t i, struct hold *h)
 	heap_put(b, i, h);
 }
 
-static void heap_add(struct hold_book *b, struct hold *h)
+void hold_heap_add(struct hold_book *b, struct hold *h)
 {
 	if (b->heap_count == b->heap_room) {
 		b->heap_room = b->heap_room ? b->heap_room * 2 : 64;
@@ -110,22 +126,24 @@ static void heap_remove(struct hold_book *b, struct hold *h)
 		heap_down(b, i, last);
 }
 
-/* ---- rows and events ---- */
+/* ---- what is told ---- */
 
 static struct str channel_name(const struct hold_book *b, const struct hold *h)
 {
 	return h->channel == HOLD_NO_CHANNEL ? h->orphan_of : b->tenant->channels[h->channel].name;
 }
 
-static void write_lines(struct json_writer *w, const struct hold_book *b, const struct hold *h)
+static void write_lines(struct json_writer *w, const struct hold_book *b, const struct hold_line *lines, size_t count)
 {
 	jw_array(w);
-	for (size_t i = 0; i < h->line_count; i++) {
-		const struct stock_place *p = h->lines[i].place;
+	for (size_t i = 0; i < count; i++) {
+		const struct stock_place *p = lines[i].place;
 
 		jw_object(w);
 		jw_key_text(w, "sku", p->item->sku);
-		jw_key_qty(w, "quantity", h->lines[i].quantity);
+		if (lines[i].requested)
+			jw_key_qty(w, "requested", lines[i].requested);
+		jw_key_qty(w, "quantity", lines[i].quantity);
 		jw_key_text(w, "location", b->tenant->locations[p->position.location].name);
 		jw_opt_text(w, "lot", p->position.lot);
 		jw_object_end(w);
@@ -133,63 +151,68 @@ static void write_lines(struct json_writer *w, const struct hold_book *b, const 
 	jw_array_end(w);
 }
 
+/* Left open, for more fields. */
+static void write_open(struct json_writer *w, struct buf *out, const struct hold_book *b, const struct hold *h,
+		       enum hold_status status)
+{
+	jw_init(w, out);
+	jw_object(w);
+	jw_key_text(w, "reservation_id", h->reservation_id);
+	jw_key_text(w, "status", str_from(hold_status_name(status)));
+	jw_key_text(w, "channel", channel_name(b, h));
+	jw_key_time(w, "expires_at", h->expires_at);
+	jw_key(w, "lines");
+	write_lines(w, b, h->lines, h->line_count);
+	if (h->shortage.n) {
+		jw_key(w, "short");
+		jw_raw(w, h->shortage);
+	}
+}
+
 void hold_write(struct buf *out, const struct hold_book *b, const struct hold *h, enum hold_status status)
 {
 	struct json_writer w;
 
-	jw_init(&w, out);
-	jw_object(&w);
-	jw_key_text(&w, "reservation_id", h->reservation_id);
-	jw_key_text(&w, "status", str_from(hold_status_name(status)));
-	jw_key_text(&w, "channel", channel_name(b, h));
-	jw_key_time(&w, "expires_at", h->expires_at);
-	jw_key(&w, "lines");
-	write_lines(&w, b, h);
+	write_open(&w, out, b, h, status);
 	jw_object_end(&w);
 }
 
-static void write_effects(struct hold_book *b, struct txn *t, const struct hold *h, enum hold_status status,
-			  struct str order_id)
+/* One allocation with all that it has; it is on no list yet. */
+struct hold *hold_make(struct hold_book *b, const struct hold *from)
 {
-	char *type = arena_printf(t->arena, "reservation.%s", hold_status_name(status));
-	struct str id = txn_copy(t, h->reservation_id);
-	struct json_writer w;
-	struct buf text;
+	size_t lines = from->line_count * sizeof(struct hold_line);
+	const struct str texts[] = {from->reservation_id, from->correlation_id, from->orphan_of, from->shortage};
+	struct hold *h;
+	char *at;
 
-	buf_init(&text, HOLD_JSON_MAX);
-	jw_init(&w, &text);
-	write_lines(&w, b, h);
-	txn_put(t, W_RESERVATION, SV_TEXT(id), SV_INT(status), SV_TEXT(txn_copy(t, channel_name(b, h))),
-		SV_INT(h->created_at), SV_INT(h->expires_at), SV_TEXT_OPT(order_id),
-		SV_TEXT(txn_copy(t, h->correlation_id)), SV_INT((int64_t)h->fingerprint), SV_TEXT(txn_text(t, &text)));
-	buf_reset(&text);
-	hold_write(&text, b, h, status);
-	txn_event(t, type ? type : "reservation", id, 0, txn_text(t, &text));
-	buf_done(&text);
-}
+	h = mem_alloc(sizeof(*h) + lines + texts[0].n + texts[1].n + texts[2].n + texts[3].n);
+	*h = *from;
+	h->lines = (struct hold_line *)(h + 1);
+	memcpy(h->lines, from->lines, lines);
+	at = (char *)h->lines + lines;
+	for (size_t i = 0; i < 4; i++) {
+		struct str *to[] = {&h->reservation_id, &h->correlation_id, &h->orphan_of, &h->shortage};
 
-static struct hold *make(struct hold_book *b, struct str id, struct str correlation_id, size_t lines)
-{
-	struct hold *h = mem_zalloc(1, sizeof(*h));
-
-	h->reservation_id = mem_copy(id);
-	h->correlation_id = mem_copy(correlation_id);
-	h->lines = mem_zalloc(lines, sizeof(*h->lines));
-	if (map_put(&b->holds, h->reservation_id, h) != RC_OK) {
-		free_hold(h);
-		return NULL;
+		if (!texts[i].n)
+			continue;
+		memcpy(at, texts[i].p, texts[i].n);
+		*to[i] = (struct str){at, texts[i].n};
+		at += texts[i].n;
 	}
-	return h;
+	if (map_put(&b->holds, h->reservation_id, h) == RC_OK)
+		return h;
+	free(h);
+	return NULL;
 }
 
 static void drop(struct hold_book *b, struct hold *h)
 {
 	heap_remove(b, h);
 	map_remove(&b->holds, h->reservation_id);
-	free_hold(h);
+	free(h);
 }
 
-static uint16_t find_channel(const struct hold_book *b, struct str name)
+uint16_t hold_find_channel(const struct hold_book *b, struct str name)
 {
 	for (uint16_t i = 0; i < b->tenant->channel_count; i++)
 		if (str_eq(b->tenant->channels[i].name, name))
@@ -197,229 +220,124 @@ static uint16_t find_channel(const struct hold_book *b, struct str name)
 	return HOLD_NO_CHANNEL;
 }
 
+/* ---- loading ---- */
+
+enum { ROW_SEQ, ROW_STATUS, ROW_CREATED, ROW_EXPIRES, ROW_ORDER, ROW_ID, ROW_CORRELATION, ROW_DATA };
+
+static bool load_line(const struct hold_book *b, const struct json *j, struct hold_line *out)
+{
+	struct stock_item *item = stock_find(b->stock, json_get_text(j, "sku"));
+	const struct config_location *location = config_find_location(b->tenant, json_get_text(j, "location"));
+	struct str requested = json_get_text(j, "requested");
+
+	if (!item || !location || qty_parse(json_get_text(j, "quantity"), &out->quantity, NULL) != RC_OK ||
+	    (requested.n && qty_parse(requested, &out->requested, NULL) != RC_OK))
+		return false;
+	out->place = stock_place_find(item, location->index, json_get_text(j, "lot"), STR_NONE);
+	return out->place;
+}
+
+static enum rc load_data(struct hold_book *b, struct arena *a, const struct store_value *row, struct hold *h,
+			 struct err *e)
+{
+	const struct json *lines;
+	struct json *data;
+	struct str channel;
+	enum rc rc = json_parse(a, row[ROW_DATA].bytes, &(struct json_limits){16u << 20, 16, 1u << 20}, &data, e);
+
+	if (rc != RC_OK)
+		return rc;
+	lines = json_get(data, "lines");
+	h->line_count = lines ? lines->count : 0;
+	h->lines = arena_array(a, struct hold_line, h->line_count);
+	for (size_t i = 0; i < h->line_count; i++)
+		if (!h->lines || !load_line(b, &lines->items[i], &h->lines[i]))
+			return err_set(e, RC_IO, "store_damaged", "reservation " STR_FMT " is damaged",
+				       STR_ARG(h->reservation_id));
+	channel = json_get_text(data, "channel");
+	h->channel = hold_find_channel(b, channel);
+	if (h->channel == HOLD_NO_CHANNEL)
+		h->orphan_of = channel;
+	if (json_get(data, "short")) {
+		struct buf text;
+		struct json_writer w;
+
+		buf_init(&text, HOLD_JSON_MAX);
+		jw_init(&w, &text);
+		jw_value(&w, json_get(data, "short"));
+		h->shortage = arena_copy(a, buf_str(&text));
+		buf_done(&text);
+	}
+	return RC_OK;
+}
+
 enum rc hold_load(struct hold_book *b, const struct store_value *row, struct err *e)
 {
-	struct arena a;
-	struct json *lines;
+	struct hold from = {.seq = row[ROW_SEQ].integer,
+			    .reservation_id = row[ROW_ID].bytes,
+			    .correlation_id = row[ROW_CORRELATION].bytes,
+			    .created_at = row[ROW_CREATED].integer,
+			    .expires_at = row[ROW_EXPIRES].integer};
 	struct hold *h;
+	struct arena a;
 	enum rc rc;
 
-	arena_init(&a, 16u << 20);
-	rc = json_parse(&a, row[8].bytes, &JSON_LIMITS_DEFAULT, &lines, e);
-	if (rc != RC_OK)
-		goto done;
-	h = make(b, row[0].bytes, row[6].bytes, lines->count);
-	if (!h) {
-		rc = err_set(e, RC_LIMIT, "too_many_reservations",
-			     "the limit on reservations (limits.holds) is reached");
-		goto done;
+	arena_init(&a, 64u << 20);
+	rc = load_data(b, &a, row, &from, e);
+	if (rc == RC_OK) {
+		h = hold_make(b, &from);
+		if (h)
+			hold_heap_add(b, h);
+		else
+			rc = err_set(e, RC_LIMIT, "too_many_reservations",
+				     "the limit on reservations (limits.holds) is reached");
 	}
-	for (uint32_t i = 0; i < lines->count; i++) {
-		const struct json *j = &lines->items[i];
-		struct stock_item *item = stock_find(b->stock, json_get_text(j, "sku"));
-		const struct config_location *location = config_find_location(b->tenant, json_get_text(j, "location"));
-
-		if (!item || !location ||
-		    qty_parse(json_get_text(j, "quantity"), &h->lines[i].quantity, NULL) != RC_OK ||
-		    !(h->lines[i].place = stock_place_find(item, location->index, json_get_text(j, "lot"), STR_NONE)))
-			rc = err_set(e, RC_IO, "store_damaged", "reservation " STR_FMT " is damaged",
-				     STR_ARG(row[0].bytes));
-	}
-	h->line_count = lines->count;
-	h->channel = find_channel(b, row[2].bytes);
-	if (h->channel == HOLD_NO_CHANNEL)
-		h->orphan_of = mem_copy(row[2].bytes);
-	h->created_at = row[3].integer;
-	h->expires_at = row[4].integer;
-	h->fingerprint = (uint64_t)row[7].integer;
-	heap_add(b, h);
-done:
 	arena_done(&a);
-	return rc;
-}
-
-/* ---- placing ---- */
-
-struct plan {
-	struct hold_line *lines;
-	size_t count, room;
-};
-
-static qty_t plan_place(struct plan *plan, struct stock_place *p, qty_t want)
-{
-	qty_t part = p->position.states[STOCK_FREE] - p->planned;
-
-	if (part <= 0 || want <= 0)
-		return want;
-	if (part > want)
-		part = want;
-	p->planned += part;
-	if (plan->count == plan->room) {
-		plan->room = plan->room ? plan->room * 2 : 16;
-		plan->lines = mem_grow(plan->lines, plan->room * sizeof(*plan->lines));
-	}
-	plan->lines[plan->count++] = (struct hold_line){p, part};
-	return want - part;
-}
-
-/* Free at a location and not yet planned, over its lots: what one lot owes, another has not. */
-static qty_t unplanned_at(const struct stock_item *i, uint16_t location)
-{
-	qty_t free = stock_free_at(i, location);
-
-	for (uint32_t n = 0; n < i->place_count; n++)
-		if (i->places[n]->position.location == location && stock_is_ours(&i->places[n]->position))
-			free -= i->places[n]->planned;
-	return free > 0 ? free : 0;
-}
-
-static qty_t plan_location(struct plan *plan, struct stock_item *item, uint16_t location, qty_t want)
-{
-	qty_t there = unplanned_at(item, location), part = want < there ? want : there, rest = want - part;
-
-	for (uint32_t n = 0; n < item->place_count && part > 0; n++)
-		if (item->places[n]->position.location == location && stock_is_ours(&item->places[n]->position))
-			part = plan_place(plan, item->places[n], part);
-	return rest + part;
-}
-
-/* Where it fits whole, else split in the channel's order of preference. Returns what is short. */
-static qty_t plan_line(struct plan *plan, const struct config_channel *c, struct stock_item *item, qty_t want)
-{
-	for (size_t i = 0; i < c->location_count && want > 0; i++)
-		if (unplanned_at(item, c->locations[i]) >= want)
-			want = plan_location(plan, item, c->locations[i], want);
-	for (size_t i = 0; i < c->location_count && want > 0; i++)
-		want = plan_location(plan, item, c->locations[i], want);
-	return want;
-}
-
-/* What a strict channel may still hold of an item. */
-static qty_t strict_limit(const struct hold_book *b, const struct config_channel *c, const struct stock_item *item)
-{
-	qty_t planned = 0, available = stock_available(b->stock, item, c);
-
-	for (uint32_t n = 0; n < item->place_count; n++)
-		planned += item->places[n]->planned;
-	return available > planned ? available - planned : 0;
-}
-
-static void write_short(struct json_writer *w, const struct movement_line *l, qty_t available)
-{
-	jw_object(w);
-	jw_key_text(w, "sku", l->sku);
-	jw_opt_text(w, "location", l->location);
-	jw_key_qty(w, "requested", l->quantity);
-	jw_key_qty(w, "available", available);
-	jw_object_end(w);
-}
-
-static bool sells_from(const struct config_channel *c, uint16_t location)
-{
-	for (size_t i = 0; i < c->location_count; i++)
-		if (c->locations[i] == location)
-			return true;
-	return false;
-}
-
-/* Plans all lines; writes what is short. RC_OK, RC_CONFLICT, RC_INVALID. */
-static enum rc plan_all(struct hold_book *b, const struct config_channel *c, const struct hold_request *r,
-			struct plan *plan, struct json_writer *w, struct err *e)
-{
-	enum rc rc = RC_OK;
-
-	for (size_t i = 0; i < r->line_count; i++) {
-		const struct movement_line *l = &r->lines[i];
-		struct stock_item *item = stock_find(b->stock, l->sku);
-		qty_t left = l->quantity, limit = QTY_MAX;
-		const struct config_location *location = config_find_location(b->tenant, l->location);
-
-		if (l->location.n && (!location || !sells_from(c, location->index))) {
-			char where[48];
-
-			snprintf(where, sizeof(where), "/lines/%zu/location", i);
-			return err_set_at(e, RC_INVALID, "unknown_location", where,
-					  location ? "the channel does not sell from location " STR_FMT
-						   : "there is no location " STR_FMT,
-					  STR_ARG(l->location));
-		}
-		if (item && c->strict)
-			limit = strict_limit(b, c, item);
-		if (item && left <= limit)
-			left = location ? plan_location(plan, item, location->index, left)
-					: plan_line(plan, c, item, left);
-		if (left > 0) {
-			qty_t there = l->quantity - left;
-
-			write_short(w, l, item && c->strict && limit < l->quantity ? limit : there);
-			rc = RC_CONFLICT;
-		}
-	}
-	return rc;
-}
-
-enum rc hold_step_place(struct hold_book *b, struct txn *t, const struct hold_request *r, uint64_t fingerprint,
-			struct hold **out, struct str *shortage, struct err *e)
-{
-	const struct config_channel *c = NULL;
-	struct plan plan = {0};
-	struct stock_draft d;
-	struct json_writer w;
-	struct buf lacking;
-	struct hold *h = NULL;
-	uint16_t channel = find_channel(b, r->channel);
-	enum rc rc;
-
-	if (channel == HOLD_NO_CHANNEL)
-		return err_set_at(e, RC_INVALID, "unknown_channel", "/channel", "there is no channel " STR_FMT,
-				  STR_ARG(r->channel));
-	c = &b->tenant->channels[channel];
-	buf_init(&lacking, HOLD_JSON_MAX);
-	jw_init(&w, &lacking);
-	jw_array(&w);
-	rc = plan_all(b, c, r, &plan, &w, e);
-	jw_array_end(&w);
-	for (size_t i = 0; i < plan.count; i++)
-		plan.lines[i].place->planned = 0;
-	if (rc == RC_CONFLICT) {
-		*shortage = txn_text(t, &lacking);
-		err_set(e, RC_CONFLICT, "insufficient_stock", "there is not enough stock for this reservation");
-	}
-	if (rc != RC_OK)
-		goto done;
-	h = make(b, r->reservation_id.n ? r->reservation_id : txn_uuid(t), t->cause.correlation_id, plan.count);
-	if (!h) {
-		rc = err_set(e, RC_LIMIT, "too_many_reservations",
-			     "the limit on reservations (limits.holds) is reached");
-		goto done;
-	}
-	h->channel = channel;
-	h->created_at = t->now;
-	h->expires_at = t->now + (r->ttl_ms ? r->ttl_ms : c->hold_ttl_ms);
-	h->fingerprint = fingerprint;
-	stock_draft_begin(&d, b->stock, t, STR("hold"), t->now);
-	d.reason = txn_copy(t, h->reservation_id);
-	for (size_t i = 0; i < plan.count; i++) {
-		h->lines[i] = plan.lines[i];
-		stock_post(&d, plan.lines[i].place, STOCK_FREE, NULL, STOCK_HELD, plan.lines[i].quantity);
-	}
-	h->line_count = plan.count;
-	stock_draft_end(&d, false);
-	heap_add(b, h);
-	write_effects(b, t, h, HOLD_HELD, STR_NONE);
-	*out = h;
-done:
-	buf_done(&lacking);
-	free(plan.lines);
 	return rc;
 }
 
 /* ---- ending ---- */
 
+static const char *ended_event(enum hold_status status)
+{
+	switch (status) {
+	case HOLD_HELD:
+		return "reservation.held";
+	case HOLD_COMMITTED:
+		return "reservation.committed";
+	case HOLD_VOIDED:
+		return "reservation.voided";
+	case HOLD_EXPIRED:
+		return "reservation.expired";
+	}
+	return "reservation";
+}
+
 static void release_rest(struct stock_draft *d, struct stock_place *p, qty_t quantity)
 {
 	if (quantity > 0)
 		stock_post(d, p, STOCK_HELD, NULL, STOCK_FREE, quantity);
+}
+
+/* Its event and row; given: what an order got of it, if that is not all. */
+static void end(struct hold_book *b, struct txn *t, struct hold *h, enum hold_status status, struct str order_id,
+		const struct hold_line *given, size_t given_count)
+{
+	struct json_writer w;
+	struct buf text;
+
+	buf_init(&text, HOLD_JSON_MAX);
+	write_open(&w, &text, b, h, status);
+	jw_opt_text(&w, "order_id", order_id);
+	if (given) {
+		jw_key(&w, "committed");
+		write_lines(&w, b, given, given_count);
+	}
+	jw_object_end(&w);
+	txn_event(t, ended_event(status), txn_copy(t, h->reservation_id), 0, txn_text(t, &text));
+	buf_done(&text);
+	txn_put(t, W_RESERVATION_END, SV_INT(h->seq), SV_INT(status), SV_TEXT_OPT(txn_copy(t, order_id)));
+	drop(b, h);
 }
 
 void hold_step_commit(struct hold_book *b, struct txn *t, struct hold *h, struct order_open *o)
@@ -435,8 +353,108 @@ void hold_step_commit(struct hold_book *b, struct txn *t, struct hold *h, struct
 		release_rest(&d, h->lines[i].place, h->lines[i].quantity - given);
 	}
 	stock_draft_end(&d, false);
-	write_effects(b, t, h, HOLD_COMMITTED, o->order_id);
-	drop(b, h);
+	end(b, t, h, HOLD_COMMITTED, o->order_id, NULL, 0);
+}
+
+/* ---- commit in part ---- */
+
+/* How much of each of the hold's lines is meant. */
+static enum rc choose_part(const struct hold_book *b, const struct hold *h, const struct movement_line *lines,
+			   size_t line_count, struct hold_line *part, struct err *e)
+{
+	for (size_t n = 0; n < h->line_count; n++)
+		part[n] = (struct hold_line){.place = h->lines[n].place};
+	for (size_t i = 0; i < line_count; i++) {
+		const struct movement_line *l = &lines[i];
+		qty_t want = l->quantity;
+
+		for (size_t n = 0; n < h->line_count && want > 0; n++) {
+			const struct stock_place *p = h->lines[n].place;
+			qty_t left = h->lines[n].quantity - part[n].quantity;
+
+			if (!str_eq(p->item->sku, l->sku) ||
+			    (l->location.n && !str_eq(b->tenant->locations[p->position.location].name, l->location)))
+				continue;
+			if (left > want)
+				left = want;
+			part[n].quantity += left;
+			want -= left;
+		}
+		if (want > 0) {
+			char where[48];
+
+			snprintf(where, sizeof(where), "/lines/%zu/quantity", i);
+			return err_set_at(e, RC_CONFLICT, "more_than_held", where,
+					  "the reservation does not hold so much of " STR_FMT, STR_ARG(l->sku));
+		}
+	}
+	return RC_OK;
+}
+
+/* Lines with nothing left go. */
+static size_t keep_lines(struct hold_line *lines, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t n = 0; n < count; n++)
+		if (lines[n].quantity > 0)
+			lines[kept++] = lines[n];
+	return kept;
+}
+
+/* It goes on with what is left; the row names the event that says what that is. */
+static void go_on(struct hold_book *b, struct txn *t, struct hold *h, struct str order_id,
+		  const struct hold_line *given, size_t given_count)
+{
+	struct json_writer w;
+	struct buf text;
+	int64_t event;
+
+	buf_init(&text, HOLD_JSON_MAX);
+	write_open(&w, &text, b, h, HOLD_HELD);
+	jw_key_text(&w, "order_id", order_id);
+	jw_key(&w, "committed");
+	write_lines(&w, b, given, given_count);
+	jw_object_end(&w);
+	event = txn_event(t, "reservation.committed_in_part", txn_copy(t, h->reservation_id), 0, txn_text(t, &text));
+	buf_done(&text);
+	txn_put(t, W_RESERVATION_CHANGE, SV_INT(h->seq), SV_INT(event));
+}
+
+enum rc hold_step_commit_part(struct hold_book *b, struct txn *t, struct hold *h, struct order_open *o,
+			      const struct movement_line *lines, size_t line_count, bool keep_rest, bool *kept,
+			      struct err *e)
+{
+	struct hold_line *part = mem_zalloc(h->line_count, sizeof(*part));
+	enum rc rc = choose_part(b, h, lines, line_count, part, e);
+	size_t given;
+	struct stock_draft d;
+
+	*kept = false;
+	if (rc != RC_OK)
+		goto done;
+	stock_draft_begin(&d, b->stock, t, STR("commit"), t->now);
+	d.order_id = o->order_id;
+	d.reason = txn_copy(t, h->reservation_id);
+	for (size_t n = 0; n < h->line_count; n++) {
+		part[n].quantity = part[n].quantity ? order_give(o, &d, part[n].place, part[n].quantity) : 0;
+		if (!keep_rest)
+			release_rest(&d, part[n].place, h->lines[n].quantity - part[n].quantity);
+		else
+			h->lines[n].quantity -= part[n].quantity;
+	}
+	stock_draft_end(&d, false);
+	given = keep_lines(part, h->line_count);
+	if (keep_rest)
+		h->line_count = keep_lines(h->lines, h->line_count);
+	*kept = keep_rest && h->line_count > 0;
+	if (*kept)
+		go_on(b, t, h, o->order_id, part, given);
+	else
+		end(b, t, h, HOLD_COMMITTED, o->order_id, part, given);
+done:
+	free(part);
+	return rc;
 }
 
 void hold_step_end(struct hold_book *b, struct txn *t, struct hold *h, enum hold_status status)
@@ -448,8 +466,7 @@ void hold_step_end(struct hold_book *b, struct txn *t, struct hold *h, enum hold
 	for (size_t i = 0; i < h->line_count; i++)
 		release_rest(&d, h->lines[i].place, h->lines[i].quantity);
 	stock_draft_end(&d, false);
-	write_effects(b, t, h, status, STR_NONE);
-	drop(b, h);
+	end(b, t, h, status, STR_NONE, NULL, 0);
 }
 
 bool hold_step_expire(struct hold_book *b, struct txn *t, size_t max)

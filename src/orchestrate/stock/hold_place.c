@@ -1,0 +1,264 @@
+/*
+ * Admitting holds. What is planned is noted at its place (stock_place.planned) and counts as taken for what comes
+ * after it in the same command; a hold that is refused takes its own notes back. At the end each place is posted once,
+ * so that a thousand holds of one item are one entry of one movement. A strict channel's limit follows from what is
+ * posted: there each hold is posted by itself.
+ */
+#include "orchestrate/stock/hold_internal.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+
+void hold_draft_begin(struct hold_draft *d, struct hold_book *b, struct txn *t)
+{
+	*d = (struct hold_draft){.book = b, .txn = t};
+	stock_draft_begin(&d->movement, b->stock, t, STR("hold"), t->now);
+	buf_init(&d->text, HOLD_JSON_MAX);
+}
+
+static void post_planned(struct hold_draft *d)
+{
+	for (size_t i = 0; i < d->place_count; i++) {
+		struct stock_place *p = d->places[i];
+		qty_t planned = p->planned;
+
+		p->planned = 0;
+		if (planned > 0)
+			stock_post(&d->movement, p, STOCK_FREE, NULL, STOCK_HELD, planned);
+	}
+	d->place_count = 0;
+}
+
+void hold_draft_end(struct hold_draft *d)
+{
+	post_planned(d);
+	stock_draft_end(&d->movement, false);
+	buf_done(&d->text);
+	free(d->plan);
+	free(d->places);
+}
+
+/* ---- the plan of one hold ---- */
+
+static void plan_add(struct hold_draft *d, struct stock_place *p, qty_t part)
+{
+	if (p->planned == 0) {
+		if (d->place_count == d->place_room) {
+			d->place_room = d->place_room ? d->place_room * 2 : 16;
+			d->places = mem_grow(d->places, d->place_room * sizeof(struct stock_place *));
+		}
+		d->places[d->place_count++] = p;
+	}
+	p->planned += part;
+	if (d->plan_count == d->plan_room) {
+		d->plan_room = d->plan_room ? d->plan_room * 2 : 16;
+		d->plan = mem_grow(d->plan, d->plan_room * sizeof(*d->plan));
+	}
+	d->plan[d->plan_count++] = (struct hold_line){.place = p, .quantity = part};
+}
+
+static void plan_undo(struct hold_draft *d)
+{
+	for (size_t i = 0; i < d->plan_count; i++)
+		d->plan[i].place->planned -= d->plan[i].quantity;
+}
+
+static qty_t plan_place(struct hold_draft *d, struct stock_place *p, qty_t want)
+{
+	qty_t part = p->position.states[STOCK_FREE] - p->planned;
+
+	if (part <= 0 || want <= 0)
+		return want;
+	if (part > want)
+		part = want;
+	plan_add(d, p, part);
+	return want - part;
+}
+
+/* Free at a location and not yet planned, over its lots: what one lot owes, another has not. */
+static qty_t unplanned_at(const struct stock_item *i, uint16_t location)
+{
+	qty_t free = 0;
+
+	for (uint32_t n = 0; n < i->place_count; n++)
+		if (i->places[n]->position.location == location && stock_is_ours(&i->places[n]->position))
+			free += i->places[n]->position.states[STOCK_FREE] - i->places[n]->planned;
+	return free > 0 ? free : 0;
+}
+
+static qty_t plan_location(struct hold_draft *d, struct stock_item *item, uint16_t location, qty_t want)
+{
+	qty_t there = unplanned_at(item, location), part = want < there ? want : there, rest = want - part;
+
+	for (uint32_t n = 0; n < item->place_count && part > 0; n++)
+		if (item->places[n]->position.location == location && stock_is_ours(&item->places[n]->position))
+			part = plan_place(d, item->places[n], part);
+	return rest + part;
+}
+
+/* Where it fits whole, else split in the channel's order of preference. Returns what is short. */
+static qty_t plan_line(struct hold_draft *d, const struct config_channel *c, struct stock_item *item, qty_t want)
+{
+	for (size_t i = 0; i < c->location_count && want > 0; i++)
+		if (unplanned_at(item, c->locations[i]) >= want)
+			want = plan_location(d, item, c->locations[i], want);
+	for (size_t i = 0; i < c->location_count && want > 0; i++)
+		want = plan_location(d, item, c->locations[i], want);
+	return want;
+}
+
+/* What a strict channel may still hold of an item. */
+static qty_t strict_limit(const struct hold_book *b, const struct config_channel *c, const struct stock_item *item)
+{
+	qty_t planned = 0, available = stock_available(b->stock, item, c);
+
+	for (uint32_t n = 0; n < item->place_count; n++)
+		planned += item->places[n]->planned;
+	return available > planned ? available - planned : 0;
+}
+
+static void write_short(struct json_writer *w, const struct movement_line *l, qty_t available)
+{
+	jw_object(w);
+	jw_key_text(w, "sku", l->sku);
+	jw_opt_text(w, "location", l->location);
+	jw_key_qty(w, "requested", l->quantity);
+	jw_key_qty(w, "available", available);
+	jw_object_end(w);
+}
+
+static bool sells_from(const struct config_channel *c, uint16_t location)
+{
+	for (size_t i = 0; i < c->location_count; i++)
+		if (c->locations[i] == location)
+			return true;
+	return false;
+}
+
+/* Plans a line; returns what it gets, or all that there is to have of it. */
+static qty_t plan_one(struct hold_draft *d, const struct config_channel *c, const struct movement_line *l,
+		      const struct config_location *location, bool partial)
+{
+	struct stock_item *item = stock_find(d->book->stock, l->sku);
+	size_t before = d->plan_count;
+	qty_t want = l->quantity, left;
+
+	if (!item)
+		return 0;
+	if (c->strict) {
+		qty_t limit = strict_limit(d->book, c, item);
+
+		if (want > limit && !partial)
+			return limit;
+		if (want > limit)
+			want = limit;
+	}
+	left = location ? plan_location(d, item, location->index, want) : plan_line(d, c, item, want);
+	for (size_t i = before; partial && i < d->plan_count; i++)
+		d->plan[i].requested = l->quantity;
+	return want - left;
+}
+
+/* Plans all lines; writes what is short. RC_OK, RC_CONFLICT, RC_INVALID. */
+static enum rc plan_all(struct hold_draft *d, const struct config_channel *c, const struct hold_request *r,
+			struct json_writer *w, struct err *e)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < r->line_count; i++) {
+		const struct movement_line *l = &r->lines[i];
+		const struct config_location *location =
+		    l->location.n ? config_find_location(d->book->tenant, l->location) : NULL;
+		qty_t there;
+
+		if (l->location.n && (!location || !sells_from(c, location->index))) {
+			char where[48];
+
+			snprintf(where, sizeof(where), "/lines/%zu/location", i);
+			return err_set_at(e, RC_INVALID, "unknown_location", where,
+					  location ? "the channel does not sell from location " STR_FMT
+						   : "there is no location " STR_FMT,
+					  STR_ARG(l->location));
+		}
+		there = plan_one(d, c, l, location, r->partial);
+		if (there < l->quantity) {
+			write_short(w, l, there);
+			rc = RC_CONFLICT;
+		}
+	}
+	return rc;
+}
+
+/* ---- placing ---- */
+
+static enum rc place(struct hold_draft *d, const struct hold_request *r, uint16_t channel, struct str shortage,
+		     struct hold_result *out, struct err *e)
+{
+	const struct config_channel *c = &d->book->tenant->channels[channel];
+	struct txn *t = d->txn;
+	int64_t seq = t->heads->reservation + 1, event;
+	struct hold from = {
+	    .seq = seq,
+	    .reservation_id = r->reservation_id.n ? r->reservation_id : hold_make_id(t, seq),
+	    .correlation_id = t->cause.correlation_id,
+	    .channel = channel,
+	    .shortage = shortage,
+	    .created_at = t->now,
+	    .expires_at = t->now + (r->ttl_ms ? r->ttl_ms : c->hold_ttl_ms),
+	    .lines = d->plan,
+	    .line_count = d->plan_count,
+	};
+	struct hold *h = hold_make(d->book, &from);
+	struct str id = from.reservation_id;
+
+	if (!h)
+		return err_set(e, RC_LIMIT, "too_many_reservations",
+			       "the limit on reservations (limits.holds) is reached");
+	t->heads->reservation = seq;
+	hold_heap_add(d->book, h);
+	buf_reset(&d->text);
+	hold_write(&d->text, d->book, h, HOLD_HELD);
+	out->text = txn_text(t, &d->text);
+	out->hold = h;
+	event = txn_event(t, "reservation.held", id, 0, out->text);
+	txn_put(t, W_RESERVATION, SV_INT(seq), SV_INT(event), SV_INT(t->now), SV_INT(h->expires_at));
+	/* One hold is named by its movement; several are found by their common correlation id. */
+	d->movement.reason = d->held++ == 0 ? id : STR_NONE;
+	if (c->strict)
+		post_planned(d);
+	return RC_OK;
+}
+
+enum rc hold_step_place(struct hold_draft *d, const struct hold_request *r, struct hold_result *out, struct err *e)
+{
+	uint16_t channel = hold_find_channel(d->book, r->channel);
+	struct str shortage = STR_NONE;
+	struct json_writer w;
+	enum rc rc;
+
+	*out = (struct hold_result){0};
+	if (channel == HOLD_NO_CHANNEL)
+		return err_set_at(e, RC_INVALID, "unknown_channel", "/channel", "there is no channel " STR_FMT,
+				  STR_ARG(r->channel));
+	d->plan_count = 0;
+	buf_reset(&d->text);
+	jw_init(&w, &d->text);
+	jw_array(&w);
+	rc = plan_all(d, &d->book->tenant->channels[channel], r, &w, e);
+	jw_array_end(&w);
+	if (rc == RC_CONFLICT) {
+		shortage = txn_text(d->txn, &d->text);
+		if (r->partial && d->plan_count > 0)
+			rc = RC_OK;
+		else
+			err_set(e, RC_CONFLICT, "insufficient_stock", "there is not enough stock for this reservation");
+		if (rc != RC_OK)
+			out->shortage = shortage;
+	}
+	if (rc == RC_OK)
+		rc = place(d, r, channel, shortage, out, e);
+	if (rc != RC_OK)
+		plan_undo(d);
+	return rc;
+}
