@@ -36,6 +36,12 @@ function problems(rows) {
 	const backlog = rows.find((r) => r.what === "backlog");
 	if (backlog && (backlog.arrived < backlog.deliveries || backlog.out_of_order))
 		found.push(`backlog: ${backlog.arrived} of ${backlog.deliveries} arrived, ${backlog.out_of_order} out of order`);
+	const books = rows.find((r) => r.what === "reconcile");
+	for (const run of books ? [books.alone, books.beside] : [])
+		if (run.status !== "done" || run.compared !== books.items || run.differences !== books.wanted)
+			found.push(`reconcile: ${run.status}, ${run.compared} of ${books.items} compared, ${run.differences} of ${books.wanted} differences`);
+	for (const taken of books ? [books.orders_without, books.orders_during] : [])
+		if (!taken.sent || taken.acknowledged !== taken.sent) found.push(`reconcile: ${taken.acknowledged} of ${taken.sent} orders acknowledged`);
 	return found;
 }
 
@@ -91,6 +97,10 @@ function tables(rows) {
 	const waits = [[whole(b.deliveries), whole(b.start_ms), `${whole(b.memory_empty_mb)} / ${whole(b.memory_mb)}`, (100 * b.idle_cores).toFixed(1), whole(b.rate_before), whole(b.rate), whole(b.back_rate)]];
 	const lags = [["alone", d.alone], ["beside 25 bad ones", d.beside]].map(([name, r]) => [name, whole(r.count), ms(r.lag_p50_us), ms(r.lag_p95_us), ms(r.lag_p99_us), r.cpu_cores.toFixed(2)]);
 
+	const books = get("reconcile", "reconcile");
+	const compared = books ? [["alone", books.alone, books.orders_without], ["while orders are taken", books.beside, books.orders_during]].map(([name, r, o]) => [
+		name, r.seconds.toFixed(1), whole(r.rate), r.cores.toFixed(2), `${whole(r.memory_before_mb)} / ${whole(r.memory_peak_mb)}`, whole(o.rate), ms(o.p50_us), ms(o.p99_us)]) : [];
+
 	const sqliteHalf = get("crossdock_sqlite", "half");
 	const aim = (name, wanted, is, good) => [name, wanted, is, good ? "yes" : "no"];
 	const aims = [
@@ -131,7 +141,11 @@ ${table(["waiting", "start ms", "memory MB, without / with", "CPU %, idle", "oth
 25 healthy destinations, from the commit of a delivery to its good answer (milliseconds):
 
 ${table(["", "deliveries", "lag p50", "p95", "p99", "cores"], lags)}
-`;
+${books ? `
+A reconciliation of ${whole(books.items)} items on hand, of which ${whole(books.wanted)} differ, read in pages of 1,000; orders before it and beside it (milliseconds):
+
+${table(["", "seconds", "items/s", "cores", "memory MB, before / peak", "orders/s", "p50", "p99"], compared)}
+` : ""}`;
 }
 
 function machine() {

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define TICK_MS        500
@@ -208,9 +209,14 @@ static void round_once(struct reconciler *r, bool stop)
 	http_run(r->http, wait < 0 ? 0 : wait < TICK_MS ? (int)wait : TICK_MS, r->wake_fd);
 }
 
+/* A nice value. */
+#define BEHIND_OTHERS 10
+
 static void *reconciler_main(void *arg)
 {
 	struct reconciler *r = arg;
+
+	(void)setpriority(PRIO_PROCESS, 0, BEHIND_OTHERS); /* of this thread: orders go first */
 	while (!stopping(r))
 		round_once(r, false);
 	while (any_with_hub(r))

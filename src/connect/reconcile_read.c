@@ -16,6 +16,8 @@
 #define RETRY_LAST_MS   60000
 #define SKUS_AT_ONCE    1000
 #define MOVEMENTS_SLICE 2000
+/* By so much their clock may be ahead of ours: what was booked before their instant may have happened after it. */
+#define CLOCKS_DIFFER_MS 60000
 
 static const struct json_limits page_limits = {.bytes = PAGE_BYTES_MAX, .depth = 16, .nodes = 1000000};
 
@@ -58,8 +60,8 @@ static enum rc take_entry(void *ctx, const struct entry *in)
 
 struct movements {
 	struct run *run;
-	bool history;
-	int64_t last, at;
+	bool history, past;
+	int64_t last, until; /* older ones are left alone: the first of them is past */
 	uint32_t rows;
 	enum rc rc;
 };
@@ -69,9 +71,12 @@ static enum rc take_movement(void *ctx, const struct store_value *row, size_t co
 	struct movements *m = ctx;
 	struct entries e = {.run = m->run, .history = m->history};
 	(void)count;
+	if (row[1].integer < m->until) {
+		m->past = true;
+		return RC_CONFLICT;
+	}
 	m->rows++;
 	m->last = row[0].integer;
-	m->at = row[1].integer;
 	e.change.type = row[2].bytes;
 	e.change.occurred_at = row[3].integer;
 	e.change.event_id = row[4].bytes;
@@ -91,12 +96,12 @@ static enum rc read_movements(struct run *run, enum store_statement s, struct mo
 		rc = store_read(reader, s, args, 2, take_movement, m, e);
 	if (m->rc != RC_OK)
 		return err_set(e, m->rc, "too_many_movements", "There are more movements than a run can keep.");
-	return rc;
+	return m->past ? RC_OK : rc;
 }
 
 enum rc run_movements_newer(struct run *run, struct err *e)
 {
-	struct movements m = {.run = run};
+	struct movements m = {.run = run, .until = INT64_MIN};
 	enum rc rc;
 	do {
 		rc = read_movements(run, R_MOVEMENTS_NEWER, &m, run->newest, MOVEMENTS_SLICE, e);
@@ -108,12 +113,12 @@ enum rc run_movements_newer(struct run *run, struct err *e)
 enum rc run_movements_older(struct run *run, int64_t until, bool history, uint32_t rows, bool *done, struct err *e)
 {
 	int64_t *from = history ? &run->looked_back : &run->oldest;
-	struct movements m = {.run = run, .history = history};
+	struct movements m = {.run = run, .history = history, .until = until};
 	enum rc rc = read_movements(run, R_MOVEMENTS_OLDER, &m, *from + 1, rows, e);
 
 	if (m.rows)
 		*from = m.last - 1;
-	*done = m.rows < rows || m.at < until;
+	*done = m.past || m.rows < rows;
 	return rc;
 }
 
@@ -126,7 +131,7 @@ static enum rc back_to(struct run *run, int64_t as_of, struct err *e)
 		return RC_OK;
 	run->as_of = as_of;
 	while (!done && rc == RC_OK)
-		rc = run_movements_older(run, as_of, false, MOVEMENTS_SLICE, &done, e);
+		rc = run_movements_older(run, as_of - CLOCKS_DIFFER_MS, false, MOVEMENTS_SLICE, &done, e);
 	return rc;
 }
 
