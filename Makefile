@@ -35,6 +35,7 @@ soak: setup
 bench: setup
 	@tools/build release
 	@bench/run
+	@bench/reserve
 
 format:
 	@find src fuzz tests bench -name '*.[ch]' | xargs clang-format -i

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define DRAIN_NS   30000000000
-#define IN_ROOM    65536
+#define IN_ROOM    (1 << 20)
 #define EVENTS_MAX 256
 #define BROKEN_MAX 10000
 
