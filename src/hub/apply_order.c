@@ -97,6 +97,17 @@ static enum rc resolve_lines(struct hub *h, struct command *c, struct err *e)
 	return RC_OK;
 }
 
+/* The channel has taken it off what it shows. */
+static void note_sold(struct hub *h, uint16_t channel, const struct order *order)
+{
+	for (size_t i = 0; i < order->line_count; i++) {
+		struct stock_item *item = stock_find(h->state.stock, order->lines[i].sku);
+
+		if (item)
+			publish_sold(h->state.publisher, channel, item, order->lines[i].quantity, h->batch.txn.now);
+	}
+}
+
 void apply_order_capture(struct hub *h, struct command *c)
 {
 	struct txn *t = &h->batch.txn;
@@ -126,6 +137,7 @@ void apply_order_capture(struct hub *h, struct command *c)
 		return;
 	}
 	txn_dedup(t, DEDUP_ORDER, key, c->fingerprint, capture.out->seq);
+	note_sold(h, capture.out->channel, &c->order);
 	hold = c->order.reservation_id.n ? hold_find(h->state.holds, c->order.reservation_id) : NULL;
 	if (hold)
 		hold_step_commit(h->state.holds, t, hold, capture.out);

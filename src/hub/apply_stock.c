@@ -134,6 +134,7 @@ static struct answer move_one(struct hub *h, struct command *c, const struct com
 	struct txn_cause cause = t->cause;
 	enum rc rc;
 
+	publish_heard(h->state.publisher, m->movement.source, t->now);
 	if (seen)
 		return repeated(h, c, m, seen, fate);
 	if (!owns_record(h, h->tenant->record_stock, m->movement.source)) {

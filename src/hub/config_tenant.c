@@ -293,6 +293,17 @@ static void read_share(struct tenant_loader *tl, const struct json *channel, con
 		*ppm = (int32_t)scaled.units;
 }
 
+/* Without a cap all of it counts. */
+static void read_inbound(struct tenant_loader *tl, const struct json *value, const char *pointer,
+			 struct config_channel *c)
+{
+	if (!value)
+		return;
+	c->inbound_cap = QTY_MAX;
+	config_read_duration(value, "horizon", &c->inbound_horizon_ms);
+	config_read_qty(tl->l, value, pointer, "cap", &c->inbound_cap);
+}
+
 static void read_channel(struct tenant_loader *tl, struct str name, const struct json *value,
 			 const struct config_system *s, struct config_channel *c)
 {
@@ -300,7 +311,16 @@ static void read_channel(struct tenant_loader *tl, struct str name, const struct
 	const struct json *locations = json_get(value, "locations"), *strict = json_get(value, "strict");
 
 	*c = (struct config_channel){
-	    .name = name, .system = s->index, .share_ppm = 1000000, .cap = -1, .hold_ttl_ms = 900000, .linger_ms = 20};
+	    .name = name,
+	    .system = s->index,
+	    .share_ppm = 1000000,
+	    .cap = -1,
+	    .hold_ttl_ms = 900000,
+	    .linger_ms = 20,
+	    .threshold = -1,
+	    .max_wait_ms = 300000,
+	    .provisional_ms = 600000,
+	};
 	read_location_list(tl, locations, under(tl, pointer, "locations"), &c->locations, &c->location_count);
 	if (!locations) {
 		c->location_count = tl->t->location_count;
@@ -313,6 +333,12 @@ static void read_channel(struct tenant_loader *tl, struct str name, const struct
 	config_read_qty(tl->l, value, pointer, "cap", &c->cap);
 	config_read_qty(tl->l, value, pointer, "minimum", &c->minimum);
 	config_read_qty(tl->l, value, pointer, "backorder", &c->backorder);
+	config_read_qty(tl->l, value, pointer, "threshold", &c->threshold);
+	config_read_duration(value, "max_wait", &c->max_wait_ms);
+	config_read_duration(value, "provisional", &c->provisional_ms);
+	config_read_duration(value, "max_age", &c->max_age_ms);
+	c->stale_zero = str_is(json_get_text(value, "when_stale"), "zero");
+	read_inbound(tl, json_get(value, "inbound"), under(tl, pointer, "inbound"), c);
 	c->strict = json_is(strict, JSON_BOOL) && strict->boolean;
 	config_read_duration(value, "linger", &c->linger_ms);
 	config_read_duration(value, "hold_ttl", &c->hold_ttl_ms);

@@ -243,6 +243,8 @@ void apply_command(struct hub *h, struct command *c)
 	int64_t inbox = h->state.heads.inbox;
 
 	h->batch.txn.cause = (struct txn_cause){c->correlation_id, c->source};
+	if (c->source.n && c->type != COMMAND_DELIVERY_START && c->type != COMMAND_DELIVERY_RESULT)
+		publish_heard(h->state.publisher, c->source, h->now);
 	if (inbox_replayed(h, c))
 		return;
 	switch (c->type) {
@@ -402,6 +404,7 @@ static void show_state(struct hub *h)
 	h->batch_number = h->batch.txn.batch.number;
 	order_committed(h->state.orders);
 	counters_committed(h->counters, &h->batch.txn);
+	publish_show_heard(h->state.publisher, h->view);
 	stock_publish(h->state.stock, h->now);
 	for (size_t i = 0; h->batch.pauses_changed && i < h->tenant->system_count; i++)
 		atomic_store(&h->paused[i], h->paused_now[i]);
@@ -530,6 +533,7 @@ static void run_batch(struct hub *h, void **commands, size_t count)
 	bool committed;
 
 	begin_batch(h);
+	h->state.stock->now = h->now;
 	if (count > 0)
 		h->busy_at = h->now;
 	hold_step_expire(h->state.holds, &h->batch.txn, EXPIRE_SLICE);

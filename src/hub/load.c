@@ -10,6 +10,7 @@
 #include "observe/log.h"
 #include "orchestrate/order/book.h"
 #include "orchestrate/stock/item.h"
+#include "orchestrate/stock/terms.h"
 
 #include <stdio.h>
 
@@ -44,7 +45,7 @@ static enum rc load_item(void *ctx, const struct store_value *c, size_t count)
 	struct loading *l = ctx;
 
 	(void)count;
-	return item_load(l->s->stock, c[0].bytes, c[1].bytes, c[2].bytes, l->e);
+	return item_load(l->s->stock, c[0].bytes, c[1].bytes, c[2].bytes, c[3].integer != 0, l->e);
 }
 
 static enum rc load_position(void *ctx, const struct store_value *c, size_t count)
@@ -100,6 +101,30 @@ static enum rc load_hold(void *ctx, const struct store_value *c, size_t count)
 	l->last = c[0].integer;
 	l->rows++;
 	return hold_load(l->s->holds, c, l->e);
+}
+
+static enum rc load_fence(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+
+	(void)count;
+	return fence_load(l->s->stock, c, l->e);
+}
+
+static enum rc load_arrival(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+
+	(void)count;
+	return arrival_load(l->s->stock, c, l->e);
+}
+
+static enum rc load_gap(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+
+	(void)count;
+	return gap_load(l->s->stock, c, l->e);
 }
 
 static enum rc load_publication(void *ctx, const struct store_value *c, size_t count)
@@ -226,6 +251,26 @@ static enum rc load_pauses(struct loading *l)
 	return RC_OK;
 }
 
+/* When each system was heard of last. */
+static enum rc load_heard(struct loading *l)
+{
+	for (size_t i = 0; i < l->h->tenant->system_count; i++) {
+		char name[128];
+		int64_t at = 0;
+		struct str key = {name, 0};
+		enum rc rc;
+
+		key.n = (size_t)snprintf(name, sizeof(name), "heard:" STR_FMT, STR_ARG(l->h->tenant->systems[i].name));
+		if (key.n >= sizeof(name))
+			continue;
+		rc = store_read(l->h->reader, R_META, &SV_TEXT(key), 1, one_int, &at, l->e);
+		if (rc != RC_OK)
+			return rc;
+		publish_load_heard(l->s->publisher, key, at);
+	}
+	return RC_OK;
+}
+
 static enum rc load_all(struct loading *l)
 {
 	const struct store_value newest[] = {SV_INT(INT64_MAX), SV_INT(PAGE)};
@@ -241,6 +286,12 @@ static enum rc load_all(struct loading *l)
 	if (rc == RC_OK)
 		rc = load_pages(l, R_MOVEMENTS_AFTER, l->floor, load_movement);
 	if (rc == RC_OK)
+		rc = store_read(r, R_RING_FENCES_ALL, NULL, 0, load_fence, l, l->e);
+	if (rc == RC_OK)
+		rc = store_read(r, R_ARRIVALS, NULL, 0, load_arrival, l, l->e);
+	if (rc == RC_OK)
+		rc = store_read(r, R_GAPS, NULL, 0, load_gap, l, l->e);
+	if (rc == RC_OK)
 		rc = load_pages(l, R_RESERVATIONS_HELD, 0, load_hold);
 	if (rc == RC_OK)
 		rc = load_pages(l, R_ORDERS_OPEN, 0, load_order);
@@ -252,6 +303,8 @@ static enum rc load_all(struct loading *l)
 		rc = load_pages(l, R_AVAILABILITY_AFTER, l->publication_floor, load_availability);
 	if (rc == RC_OK)
 		rc = load_pages(l, R_SUBSCRIPTIONS_AFTER, 0, load_subscription);
+	if (rc == RC_OK)
+		rc = load_heard(l);
 	if (rc == RC_OK)
 		rc = load_pauses(l);
 	if (rc == RC_OK)
@@ -306,8 +359,11 @@ enum rc state_load(struct hub *h, struct err *e)
 		return rc;
 	dedup_loaded(h->state.dedup);
 	h->now = clock_wall_ms(h->clock);
+	terms_loaded(h->state.stock, h->now);
+	publish_load_ages(h->state.publisher, h->now);
 	publish_load_done(h->state.publisher, h->now);
 	h->state.orders->items_seen = 0;
+	publish_show_heard(h->state.publisher, h->view);
 	stock_publish_all(h->state.stock, h->now);
 	atomic_store(&h->position, h->state.heads.event);
 	log_info("hub", "state loaded", LOG_STR("tenant", h->tenant->name),

@@ -92,66 +92,98 @@ enum rc query_stock(struct query *q, struct str sku, struct buf *out, struct err
 struct availability_writer {
 	const struct config_tenant *tenant;
 	const struct config_channel *channel;
-	const qty_t *safety;
+	const struct stock_view *view;
+	struct ats_policy policy;
+	struct ats_now now;
+	struct location_set stale;
 	struct json_writer *w;
 };
 
-static void write_available(void *ctx, const struct stock_position *positions, size_t count)
+/* The oldest of what its numbers rest on: of its locations, the one whose record was heard of the longest ago. */
+static void write_age(const struct availability_writer *aw, const struct stock_offer *offer)
 {
-	struct availability_writer *aw = ctx;
+	const struct config_channel *c = aw->channel;
+	int64_t oldest = INT64_MAX;
+	bool stale = false;
+
+	for (size_t i = 0; i < c->location_count; i++) {
+		int64_t heard = stock_view_heard_at(aw->view, c->locations[i]);
+
+		if (heard < 0 || !location_set_has(&offer->at, c->locations[i]))
+			continue;
+		oldest = heard < oldest ? heard : oldest;
+		stale = stale || location_set_has(&aw->stale, c->locations[i]);
+	}
+	if (oldest > 0 && oldest != INT64_MAX)
+		jw_key_time(aw->w, "as_of", oldest);
+	if (stale)
+		jw_key_bool(aw->w, "stale", true);
+}
+
+/* An item that is not known has no stock; what the channel may backorder of it is nothing either. */
+static void write_available(const struct availability_writer *aw, struct str sku)
+{
 	const struct config_channel *c = aw->channel;
 	qty_t by_location[CONFIG_LOCATIONS_MAX];
-	struct ats_channel ats = {.locations = c->locations,
-				  .location_count = c->location_count,
-				  .share_ppm = c->share_ppm,
-				  .buffer = c->buffer,
-				  .cap = c->cap,
-				  .minimum = c->minimum,
-				  .backorder = c->backorder};
+	struct stock_offer offer = {.by_location = by_location};
+	bool known = stock_view_offer(aw->view, sku, c, &aw->policy, &aw->now, &offer) == RC_OK;
 
 	assert(c->location_count <= CONFIG_LOCATIONS_MAX);
-	jw_key_qty(aw->w, "available", ats_compute(&ats, aw->safety, positions, count, by_location));
+	jw_object(aw->w);
+	jw_key_text(aw->w, "sku", sku);
+	jw_key_qty(aw->w, "available", known ? offer.available : 0);
 	jw_key(aw->w, "locations");
 	jw_object(aw->w);
-	for (size_t i = 0; i < c->location_count; i++) {
-		jw_key_str(aw->w, aw->tenant->locations[c->locations[i]].name);
+	for (size_t i = 0; known && i < c->location_count; i++) {
 		char text[DECIMAL_TEXT_MAX];
-		size_t n = qty_format(by_location[i], text);
-		jw_text(aw->w, (struct str){text, n});
+
+		jw_key_str(aw->w, aw->tenant->locations[c->locations[i]].name);
+		jw_text(aw->w, (struct str){text, qty_format(by_location[i], text)});
 	}
 	jw_object_end(aw->w);
+	write_age(aw, &offer);
+	jw_object_end(aw->w);
+}
+
+/* What is older than the channel allows. */
+static void find_stale(struct availability_writer *aw)
+{
+	const struct config_channel *c = aw->channel;
+
+	for (size_t i = 0; c->max_age_ms > 0 && i < c->location_count; i++) {
+		int64_t heard = stock_view_heard_at(aw->view, c->locations[i]);
+
+		if (heard >= 0 && heard + c->max_age_ms < aw->now.now)
+			location_set_add(&aw->stale, c->locations[i]);
+	}
+	aw->now.stale = &aw->stale;
 }
 
 enum rc query_availability(struct query *q, struct str channel, const struct str *skus, size_t count, struct buf *out,
 			   struct err *e)
 {
 	const struct config_tenant *t = hub_tenant(q->hub);
-	const struct stock_view *view = hub_stock(q->hub);
 	qty_t safety[CONFIG_LOCATIONS_MAX];
 	struct json_writer w;
-	struct availability_writer aw = {t, config_find_channel(t, channel), safety, &w};
+	struct availability_writer aw = {
+	    .tenant = t, .channel = config_find_channel(t, channel), .view = hub_stock(q->hub), .w = &w};
 
 	if (!aw.channel)
 		return err_set(e, RC_NOT_FOUND, "unknown_channel", "There is no channel '" STR_FMT "'.",
 			       STR_ARG(channel));
 	for (size_t i = 0; i < t->location_count; i++)
 		safety[i] = t->locations[i].safety_stock;
+	aw.now = (struct ats_now){.now = hub_clock_ms(q->hub), .safety = safety};
+	ats_policy_init(&aw.policy, t, aw.channel);
+	find_stale(&aw);
 	jw_init(&w, out);
 	jw_object(&w);
 	jw_key_text(&w, "channel", channel);
-	jw_key_time(&w, "as_of", stock_view_as_of(view));
+	jw_key_time(&w, "as_of", stock_view_as_of(aw.view));
 	jw_key(&w, "items");
 	jw_array(&w);
-	for (size_t i = 0; i < count; i++) {
-		jw_object(&w);
-		jw_key_text(&w, "sku", skus[i]);
-		/* An item that is not known has no stock; what the channel may backorder of it is nothing either. */
-		if (stock_view_read(view, skus[i], write_available, &aw) != RC_OK) {
-			jw_key_text(&w, "available", STR("0"));
-			query_write_json(&w, "locations", STR("{}"));
-		}
-		jw_object_end(&w);
-	}
+	for (size_t i = 0; i < count; i++)
+		write_available(&aw, skus[i]);
 	jw_array_end(&w);
 	jw_object_end(&w);
 	return query_done(out, e);

@@ -211,6 +211,8 @@ static void step_order(struct step *s)
 	made = world_order(&w, o->channel ? "market" : "shop", lines, (size_t)o->line_count,
 			   h ? hold_find(w.holds, str_from(h->id)) : NULL);
 	assert_non_null(made);
+	EACH(i, o->line_count)
+	m_sold(o->channel, o->lines[i].item, o->lines[i].ordered);
 	memcpy(o->id, made->order_id.p, UUID_TEXT);
 	m.order_count++;
 	if (h)
@@ -240,7 +242,7 @@ static void step_cancel(struct step *s)
 		return;
 	EACH(i, o->line_count)
 	{
-		m_give_back(&o->lines[i], false);
+		m_give_back(o->channel, &o->lines[i], false);
 		o->lines[i].backordered = 0;
 		o->lines[i].cancelled = o->lines[i].ordered;
 	}
@@ -302,7 +304,7 @@ static void step_hold(struct step *s)
 		EACH(round, 2)
 		EACH(k, 2)
 		{
-			int p = sells_at[h->channel][k], there = m_free(item, p) - planned[item][p];
+			int p = sells_at[h->channel][k], there = m_free_for(h->channel, item, p) - planned[item][p];
 
 			if (n > 0 && there > 0 && (round == 1 || there >= n)) {
 				planned[item][p] += least(n, there);
@@ -321,7 +323,21 @@ static void step_hold(struct step *s)
 	memcpy(h->held, planned, sizeof(planned));
 	EACH(item, ITEMS)
 	EACH(p, PLACES)
-	m_promise(item, p, STOCK_HELD, planned[item][p]);
+	{
+		m_promise(item, p, STOCK_HELD, planned[item][p]);
+		m_use(h->channel, item, p, planned[item][p]);
+	}
+}
+
+static void step_fence(struct step *s)
+{
+	int channel = draw(s, WORLD_CHANNELS), item = draw(s, ITEMS), p = draw(s, PLACES), n = draw(s, 8);
+
+	snprintf(s->text, sizeof(s->text), "ring-fence %d of %s at %s for %s", n, skus[item], places[p],
+		 channel ? "market" : "shop");
+	fence_set(w.stock, stock_find(w.stock, str_from(skus[item])), (uint16_t)channel, (uint16_t)p, Q(n));
+	order_step_restock(w.orders, &w.txn);
+	m.fences[channel][item][p] = (struct m_fence){.quantity = n};
 }
 
 static void step_end_hold(struct step *s)
@@ -348,7 +364,7 @@ static void step_end_hold(struct step *s)
 static void step_time(struct step *s)
 {
 	w.now += draw(s, 6) ? 500 + draw(s, 1000) : 900000;
-	w.txn.now = w.now;
+	w.txn.now = w.stock->now = w.now;
 	snprintf(s->text, sizeof(s->text), "time is %lld", (long long)w.now);
 	while (hold_step_expire(w.holds, &w.txn, 1))
 		;
@@ -366,11 +382,63 @@ static void set_delivery(int64_t seq, enum delivery_status status)
 		SV_NULL);
 }
 
+/* Not delivered: nobody knows what the channel shows. */
+static void note_end(int channel, bool delivered)
+{
+	EACH(i, ITEMS)
+	{
+		struct m_told *t = &m.shown[channel][i];
+
+		if (!t->in_flight)
+			continue;
+		t->believed = delivered ? most(0, t->sent - t->sold) : -1;
+		if (!delivered)
+			t->told = -1;
+	}
+}
+
+static void note_landed(int channel)
+{
+	EACH(i, ITEMS)
+	m.shown[channel][i].in_flight = false;
+}
+
+/* It shows something else; what is missing and we do not know of, it has sold. */
+static void note_shown(int channel, int item, int shown)
+{
+	struct m_told *t = &m.shown[channel][item];
+
+	if (t->in_flight && t->expected >= 0 && t->expected - t->sold > shown) {
+		m.gap[channel][item] += t->expected - t->sold - shown;
+		m.gap_until[channel][item] = w.now + 600000;
+	}
+	t->believed = t->told = m.told[channel][item] = shown;
+}
+
+/* What is not in the rows is forgotten. */
+static void note_load(void)
+{
+	EACH(c, WORLD_CHANNELS)
+	EACH(i, ITEMS)
+	{
+		struct m_told *t = &m.shown[c][i];
+
+		t->believed = t->in_flight ? -1 : t->told;
+		t->expected = -1;
+		t->sold = 0;
+		if (m.gap_until[c][i] <= w.now)
+			m.gap[c][i] = 0;
+	}
+}
+
 static void end_delivery(int channel, enum publish_result result, const struct json *stale)
 {
+	note_end(channel, result == PUBLISH_DELIVERED);
 	publish_end(w.publisher, w.channels[channel].system, m.under_way[channel], result, stale, w.now);
 	set_delivery(m.under_way[channel], result == PUBLISH_DELIVERED ? DELIVERY_DELIVERED : DELIVERY_DEAD);
 	m.under_way[channel] = 0;
+	if (!stale)
+		note_landed(channel);
 }
 
 static void forget_what_failed(int channel)
@@ -407,13 +475,16 @@ static void step_delivery(struct step *s)
 			return;
 		set_delivery(m.under_way[channel], DELIVERY_SUPERSEDED);
 		m.under_way[channel] = 0;
+		note_end(channel, false);
+		note_landed(channel);
 	} else if (what == 2) {
 		int item = draw(s, ITEMS), shown = draw(s, 5);
 
-		m.told[channel][item] = shown;
 		snprintf(text, sizeof(text), "[{\"sku\":\"%s\",\"available\":\"%d\"}]", skus[item], shown);
 		assert_int_equal(json_parse(&w.arena, str_from(text), NULL, &stale, NULL), RC_OK);
 		end_delivery(channel, PUBLISH_DELIVERED, stale);
+		note_shown(channel, item, shown);
+		note_landed(channel);
 	} else {
 		end_delivery(channel, PUBLISH_DELIVERED, NULL);
 	}
@@ -437,7 +508,8 @@ static const char *check_cuts(void)
 		assert_int_equal(json_parse(&w.arena, r->values[9].bytes, NULL, &params, NULL), RC_OK);
 		items = json_get(params, "items");
 		for (uint32_t n = 0; n < items->count; n++) {
-			qty_t available = -1;
+			qty_t available = -1, expected = -1;
+			struct str text = json_get_text(&items->items[n], "expected");
 
 			assert_int_equal(qty_parse(json_get_text(&items->items[n], "available"), &available, NULL),
 					 RC_OK);
@@ -447,7 +519,17 @@ static const char *check_cuts(void)
 					continue;
 				if (available != Q(m_sellable(channel, i)))
 					return "published is not what may be sold";
+				if (text.n)
+					assert_int_equal(qty_parse(text, &expected, NULL), RC_OK);
+				if (expected !=
+				    (m.shown[channel][i].believed < 0 ? -1 : Q(m.shown[channel][i].believed)))
+					return "what the channel shows is believed wrongly";
 				m.told[channel][i] = m_sellable(channel, i);
+				m.shown[channel][i] = (struct m_told){.believed = m.shown[channel][i].believed,
+								      .told = m.told[channel][i],
+								      .sent = m.told[channel][i],
+								      .expected = m.shown[channel][i].believed,
+								      .in_flight = true};
 			}
 		}
 	}
@@ -484,8 +566,10 @@ static const char *commit(struct step *s, bool reload)
 	if (!wrong)
 		wrong = check_ends();
 	world_committed(&w);
-	if (reload)
+	if (reload) {
 		world_reload(&w);
+		note_load();
+	}
 	return wrong;
 }
 
@@ -582,7 +666,7 @@ static const char *check_holds(void)
 static const char *run_step(struct step *s)
 {
 	const char *wrong = NULL;
-	int kind = draw(s, 24);
+	int kind = draw(s, 26);
 
 	if (kind < 6)
 		step_fact(s);
@@ -604,10 +688,12 @@ static const char *run_step(struct step *s)
 		step_end_hold(s);
 	else if (kind < 20)
 		step_time(s);
-	else if (kind < 21)
+	else if (kind < 22)
 		step_delivery(s);
+	else if (kind < 23)
+		step_fence(s);
 	else
-		wrong = commit(s, kind == 23);
+		wrong = commit(s, kind == 25);
 	m_restock();
 	if (!wrong)
 		wrong = check_states();
@@ -652,6 +738,9 @@ static void begin_history(uint64_t seed)
 	world_start(&w);
 	EACH(i, ITEMS)
 	stock_item_make(w.stock, &w.txn, str_from(skus[i]), STR_NONE);
+	EACH(c, WORLD_CHANNELS)
+	EACH(i, ITEMS)
+	m.shown[c][i].believed = m.shown[c][i].told = -1;
 }
 
 /* NULL: all went well; else what is wrong, and *failed is the step (count: at the end). */

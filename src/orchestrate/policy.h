@@ -82,7 +82,14 @@ struct config_channel {
 	qty_t buffer, cap, minimum, backorder; /* cap -1: none */
 	bool strict;                           /* safety, share, buffer and cap bind holds as well */
 	int64_t hold_ttl_ms;                   /* default of a reservation; 900,000 */
-	int64_t linger_ms; /* between two availability deliveries, unless something went to zero; 20 */
+	int64_t linger_ms;          /* between two availability deliveries, unless something went to zero; 20 */
+	qty_t inbound_cap;          /* of what is in transit, how much may be sold at most; 0: nothing (default) */
+	int64_t inbound_horizon_ms; /* and it is expected within this time */
+	int64_t max_age_ms;         /* of what a location's system of record has said last; 0: any age */
+	bool stale_zero;            /* when_stale: zero; else nothing rises (freeze, default) */
+	qty_t threshold;            /* changes that stay at or above it may wait; -1: none do */
+	int64_t max_wait_ms;        /* so long; 300,000 */
+	int64_t provisional_ms;     /* how long units that were sold and not told are kept back; 600,000 */
 };
 
 struct config_tenant {

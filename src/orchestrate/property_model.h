@@ -38,6 +38,16 @@ struct m_hold {
 	bool live;
 };
 
+struct m_fence {
+	int quantity, used;
+};
+
+/* What a channel is told of an item: what it is believed to show (-1: nobody knows), and what is under way. */
+struct m_told {
+	int believed, told, sent, expected, sold;
+	bool in_flight;
+};
+
 struct m_change {
 	int64_t at;
 	int item, place, delta;
@@ -52,6 +62,10 @@ struct model {
 	int64_t counted[ITEMS][PLACES];  /* when last */
 	int told[WORLD_CHANNELS][ITEMS]; /* -1: that delivery failed for good */
 	int64_t under_way[WORLD_CHANNELS];
+	struct m_told shown[WORLD_CHANNELS][ITEMS];
+	struct m_fence fences[WORLD_CHANNELS][ITEMS][PLACES];
+	int gap[WORLD_CHANNELS][ITEMS]; /* sold by the channel, and not told to us */
+	int64_t gap_until[WORLD_CHANNELS][ITEMS];
 	bool oversold;
 };
 
@@ -111,18 +125,83 @@ static int m_take(int item, int place, enum stock_state from, enum stock_state t
 	return n - part;
 }
 
-static int m_sellable(int channel, int item)
+static int m_left(int channel, int item, int place)
 {
-	int pool = 0;
+	const struct m_fence *f = &m.fences[channel][item][place];
 
-	EACH(i, 2)
-	pool += most(0, m.states[item][sells_at[channel][i]][STOCK_FREE] - safety[sells_at[channel][i]]);
-	return channel == 0 ? pool : most(0, pool / 2 - 1);
+	return most(0, f->quantity - f->used);
 }
 
-static int m_free(int item, int place)
+/* What of `there` units is kept for the channel: the ring-fences of the channels before it come first. */
+static int m_kept(int channel, int item, int place, int there)
 {
-	return most(0, m.states[item][place][STOCK_FREE]);
+	int before = channel == 1 ? least(there, m_left(0, item, place)) : 0;
+
+	return least(there - before, m_left(channel, item, place));
+}
+
+static int m_free_for(int channel, int item, int place)
+{
+	int there = most(0, m.states[item][place][STOCK_FREE]);
+
+	return there - m_kept(1 - channel, item, place, there);
+}
+
+static void m_use(int channel, int item, int place, int n)
+{
+	struct m_fence *f = &m.fences[channel][item][place];
+
+	if (f->quantity)
+		f->used = most(0, f->used + n);
+}
+
+/* All channels sell at B. */
+static int m_gap(int channel, int item)
+{
+	return m.gap_until[channel][item] > w.now ? m.gap[channel][item] : 0;
+}
+
+static int m_sellable(int channel, int item)
+{
+	int pool = -m_gap(0, item) - m_gap(1, item), fenced = 0, own = 0, kept = 0, all;
+
+	EACH(i, 2)
+	{
+		int place = sells_at[channel][i], base = most(0, m.states[item][place][STOCK_FREE] - safety[place]);
+
+		pool += base;
+		kept += m_kept(channel, item, place, base);
+		own += m_left(channel, item, place);
+		fenced += m_left(0, item, place) + m_left(1, item, place);
+	}
+	EACH(c, WORLD_CHANNELS)
+	{
+		int left = 0;
+
+		EACH(i, 2)
+		left += m_left(c, item, sells_at[channel][i]);
+		left = least(left, m_gap(c, item));
+		fenced -= left;
+		if (c == channel) {
+			own -= left;
+			kept -= least(kept, left);
+		}
+	}
+	all = most(0, pool - fenced);
+	return most(0, least(own, kept) + (channel == 0 ? all : all / 2 - 1));
+}
+
+/* The channel has sold these, and its order tells us. */
+static void m_sold(int channel, int item, int n)
+{
+	struct m_told *t = &m.shown[channel][item];
+	int known = least(n, m.gap[channel][item]);
+
+	m.gap[channel][item] -= known;
+	n -= known;
+	if (t->believed >= 0)
+		t->believed = most(0, t->believed - n);
+	t->sold += n;
 }
 
 static int m_open(const struct m_line *l)
@@ -134,11 +213,12 @@ static int m_open(const struct m_line *l)
 	return open;
 }
 
-static void m_allocate(struct m_line *l, int place, int n)
+static void m_allocate(int channel, struct m_line *l, int place, int n)
 {
-	n = least(n, m_free(l->item, place));
+	n = least(n, m_free_for(channel, l->item, place));
 	if (n <= 0)
 		return;
+	m_use(channel, l->item, place, n);
 	m_promise(l->item, place, STOCK_ALLOCATED, n);
 	l->allocated[place] += n;
 }
@@ -148,10 +228,10 @@ static bool m_allocate_line(struct m_order *o, struct m_line *l)
 	int before = m_open(l);
 
 	EACH(i, 2)
-	if (m_open(l) > 0 && m_free(l->item, sells_at[o->channel][i]) >= m_open(l))
-		m_allocate(l, sells_at[o->channel][i], m_open(l));
+	if (m_open(l) > 0 && m_free_for(o->channel, l->item, sells_at[o->channel][i]) >= m_open(l))
+		m_allocate(o->channel, l, sells_at[o->channel][i], m_open(l));
 	EACH(i, 2)
-	m_allocate(l, sells_at[o->channel][i], m_open(l));
+	m_allocate(o->channel, l, sells_at[o->channel][i], m_open(l));
 	l->backordered = most(0, m_open(l));
 	return m_open(l) != before;
 }
@@ -201,7 +281,7 @@ static void m_decide(struct m_order *o)
 		EACH(n, o->line_count)
 		wanted[o->lines[n].item] += m_open(&o->lines[n]);
 		EACH(n, ITEMS)
-		all = all && m_free(n, sells_at[o->channel][i]) >= wanted[n];
+		all = all && m_free_for(o->channel, n, sells_at[o->channel][i]) >= wanted[n];
 		if (all && whole < 0)
 			whole = sells_at[o->channel][i];
 	}
@@ -209,24 +289,26 @@ static void m_decide(struct m_order *o)
 	EACH(n, o->line_count)
 	{
 		if (whole >= 0)
-			m_allocate(&o->lines[n], whole, m_open(&o->lines[n]));
+			m_allocate(o->channel, &o->lines[n], whole, m_open(&o->lines[n]));
 		m_allocate_line(o, &o->lines[n]);
 		if (o->lines[n].backordered > 0)
 			o->status = ORDER_BACKORDERED;
 	}
 }
 
-static void m_give_back(struct m_line *l, bool picked_too)
+static void m_give_back(int channel, struct m_line *l, bool picked_too)
 {
 	EACH(p, PLACES)
 	{
 		m_move(l->item, p, STOCK_ALLOCATED, STOCK_FREE, l->allocated[p], w.now);
+		m_use(channel, l->item, p, -l->allocated[p]);
 		if (l->allocated[p])
 			l->released[p] = least(l->released[p], l->picked[p]);
 		l->allocated[p] = 0;
 		if (!picked_too || !l->picked[p])
 			continue;
 		m_move(l->item, p, STOCK_PICKED, STOCK_FREE, l->picked[p], w.now);
+		m_use(channel, l->item, p, -l->picked[p]);
 		l->picked[p] = l->released[p] = 0;
 	}
 }
@@ -251,6 +333,7 @@ static void m_end(struct m_hold *h, struct m_order *o)
 			left -= part;
 		}
 		m_move(item, p, STOCK_HELD, STOCK_FREE, left, w.now);
+		m_use(h->channel, item, p, -left);
 	}
 	h->live = false;
 }
@@ -319,7 +402,7 @@ static void m_shipped(struct m_order *o, int item, int line, int beyond)
 		struct m_line *l = &o->lines[i];
 
 		if (l->shipped + l->cancelled >= l->ordered)
-			m_give_back(l, true);
+			m_give_back(o->channel, l, true);
 		else
 			complete = false;
 		l->backordered = most(0, least(l->backordered, m_open(l)));

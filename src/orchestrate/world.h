@@ -14,6 +14,7 @@
 #include "orchestrate/stock/hold.h"
 #include "orchestrate/stock/item.h"
 #include "orchestrate/stock/publish.h"
+#include "orchestrate/stock/terms.h"
 #include "orchestrate/stock/verbs.h"
 #include "orchestrate/stock/view_writer.h"
 
@@ -203,8 +204,15 @@ static inline void world_write(struct world *w, const struct store_write *write)
 	case W_META:
 		world_upsert(w, write, 1, true);
 		return;
+	case W_ARRIVAL:
+		world_upsert(w, write, 1, true);
+		return;
 	case W_PUBLICATION:
+	case W_GAP:
 		world_upsert(w, write, 2, true);
+		return;
+	case W_RING_FENCE:
+		world_upsert(w, write, 3, true);
 		return;
 	case W_POSITION:
 		world_upsert(w, write, 4, true);
@@ -227,6 +235,7 @@ static inline void world_begin(struct world *w)
 	arena_reset(&w->arena);
 	txn_init(&w->txn, &w->arena, &w->heads, w->dedup, &w->ids, ++w->batch, w->now);
 	w->txn.cause.correlation_id = STR("correlation");
+	w->stock->now = w->now;
 }
 
 static inline void world_books(struct world *w)
@@ -274,6 +283,9 @@ static inline void world_init(struct world *w)
 							 .location_count = 2,
 							 .share_ppm = 1000000,
 							 .cap = -1,
+							 .threshold = -1,
+							 .max_wait_ms = 300000,
+							 .provisional_ms = 600000,
 							 .hold_ttl_ms = 900000};
 	w->tenant = (struct config_tenant){.name = STR("test"),
 					   .locations = w->locations,
@@ -378,7 +390,7 @@ static inline void world_load_rows(struct world *w, enum store_statement table, 
 		if (w->rows[i].table != table)
 			continue;
 		if (table == W_ITEM)
-			rc = item_load(w->stock, v[0].bytes, v[2].bytes, v[4].bytes, e);
+			rc = item_load(w->stock, v[0].bytes, v[2].bytes, v[4].bytes, v[3].type != STORE_NULL, e);
 		else if (table == W_POSITION)
 			rc = stock_load_position(w->stock, v[0].bytes, v[1].bytes, v[2].bytes, v[3].bytes, v[4].integer,
 						 v[5].bytes, e);
@@ -388,6 +400,14 @@ static inline void world_load_rows(struct world *w, enum store_statement table, 
 			rc = hold_load(w->holds, v, e);
 		else if (table == W_ORDER && v[4].integer < ORDER_CLOSED)
 			rc = order_load(w->orders, v, e);
+		else if (table == W_RING_FENCE)
+			rc = fence_load(w->stock, (struct store_value[]){v[1], v[0], v[2], v[3], v[4]}, e);
+		else if (table == W_ARRIVAL)
+			rc = arrival_load(w->stock, v, e);
+		else if (table == W_GAP)
+			rc = gap_load(w->stock, (struct store_value[]){v[1], v[0], v[2], v[3]}, e);
+		else if (table == W_META)
+			publish_load_heard(w->publisher, v[0].bytes, v[1].integer);
 		else if (table == W_PUBLICATION && qty_parse(v[2].bytes, &told, NULL) == RC_OK)
 			publish_load(w->publisher, v[0].bytes, v[1].bytes, told, v[3].integer);
 		if (rc != RC_OK)
@@ -408,8 +428,8 @@ static inline int world_row_order(const void *a, const void *b)
 /* Loads the state again from the disk, in the hub's order. What was not committed is gone. */
 static inline void world_reload(struct world *w)
 {
-	static const enum store_statement tables[] = {W_ITEM,  W_POSITION,    W_MOVEMENT, W_RESERVATION,
-						      W_ORDER, W_PUBLICATION, W_META};
+	static const enum store_statement tables[] = {W_ITEM, W_POSITION,    W_MOVEMENT, W_RING_FENCE,  W_ARRIVAL,
+						      W_GAP,  W_RESERVATION, W_ORDER,    W_PUBLICATION, W_META};
 	struct world_row *floor = world_row(w, W_META, &SV_TEXT(STR("position_floor")), 1);
 	int64_t from = floor ? floor->values[1].integer : 0;
 	struct err e = ERR_NONE;
@@ -421,6 +441,8 @@ static inline void world_reload(struct world *w)
 	for (size_t i = 0; i < COUNT(tables); i++)
 		world_load_rows(w, tables[i], from, &e);
 	world_load_deliveries(w);
+	terms_loaded(w->stock, w->now);
+	publish_load_ages(w->publisher, w->now);
 	publish_load_done(w->publisher, w->now);
 	w->orders->items_seen = 0;
 	stock_publish_all(w->stock, w->now);
@@ -573,6 +595,10 @@ static inline struct order_open *world_order(struct world *w, const char *channe
 	}
 	if (order_step_capture(w->orders, &w->txn, &capture, &e) != RC_OK)
 		return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (stock_find(w->stock, out[i].sku))
+			publish_sold(w->publisher, capture.out->channel, stock_find(w->stock, out[i].sku),
+				     out[i].quantity, w->now);
 	if (h)
 		hold_step_commit(w->holds, &w->txn, h, capture.out);
 	order_step_decide(w->orders, &w->txn, capture.out);

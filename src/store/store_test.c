@@ -419,6 +419,13 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_RESERVATIONS_HELD] = "ii",
     [W_PUBLICATION] = "tttii",
     [R_PUBLICATIONS] = "",
+    [W_RING_FENCE] = "ttttt",
+    [R_RING_FENCES_ALL] = "",
+    [R_RING_FENCES] = "ttti",
+    [W_ARRIVAL] = "tt",
+    [R_ARRIVALS] = "",
+    [W_GAP] = "ttti",
+    [R_GAPS] = "",
     [W_DELIVERY] = "itttttt"
 		   "iitiiiiitti",
     [W_DELIVERY_STATE] = "iiiiitt",

@@ -1,6 +1,8 @@
 /* The steps of order-to-cash from the warehouse on: shipping, and stock that comes later. */
 #include "orchestrate/order/steps.h"
 
+#include "orchestrate/stock/terms.h"
+
 /* ---- shipping ---- */
 
 static qty_t take_from(struct order_line_open *l, struct stock_draft *d, struct allocation *a, enum stock_state to,
@@ -81,6 +83,7 @@ static void unpick_line(struct stock_draft *d, struct order_line_open *l)
 		if (a->picked <= 0)
 			continue;
 		stock_post(d, a->place, STOCK_PICKED, NULL, STOCK_FREE, a->picked);
+		fence_use(d->stock, a->place, l->order->channel, -a->picked);
 		a->place->order_picked -= a->picked;
 		a->picked = 0;
 		a->released = 0;

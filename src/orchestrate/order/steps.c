@@ -5,6 +5,8 @@
  */
 #include "orchestrate/order/steps.h"
 
+#include "orchestrate/stock/terms.h"
+
 #define DATA_MAX (4u << 20)
 
 /* ---- what is told ---- */
@@ -107,7 +109,8 @@ qty_t order_open_quantity(const struct order_line_open *l)
 /* Allocates up to want of a line at one location, lot after lot; returns how much. */
 static qty_t allocate_at(struct stock_draft *d, struct order_line_open *l, uint16_t location, qty_t want)
 {
-	qty_t got = 0, there = stock_free_at(l->item, location);
+	uint16_t channel = l->order->channel;
+	qty_t got = 0, there = stock_free_for(l->item, location, channel);
 
 	if (want > there)
 		want = there;
@@ -120,6 +123,7 @@ static qty_t allocate_at(struct stock_draft *d, struct order_line_open *l, uint1
 		if (part > want - got)
 			part = want - got;
 		stock_post(d, p, STOCK_FREE, NULL, STOCK_ALLOCATED, part);
+		fence_use(d->stock, p, channel, part);
 		order_allocation(l, p)->allocated += part;
 		got += part;
 	}
@@ -133,7 +137,7 @@ void order_allocate_line(const struct config_channel *c, struct stock_draft *d, 
 	qty_t want = order_open_quantity(l);
 
 	for (size_t i = 0; i < c->location_count && want > 0; i++)
-		if (stock_free_at(l->item, c->locations[i]) >= want)
+		if (stock_free_for(l->item, c->locations[i], l->order->channel) >= want)
 			want -= allocate_at(d, l, c->locations[i], want);
 	for (size_t i = 0; i < c->location_count && want > 0; i++)
 		want -= allocate_at(d, l, c->locations[i], want);
@@ -155,7 +159,7 @@ static bool location_has_all(const struct order_open *o, uint16_t location)
 		struct stock_item *item = o->lines[i].item;
 
 		item->wanted += order_open_quantity(&o->lines[i]);
-		all = stock_free_at(item, location) >= item->wanted;
+		all = stock_free_for(item, location, o->channel) >= item->wanted;
 	}
 	return all;
 }
@@ -194,6 +198,7 @@ void order_deallocate_line(struct stock_draft *d, struct order_line_open *l)
 		if (a->allocated <= 0)
 			continue;
 		stock_post(d, a->place, STOCK_ALLOCATED, NULL, STOCK_FREE, a->allocated);
+		fence_use(d->stock, a->place, l->order->channel, -a->allocated);
 		a->allocated = 0;
 		a->released = a->released < a->picked ? a->released : a->picked;
 	}

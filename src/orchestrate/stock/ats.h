@@ -1,26 +1,103 @@
 /*
- * Available-to-sell: what a channel may sell of an item (DESIGN.md, Stock). Pure.
+ * Available-to-sell: what a channel may sell of an item (DESIGN.md, Stock; docs/availability.md). Pure.
  *
  *     base(n)   = free(n) - safety(n)
- *     pool(c)   = sum over the channel's locations of max(0, base(n))
- *     ATS(c)    = clamp(floor(share(c) * pool(c)) - buffer(c) + backorder(c), 0, cap(c)), zero below min(c)
+ *     pool(c)   = sum over the channel's locations of max(0, base(n)) + min(inbound cap(c), in transit due within
+ *                 horizon(c)) - units that channels which share a location have sold and not told
+ *     shared(c) = max(0, pool(c) - all that is still ring-fenced in those locations, the channel's own included)
+ *     ATS(c)    = clamp(ring-fence left(c) + floor(share(c) * shared(c)) - buffer(c) + backorder(c), 0, cap(c))
+ *                 zero below min(c)
+ *     kit       = min over its parts of floor(ATS(part) / quantity)
  *
- * floor is to whole units.
+ * in whole units, rounded down. What is left of a ring-fence counts as far as it is there: ring-fences of one location
+ * are filled from its base in the order of the channels, then from what the channel's inbound adds.
  */
 #ifndef ORCHESTRATE_STOCK_ATS_H
 #define ORCHESTRATE_STOCK_ATS_H
 
-#include "orchestrate/stock/view.h"
+#include "orchestrate/policy.h"
 
-struct ats_channel {
-	const uint16_t *locations;
-	size_t location_count;
-	int32_t share_ppm;
-	qty_t buffer, cap, minimum, backorder; /* cap -1: none */
+#define LOCATION_SET_WORDS (CONFIG_LOCATIONS_MAX / 64)
+
+struct location_set {
+	uint64_t word[LOCATION_SET_WORDS];
 };
 
-/* safety: by location index. by_location, if not NULL, gets max(0, base) of each of the channel's locations. */
-qty_t ats_compute(const struct ats_channel *c, const qty_t *safety, const struct stock_position *positions,
-		  size_t count, qty_t *by_location);
+static inline bool location_set_has(const struct location_set *s, uint16_t location)
+{
+	return s->word[location / 64] >> (location % 64) & 1;
+}
+
+static inline void location_set_add(struct location_set *s, uint16_t location)
+{
+	s->word[location / 64] |= (uint64_t)1 << (location % 64);
+}
+
+/* A channel's policy, as the sums need it. */
+struct ats_policy {
+	uint16_t channel;
+	bool stale_zero; /* what a stale location has does not count */
+	int32_t share_ppm;
+	qty_t buffer, cap, minimum, backorder, inbound_cap; /* cap -1: none */
+	int64_t horizon_ms;
+	uint64_t together; /* bit by channel: sells from a location of this one; itself included */
+	struct location_set locations;
+};
+void ats_policy_init(struct ats_policy *p, const struct config_tenant *t, const struct config_channel *c);
+
+/* Of one item: what is ours at a location, over its lots. */
+struct ats_level {
+	uint16_t location;
+	qty_t free, in_transit;
+};
+
+struct ats_fence {
+	uint16_t channel, location;
+	bool dirty; /* its row is to be written */
+	qty_t quantity, used;
+};
+
+struct ats_arrival {
+	uint16_t location;
+	bool ordered; /* acknowledged by the supplier, not announced: on_order, else in_transit */
+	int64_t expected_at;
+	qty_t quantity;
+};
+
+/* Units that a channel was found to have sold before we heard of it. */
+struct ats_gap {
+	uint16_t channel;
+	bool dirty;
+	qty_t quantity;
+	int64_t until;
+};
+
+struct ats_item {
+	const struct ats_level *levels;
+	const struct ats_fence *fences; /* in the order of the channels */
+	const struct ats_arrival *arrivals;
+	const struct ats_gap *gaps;
+	size_t level_count, fence_count, arrival_count, gap_count;
+	bool blocked;      /* not sold at all */
+	bool discontinued; /* no backorder */
+};
+
+struct ats_now {
+	int64_t now;
+	const qty_t *safety;              /* by location */
+	const struct location_set *stale; /* for the channel; NULL: none */
+};
+
+qty_t ats_compute(const struct ats_policy *c, const struct ats_now *now, const struct ats_item *item);
+/* max(0, base) of a location. */
+qty_t ats_base(const struct ats_now *now, const struct ats_item *item, uint16_t location);
+
+static inline qty_t ats_fence_left(const struct ats_fence *f)
+{
+	return f->quantity > f->used ? f->quantity - f->used : 0;
+}
+/* Of `there` units at a location: what is ring-fenced for other channels. */
+qty_t ats_fenced_for_others(const struct ats_fence *fences, size_t count, uint16_t location, uint16_t channel,
+			    qty_t there);
 
 #endif

@@ -5,7 +5,16 @@
 #define Q(n) ((qty_t)(n)*QTY_ONE)
 #define HALF (QTY_ONE / 2)
 
-static const uint16_t both[] = {0, 2};
+#define NOW  1000000
+#define HOUR 3600000
+
+static uint16_t both[] = {0, 2}, middle[] = {1}, second[] = {2};
+
+/* Channel 0 sells from locations 0 and 2, 1 from 1, 2 from 2. */
+static struct config_channel channels[3] = {{.locations = both, .location_count = 2},
+					    {.locations = middle, .location_count = 1},
+					    {.locations = second, .location_count = 1}};
+static const struct config_tenant tenant = {.channels = channels, .channel_count = 3};
 
 struct ats_case {
 	const char *name;
@@ -41,48 +50,215 @@ static const struct ats_case cases[] = {
     {"no overflow", {QTY_MAX, 0, QTY_MAX}, {0}, 1000000, 0, -1, 0, 0, 2 * QTY_MAX},
 };
 
+static qty_t compute(const struct config_channel *as, const struct ats_now *now, const struct ats_item *item)
+{
+	struct ats_policy policy;
+
+	channels[0] = *as;
+	channels[0].locations = both;
+	channels[0].location_count = 2;
+	ats_policy_init(&policy, &tenant, &channels[0]);
+	return ats_compute(&policy, now, item);
+}
+
 static void test_formula(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct ats_case *c = &cases[i];
-		struct ats_channel channel = {both, 2, c->share_ppm, c->buffer, c->cap, c->minimum, c->backorder};
-		struct stock_position positions[3] = {{0}};
+		struct config_channel channel = {.share_ppm = c->share_ppm,
+						 .buffer = c->buffer,
+						 .cap = c->cap,
+						 .minimum = c->minimum,
+						 .backorder = c->backorder};
+		struct ats_level levels[3];
 		qty_t got;
 
-		for (uint16_t n = 0; n < 3; n++) {
-			positions[n].location = n;
-			positions[n].states[STOCK_FREE] = c->free[n];
-		}
-		got = ats_compute(&channel, c->safety, positions, 3, NULL);
+		for (uint16_t n = 0; n < 3; n++)
+			levels[n] = (struct ats_level){.location = n, .free = c->free[n]};
+		got = compute(&channel, &(struct ats_now){.now = NOW, .safety = c->safety},
+			      &(struct ats_item){.levels = levels, .level_count = 3});
 		if (got != c->want)
 			fail_msg("%s: %lld instead of %lld", c->name, (long long)got, (long long)c->want);
 	}
 }
 
-/* Only what is free counts, lots of a location count together, and a place may be missing. */
-static void test_positions(void **state)
+/* What bears on channel 0, which may sell half of what is shared, besides 10 free at location 0 and 4 at 2. */
+struct terms_case {
+	const char *name;
+	struct ats_fence fences[3];
+	struct ats_arrival arrivals[3];
+	struct ats_gap gaps[2];
+	qty_t in_transit, inbound_cap;
+	size_t fence_count, arrival_count, gap_count;
+	qty_t want;
+	bool stale, zero, blocked, discontinued;
+};
+#define FENCE(c, l, q, u)                                                                                              \
+	{                                                                                                              \
+		.channel = (c), .location = (l), .quantity = Q(q), .used = Q(u)                                        \
+	}
+#define GAP(c, q, t)                                                                                                   \
+	{                                                                                                              \
+		.channel = (c), .quantity = Q(q), .until = NOW + (t)                                                   \
+	}
+
+static const struct terms_case terms[] = {
+    {.name = "half of it", .want = Q(7)},
+    {.name = "its ring-fence, and half of the rest", .fences = {FENCE(0, 0, 4, 0)}, .fence_count = 1, .want = Q(9)},
+    {.name = "what is used of it is shared again", .fences = {FENCE(0, 0, 4, 2)}, .fence_count = 1, .want = Q(8)},
+    {.name = "more used than it had", .fences = {FENCE(0, 0, 4, 9)}, .fence_count = 1, .want = Q(7)},
+    {.name = "another's ring-fence", .fences = {FENCE(2, 2, 4, 0)}, .fence_count = 1, .want = Q(5)},
+    {.name = "another's, elsewhere", .fences = {FENCE(1, 1, 4, 0)}, .fence_count = 1, .want = Q(7)},
+    {.name = "another's, of more than there is", .fences = {FENCE(2, 2, 90, 0)}, .fence_count = 1, .want = 0},
+    {.name = "its own, of more than there is", .fences = {FENCE(0, 0, 90, 0)}, .fence_count = 1, .want = Q(10)},
+    {.name = "two of one location, in the order of the channels",
+     .fences = {FENCE(0, 2, 3, 0), FENCE(2, 2, 3, 0)},
+     .fence_count = 2,
+     .want = Q(3) + Q(4)},
+    {.name = "what is due within the horizon",
+     .arrivals = {{0, false, NOW + HOUR, Q(6)}},
+     .arrival_count = 1,
+     .in_transit = Q(6),
+     .inbound_cap = QTY_MAX,
+     .want = Q(10)},
+    {.name = "what is due later",
+     .arrivals = {{0, false, NOW + HOUR + 1, Q(6)}},
+     .arrival_count = 1,
+     .in_transit = Q(6),
+     .inbound_cap = QTY_MAX,
+     .want = Q(7)},
+    {.name = "late, and still on its way",
+     .arrivals = {{0, false, NOW - HOUR, Q(6)}},
+     .arrival_count = 1,
+     .in_transit = Q(6),
+     .inbound_cap = QTY_MAX,
+     .want = Q(10)},
+    {.name = "no more than is on its way",
+     .arrivals = {{0, false, NOW, Q(6)}},
+     .arrival_count = 1,
+     .in_transit = Q(2),
+     .inbound_cap = QTY_MAX,
+     .want = Q(8)},
+    {.name = "on its way without a date", .in_transit = Q(6), .inbound_cap = QTY_MAX, .want = Q(7)},
+    {.name = "ordered is not announced",
+     .arrivals = {{0, true, NOW, Q(6)}},
+     .arrival_count = 1,
+     .in_transit = Q(6),
+     .inbound_cap = QTY_MAX,
+     .want = Q(7)},
+    {.name = "the cap of what is to come",
+     .arrivals = {{0, false, NOW, Q(6)}},
+     .arrival_count = 1,
+     .in_transit = Q(6),
+     .inbound_cap = Q(4),
+     .want = Q(9)},
+    {.name = "no inbound policy",
+     .arrivals = {{0, false, NOW, Q(6)}},
+     .arrival_count = 1,
+     .in_transit = Q(6),
+     .want = Q(7)},
+    {.name = "what is to come fills its ring-fence",
+     .fences = {FENCE(0, 0, 16, 0)},
+     .fence_count = 1,
+     .arrivals = {{0, false, NOW, Q(6)}},
+     .arrival_count = 1,
+     .in_transit = Q(6),
+     .inbound_cap = QTY_MAX,
+     .want = Q(16) + Q(2)},
+    {.name = "what it has sold and not told", .gaps = {GAP(0, 4, 1)}, .gap_count = 1, .want = Q(5)},
+    {.name = "what another has sold and not told", .gaps = {GAP(2, 4, 1)}, .gap_count = 1, .want = Q(5)},
+    {.name = "what another has sold elsewhere", .gaps = {GAP(1, 4, 1)}, .gap_count = 1, .want = Q(7)},
+    {.name = "long ago", .gaps = {GAP(0, 4, 0)}, .gap_count = 1, .want = Q(7)},
+    {.name = "more sold than there is", .gaps = {GAP(0, 40, 1)}, .gap_count = 1, .want = 0},
+    {.name = "sold from its ring-fence first",
+     .fences = {FENCE(0, 0, 4, 0)},
+     .fence_count = 1,
+     .gaps = {GAP(0, 3, 1)},
+     .gap_count = 1,
+     .want = Q(1) + Q(5)},
+    {.name = "another's sale from the other's ring-fence",
+     .fences = {FENCE(2, 2, 4, 0)},
+     .fence_count = 1,
+     .gaps = {GAP(2, 3, 1)},
+     .gap_count = 1,
+     .want = Q(5)},
+    {.name = "stale, and frozen elsewhere", .stale = true, .want = Q(7)},
+    {.name = "a stale location is zero", .stale = true, .zero = true, .want = Q(2)},
+    {.name = "with its ring-fence",
+     .fences = {FENCE(0, 0, 4, 0), FENCE(0, 2, 2, 0)},
+     .fence_count = 2,
+     .stale = true,
+     .zero = true,
+     .want = Q(3)},
+    {.name = "blocked", .blocked = true, .want = 0},
+};
+
+static void test_terms(void **state)
 {
-	static const qty_t safety[3] = {Q(1), 0, 0};
-	struct ats_channel channel = {both, 2, 1000000, 0, -1, 0, 0};
-	struct stock_position positions[2] = {{.location = 0, .lot = STR("a")}, {.location = 0, .lot = STR("b")}};
-	qty_t by_location[2] = {-1, -1};
+	static const qty_t safety[3];
 
 	(void)state;
-	for (int s = 0; s < STOCK_STATES; s++)
-		positions[0].states[s] = positions[1].states[s] = Q(100);
-	positions[0].states[STOCK_FREE] = Q(5);
-	positions[1].states[STOCK_FREE] = Q(-2);
-	assert_int_equal(ats_compute(&channel, safety, positions, 2, by_location), Q(2));
-	assert_int_equal(by_location[0], Q(2));
-	assert_int_equal(by_location[1], 0);
-	assert_int_equal(ats_compute(&channel, safety, NULL, 0, by_location), 0);
-	assert_int_equal(by_location[0], 0);
+	for (size_t i = 0; i < COUNT(terms); i++) {
+		const struct terms_case *c = &terms[i];
+		struct config_channel channel = {.share_ppm = 500000,
+						 .cap = -1,
+						 .inbound_cap = c->inbound_cap,
+						 .inbound_horizon_ms = HOUR,
+						 .stale_zero = c->zero};
+		const struct ats_level levels[] = {{0, Q(10), c->in_transit}, {1, Q(50), 0}, {2, Q(4), 0}};
+		struct location_set stale = {{0}};
+		qty_t got;
+
+		if (c->stale)
+			location_set_add(&stale, 0);
+		got = compute(&channel, &(struct ats_now){NOW, safety, &stale},
+			      &(struct ats_item){.levels = levels,
+						 .fences = c->fences,
+						 .arrivals = c->arrivals,
+						 .gaps = c->gaps,
+						 .level_count = 3,
+						 .fence_count = c->fence_count,
+						 .arrival_count = c->arrival_count,
+						 .gap_count = c->gap_count,
+						 .blocked = c->blocked});
+		if (got != c->want)
+			fail_msg("%s: %lld instead of %lld", c->name, (long long)got, (long long)c->want);
+	}
+}
+
+static void test_discontinued(void **state)
+{
+	static const qty_t safety[3];
+	const struct ats_level levels[] = {{0, Q(1), 0}};
+	struct config_channel channel = {.share_ppm = 1000000, .cap = -1, .backorder = Q(5)};
+	struct ats_item item = {.levels = levels, .level_count = 1};
+
+	(void)state;
+	assert_int_equal(compute(&channel, &(struct ats_now){.safety = safety}, &item), Q(6));
+	item.discontinued = true;
+	assert_int_equal(compute(&channel, &(struct ats_now){.safety = safety}, &item), Q(1));
+}
+
+/* Nobody gets what is kept for another, and all of it adds up to what is there. */
+static void test_fences_share(void **state)
+{
+	const struct ats_fence fences[] = {FENCE(0, 0, 10, 0), FENCE(1, 0, 10, 2), FENCE(2, 1, 10, 0)};
+	const struct {
+		qty_t there, others[3];
+	} want[] = {
+	    {Q(30), {Q(8), Q(10), Q(18)}}, {Q(12), {Q(2), Q(10), Q(12)}}, {Q(7), {0, Q(7), Q(7)}}, {0, {0, 0, 0}}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(want); i++)
+		for (uint16_t c = 0; c < 3; c++)
+			assert_int_equal(ats_fenced_for_others(fences, 3, 0, c, want[i].there), want[i].others[c]);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_formula), cmocka_unit_test(test_positions)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_formula), cmocka_unit_test(test_terms),
+					   cmocka_unit_test(test_discontinued), cmocka_unit_test(test_fences_share)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

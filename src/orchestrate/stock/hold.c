@@ -1,6 +1,7 @@
 #include "orchestrate/stock/hold_internal.h"
 
 #include "base/mem.h"
+#include "orchestrate/stock/terms.h"
 
 #include <stdio.h>
 
@@ -313,10 +314,12 @@ static const char *ended_event(enum hold_status status)
 	return "reservation";
 }
 
-static void release_rest(struct stock_draft *d, struct stock_place *p, qty_t quantity)
+static void release_rest(struct stock_draft *d, const struct hold *h, struct stock_place *p, qty_t quantity)
 {
-	if (quantity > 0)
-		stock_post(d, p, STOCK_HELD, NULL, STOCK_FREE, quantity);
+	if (quantity <= 0)
+		return;
+	stock_post(d, p, STOCK_HELD, NULL, STOCK_FREE, quantity);
+	fence_use(d->stock, p, h->channel, -quantity);
 }
 
 /* Its event and row; given: what an order got of it, if that is not all. */
@@ -350,7 +353,7 @@ void hold_step_commit(struct hold_book *b, struct txn *t, struct hold *h, struct
 	for (size_t i = 0; i < h->line_count; i++) {
 		qty_t given = order_give(o, &d, h->lines[i].place, h->lines[i].quantity);
 
-		release_rest(&d, h->lines[i].place, h->lines[i].quantity - given);
+		release_rest(&d, h, h->lines[i].place, h->lines[i].quantity - given);
 	}
 	stock_draft_end(&d, false);
 	end(b, t, h, HOLD_COMMITTED, o->order_id, NULL, 0);
@@ -439,7 +442,7 @@ enum rc hold_step_commit_part(struct hold_book *b, struct txn *t, struct hold *h
 	for (size_t n = 0; n < h->line_count; n++) {
 		part[n].quantity = part[n].quantity ? order_give(o, &d, part[n].place, part[n].quantity) : 0;
 		if (!keep_rest)
-			release_rest(&d, part[n].place, h->lines[n].quantity - part[n].quantity);
+			release_rest(&d, h, part[n].place, h->lines[n].quantity - part[n].quantity);
 		else
 			h->lines[n].quantity -= part[n].quantity;
 	}
@@ -464,7 +467,7 @@ void hold_step_end(struct hold_book *b, struct txn *t, struct hold *h, enum hold
 	stock_draft_begin(&d, b->stock, t, status == HOLD_EXPIRED ? STR("expire") : STR("void"), t->now);
 	d.reason = txn_copy(t, h->reservation_id);
 	for (size_t i = 0; i < h->line_count; i++)
-		release_rest(&d, h->lines[i].place, h->lines[i].quantity);
+		release_rest(&d, h, h->lines[i].place, h->lines[i].quantity);
 	stock_draft_end(&d, false);
 	end(b, t, h, status, STR_NONE, NULL, 0);
 }

@@ -62,6 +62,7 @@ struct hold_draft {
 	struct stock_draft movement;
 	struct hold_line *plan; /* of the hold that is being admitted */
 	size_t plan_count, plan_room;
+	uint16_t channel;            /* of it */
 	struct stock_place **places; /* planned for and not yet posted */
 	size_t place_count, place_room;
 	size_t held; /* holds that were placed */

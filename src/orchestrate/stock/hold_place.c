@@ -7,6 +7,7 @@
 #include "orchestrate/stock/hold_internal.h"
 
 #include "base/mem.h"
+#include "orchestrate/stock/terms.h"
 
 #include <stdio.h>
 
@@ -76,20 +77,36 @@ static qty_t plan_place(struct hold_draft *d, struct stock_place *p, qty_t want)
 	return want - part;
 }
 
-/* Free at a location and not yet planned, over its lots: what one lot owes, another has not. */
-static qty_t unplanned_at(const struct stock_item *i, uint16_t location)
+/* What the hold that is being admitted has of an item at a location. */
+static qty_t planned_at(const struct hold_draft *d, const struct stock_item *i, uint16_t location)
 {
-	qty_t free = 0;
+	qty_t own = 0;
+
+	for (size_t n = 0; n < d->plan_count; n++)
+		if (d->plan[n].place->item == i && d->plan[n].place->position.location == location)
+			own += d->plan[n].quantity;
+	return own;
+}
+
+/* Free at a location and not yet planned, over its lots: what one lot owes, another has not. Nor is it what is
+ * ring-fenced for other channels. */
+static qty_t unplanned_at(const struct hold_draft *d, const struct stock_item *i, uint16_t location)
+{
+	qty_t free = 0, own;
 
 	for (uint32_t n = 0; n < i->place_count; n++)
 		if (i->places[n]->position.location == location && stock_is_ours(&i->places[n]->position))
 			free += i->places[n]->position.states[STOCK_FREE] - i->places[n]->planned;
+	if (free <= 0 || !i->terms)
+		return free > 0 ? free : 0;
+	own = planned_at(d, i, location);
+	free -= stock_fenced_for_others(i, location, d->channel, free + own);
 	return free > 0 ? free : 0;
 }
 
 static qty_t plan_location(struct hold_draft *d, struct stock_item *item, uint16_t location, qty_t want)
 {
-	qty_t there = unplanned_at(item, location), part = want < there ? want : there, rest = want - part;
+	qty_t there = unplanned_at(d, item, location), part = want < there ? want : there, rest = want - part;
 
 	for (uint32_t n = 0; n < item->place_count && part > 0; n++)
 		if (item->places[n]->position.location == location && stock_is_ours(&item->places[n]->position))
@@ -101,7 +118,7 @@ static qty_t plan_location(struct hold_draft *d, struct stock_item *item, uint16
 static qty_t plan_line(struct hold_draft *d, const struct config_channel *c, struct stock_item *item, qty_t want)
 {
 	for (size_t i = 0; i < c->location_count && want > 0; i++)
-		if (unplanned_at(item, c->locations[i]) >= want)
+		if (unplanned_at(d, item, c->locations[i]) >= want)
 			want = plan_location(d, item, c->locations[i], want);
 	for (size_t i = 0; i < c->location_count && want > 0; i++)
 		want = plan_location(d, item, c->locations[i], want);
@@ -215,6 +232,8 @@ static enum rc place(struct hold_draft *d, const struct hold_request *r, uint16_
 	if (!h)
 		return err_set(e, RC_LIMIT, "too_many_reservations",
 			       "the limit on reservations (limits.holds) is reached");
+	for (size_t i = 0; i < h->line_count; i++)
+		fence_use(d->book->stock, h->lines[i].place, channel, h->lines[i].quantity);
 	t->heads->reservation = seq;
 	hold_heap_add(d->book, h);
 	buf_reset(&d->text);
@@ -242,6 +261,7 @@ enum rc hold_step_place(struct hold_draft *d, const struct hold_request *r, stru
 		return err_set_at(e, RC_INVALID, "unknown_channel", "/channel", "there is no channel " STR_FMT,
 				  STR_ARG(r->channel));
 	d->plan_count = 0;
+	d->channel = channel;
 	buf_reset(&d->text);
 	jw_init(&w, &d->text);
 	jw_array(&w);

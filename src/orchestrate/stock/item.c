@@ -375,6 +375,7 @@ enum rc item_set(struct stock *s, struct txn *t, struct stock_item *i, const str
 		return err_set(e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
 	if (from->base_uom.n)
 		item_set_uom(s, i, from->base_uom);
+	i->recorded = true;
 	if (i->rules)
 		clear(s, i);
 	if (is_plain(from))
@@ -407,7 +408,7 @@ void item_rules_free(struct stock_item *i)
 	i->rules = NULL;
 }
 
-enum rc item_load(struct stock *s, struct str sku, struct str uom, struct str rules, struct err *e)
+enum rc item_load(struct stock *s, struct str sku, struct str uom, struct str rules, bool recorded, struct err *e)
 {
 	struct stock_item *i = stock_item_make(s, NULL, sku, uom);
 	struct item_record record;
@@ -418,6 +419,7 @@ enum rc item_load(struct stock *s, struct str sku, struct str uom, struct str ru
 
 	if (!i)
 		return err_set(e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
+	i->recorded = recorded;
 	if (!rules.n)
 		return RC_OK;
 	arena_init(&a, 16u << 20);

@@ -57,8 +57,9 @@ static inline bool item_is_discontinued(const struct stock_item *i)
  */
 enum rc item_set(struct stock *s, struct txn *t, struct stock_item *i, const struct item_record *r,
 		 struct err *e) MUST_CHECK;
-/* Loading a row of R_ITEMS: sku, uom, rules (item_record_write, or empty). */
-enum rc item_load(struct stock *s, struct str sku, struct str uom, struct str rules, struct err *e) MUST_CHECK;
+/* Loading a row of R_ITEMS: sku, uom, rules (item_record_write, or empty), whether it has a record. */
+enum rc item_load(struct stock *s, struct str sku, struct str uom, struct str rules, bool recorded,
+		  struct err *e) MUST_CHECK;
 
 /* The stocked items in one of i, all levels, each once: itself once if it is no kit. Returns how many; at most max are
  * written. */

@@ -187,13 +187,13 @@ static void test_rows(void **state)
 		buf_init(&row, 4096);
 		item_record_write(&row, &record);
 		assert_string_equal(row.p, records[i]);
-		assert_int_equal(item_load(w.stock, STR("A"), STR("EA"), buf_str(&row), &e), RC_OK);
+		assert_int_equal(item_load(w.stock, STR("A"), STR("EA"), buf_str(&row), true, &e), RC_OK);
 		assert_int_equal(item_is_kit(stock_find(w.stock, STR("A"))), i == 1);
 		assert_int_equal(item_is_discontinued(stock_find(w.stock, STR("A"))), i == 0);
 		assert_true(str_is(item_uom(w.stock, stock_find(w.stock, STR("A"))), "EA"));
 		buf_reset(&row);
 		buf_add_z(&row, "{\"sku\":");
-		assert_int_equal(item_load(w.stock, STR("A"), STR("EA"), buf_str(&row), &e), RC_IO);
+		assert_int_equal(item_load(w.stock, STR("A"), STR("EA"), buf_str(&row), true, &e), RC_IO);
 		buf_done(&row);
 		world_done(&w);
 	}

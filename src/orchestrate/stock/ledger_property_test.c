@@ -369,7 +369,7 @@ static void set_item(const char *sku, const char *record)
 	/* As the hub does it. */
 	txn_put(&w.txn, W_ITEM, SV_TEXT(str_from(sku)), SV_INT(w.now), SV_NULL, SV_INT(1), SV_TEXT(str_from(record)));
 	assert_non_null(i);
-	assert_int_equal(item_load(w.stock, str_from(sku), STR_NONE, str_from(record), &e), RC_OK);
+	assert_int_equal(item_load(w.stock, str_from(sku), STR_NONE, str_from(record), true, &e), RC_OK);
 }
 
 static const char *run(uint64_t seed, const uint64_t *words, const bool *skip, int count, int *failed, bool tell)

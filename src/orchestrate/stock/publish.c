@@ -1,41 +1,12 @@
-#include "orchestrate/stock/publish.h"
-
 #include "base/mem.h"
+#include "orchestrate/stock/item.h"
+#include "orchestrate/stock/publish_internal.h"
+#include "orchestrate/stock/terms.h"
 
 #define ITEMS_DEFAULT 500
 #define JSON_MAX      (4u << 20)
-#define UNKNOWN       ((qty_t)-1)
-
-struct list {
-	struct publication *first, **last;
-};
-
-struct flight_item {
-	struct publication *publication;
-	qty_t told;
-};
-
-struct channel {
-	const struct config_channel *config;
-	const struct config_system *system;
-	uint16_t index;
-	size_t batch; /* 0: the connector cannot be told */
-	struct list urgent, rest;
-	int64_t under_way; /* seq of the delivery; 0: none */
-	int64_t changed_at;
-	int64_t lingers_until;
-	struct flight_item *items;
-	size_t item_count;
-	struct publication *dirty, **dirty_last; /* rows to write, the one that is longest wrong first */
-	struct publication **untold; /* in this batch: the channel was told something else than what is stored */
-	size_t untold_count;
-};
-
-struct publisher {
-	const struct config_tenant *tenant;
-	struct stock *stock;
-	struct channel *channels;
-};
+#define SWEEP_SLICE   2000
+#define DUE_SLICE     2000
 
 struct publisher *publisher_new(const struct config_tenant *tenant, struct stock *stock)
 {
@@ -51,16 +22,22 @@ struct publisher *publisher_new(const struct config_tenant *tenant, struct stock
 		c->config = &tenant->channels[i];
 		c->system = &tenant->systems[c->config->system];
 		c->index = i;
-		c->urgent.last = &c->urgent.first;
-		c->rest.last = &c->rest.first;
-		c->dirty_last = &c->dirty;
 		op = &c->system->pack->operations[OP_AVAILABILITY];
 		if (op->present)
 			c->batch = op->batch_items ? op->batch_items : ITEMS_DEFAULT;
 		c->items = mem_zalloc(c->batch, sizeof(*c->items));
-		c->untold = mem_zalloc(c->batch, sizeof(*c->untold));
+		c->untold = mem_zalloc(c->batch, sizeof(struct change *));
 	}
+	age_init(p);
 	return p;
+}
+
+static void free_changes(struct publisher *p, struct stock_item *item)
+{
+	for (size_t c = 0; item->publications && c < p->tenant->channel_count; c++) {
+		free(item->publications[c].change);
+		item->publications[c].change = NULL;
+	}
 }
 
 void publisher_free(struct publisher *p)
@@ -71,101 +48,194 @@ void publisher_free(struct publisher *p)
 		free(p->channels[i].items);
 		free(p->channels[i].untold);
 	}
+	for (size_t i = 0; i < p->stock->item_count; i++)
+		free_changes(p, p->stock->list[i]);
 	free(p->channels);
+	free(p->ages);
+	free(p->heard);
+	free(p->heard_written);
+	free(p->records);
 	free(p);
 }
 
-static struct publication *publication_of(struct publisher *p, struct stock_item *item, uint16_t channel)
+struct publication *publication_of(struct publisher *p, struct stock_item *item, uint16_t channel)
 {
 	if (!item->publications) {
 		item->publications = mem_zalloc(p->tenant->channel_count, sizeof(*item->publications));
-		for (size_t i = 0; i < p->tenant->channel_count; i++) {
-			item->publications[i].item = item;
-			item->publications[i].expected = UNKNOWN;
-		}
+		for (size_t i = 0; i < p->tenant->channel_count; i++)
+			item->publications[i].told = UNKNOWN;
 	}
 	return &item->publications[channel];
 }
 
-/* ---- the list of changes ---- */
+/* ---- changes, and the lists they are on ---- */
 
-static void list_add(struct list *l, struct publication *p)
+struct change *change_of(struct publisher *p, struct channel *c, struct stock_item *item)
 {
-	p->next = NULL;
-	p->previous = l->last;
-	*l->last = p;
-	l->last = &p->next;
+	struct publication *pub = publication_of(p, item, c->index);
+
+	if (pub->change)
+		return pub->change;
+	pub->change = mem_zalloc(1, sizeof(*pub->change));
+	pub->change->item = item;
+	pub->change->expected = pub->confirmed ? pub->told : UNKNOWN;
+	return pub->change;
 }
 
-static void list_remove(struct channel *c, struct publication *p)
+void publish_settle(struct channel *c, struct change *ch)
 {
-	if (!p->previous)
+	struct publication *pub = &ch->item->publications[c->index];
+
+	if (ch->list != LIST_NONE || ch->in_flight || ch->dirty_since)
 		return;
-	*p->previous = p->next;
-	if (p->next)
-		p->next->previous = p->previous;
-	else if (c->urgent.last == &p->next)
-		c->urgent.last = p->previous;
-	else
-		c->rest.last = p->previous;
-	p->previous = NULL;
-	p->next = NULL;
+	if (ch->expected != UNKNOWN && ch->expected != pub->told)
+		return;
+	for (size_t n = 0; n < c->untold_count; n++)
+		if (c->untold[n] == ch)
+			return;
+	pub->confirmed = ch->expected != UNKNOWN;
+	pub->change = NULL;
+	free(ch);
 }
 
-/* Sets what the channel should be told; the item is on the list exactly while that differs from what it was told. */
-static void compare(struct channel *c, struct publication *p, qty_t current, int64_t now)
+static void list_remove(struct channel *c, struct change *ch)
 {
-	bool zero = current == 0 && p->current != 0;
+	struct list *l = &c->lists[ch->list];
 
-	p->current = current;
-	if (current == p->told) {
-		list_remove(c, p);
+	if (ch->list == LIST_NONE)
+		return;
+	*(ch->previous ? &ch->previous->next : &l->first) = ch->next;
+	*(ch->next ? &ch->next->previous : &l->last) = ch->previous;
+	ch->next = ch->previous = NULL;
+	ch->list = LIST_NONE;
+}
+
+static void list_move(struct channel *c, struct change *ch, enum change_list to)
+{
+	struct list *l = &c->lists[to];
+
+	if (ch->list == to)
+		return;
+	list_remove(c, ch);
+	ch->list = to;
+	ch->previous = l->last;
+	*(l->last ? &l->last->next : &l->first) = ch;
+	l->last = ch;
+}
+
+/* ---- how fast a channel sells ---- */
+
+static uint32_t hours(int64_t now)
+{
+	return (uint32_t)(now / 3600000);
+}
+
+static uint32_t speed_now(const struct publication *pub, int64_t now)
+{
+	uint32_t passed = hours(now) - pub->speed_at;
+
+	return passed > 15 ? 0 : (uint32_t)pub->speed >> passed;
+}
+
+void publish_speed_add(struct publication *pub, int64_t now)
+{
+	uint32_t speed = speed_now(pub, now) + 16;
+
+	pub->speed = (uint16_t)(speed > UINT16_MAX ? UINT16_MAX : speed);
+	pub->speed_at = hours(now);
+}
+
+static enum change_list list_for(const struct channel *c, const struct publication *pub, qty_t current, int64_t now)
+{
+	qty_t plenty = c->config->threshold;
+	uint32_t speed = speed_now(pub, now) / 16;
+
+	/* What was never told is no news that hurts: there may be a million of them. */
+	if (current == 0 && pub->version > 0)
+		return LIST_URGENT;
+	if (plenty > 0 && pub->told != UNKNOWN && pub->told >= plenty && current >= plenty)
+		return LIST_CALM;
+	return speed >= 64 ? LIST_FAST : speed >= 8 ? LIST_BRISK : speed >= 1 ? LIST_STEADY : LIST_SLOW;
+}
+
+/* ---- comparing ---- */
+
+static bool is_recorded(const struct stock_item *item)
+{
+	return item->recorded || item->place_count > 0;
+}
+
+static bool has_stale(const struct location_set *stale, const struct stock_item *item)
+{
+	for (uint32_t n = 0; n < item->place_count; n++)
+		if (location_set_has(stale, item->places[n]->position.location))
+			return true;
+	for (uint32_t n = 0; item_is_kit(item) && n < item->rules->component_count; n++)
+		if (has_stale(stale, item->rules->components[n].item))
+			return true;
+	return false;
+}
+
+static bool is_frozen(const struct publisher *p, const struct channel *c, const struct stock_item *item)
+{
+	return c->config->max_age_ms > 0 && !c->config->stale_zero && publish_stale_locations(p, c->index) &&
+	       has_stale(&p->stock->stale[c->index], item);
+}
+
+/* Sets what the channel should be told; the item is on a list exactly while that differs from what it was told. */
+static void compare(struct publisher *p, struct channel *c, struct stock_item *item, qty_t current, int64_t now)
+{
+	struct publication *pub = item->publications ? &item->publications[c->index] : NULL;
+	struct change *ch = pub ? pub->change : NULL;
+	qty_t told = pub ? pub->told : UNKNOWN;
+
+	if (current == 0 && (!pub || !pub->version) && !is_recorded(item))
+		current = told;
+	if (is_frozen(p, c, item) && (told == UNKNOWN || current > told))
+		current = told;
+	if (current == told) {
+		if (!ch)
+			return;
+		ch->current = current;
+		list_remove(c, ch);
+		publish_settle(c, ch);
 		return;
 	}
-	if (!p->previous)
-		p->changed_at = now;
-	if (!p->previous || zero) {
-		list_remove(c, p);
-		list_add(current == 0 ? &c->urgent : &c->rest, p);
-	}
+	ch = change_of(p, c, item);
+	pub = &item->publications[c->index];
+	if (ch->list == LIST_NONE)
+		ch->changed_at = now;
+	ch->current = current;
+	list_move(c, ch, list_for(c, pub, current, now));
 }
 
-static void compare_item(struct publisher *p, struct stock_item *item, int64_t now)
+void publish_compare(struct publisher *p, struct stock_item *item, int64_t now)
 {
-	for (uint16_t i = 0; i < p->tenant->channel_count; i++) {
-		struct channel *c = &p->channels[i];
+	qty_t current[CONFIG_CHANNELS_MAX];
 
-		if (c->batch)
-			compare(c, publication_of(p, item, i), stock_available(p->stock, item, c->config), now);
-	}
+	stock_available_all(p->stock, item, current);
+	for (uint16_t i = 0; i < p->tenant->channel_count; i++)
+		if (p->channels[i].batch)
+			compare(p, &p->channels[i], item, current[i], now);
+}
+
+void publish_compare_one(struct publisher *p, struct channel *c, struct stock_item *item, int64_t now)
+{
+	compare(p, c, item, stock_available(p->stock, item, c->config), now);
 }
 
 /* Its row is to be written; seq: the delivery that it does not know. */
-static void mark_dirty(struct channel *c, struct publication *p, int64_t seq)
+void publish_mark_dirty(struct channel *c, struct change *ch, int64_t seq)
 {
-	if (p->dirty_since)
+	if (ch->dirty_since)
 		return;
-	p->dirty_since = seq;
-	p->next_dirty = NULL;
-	*c->dirty_last = p;
-	c->dirty_last = &p->next_dirty;
+	ch->dirty_since = seq;
+	ch->next_dirty = NULL;
+	*(c->dirty ? &c->dirty_last->next_dirty : &c->dirty) = ch;
+	c->dirty_last = ch;
 }
 
-/* ---- loading ---- */
-
-void publish_load(struct publisher *p, struct str channel, struct str sku, qty_t told, int64_t version)
-{
-	struct stock_item *item = stock_find(p->stock, sku);
-
-	for (uint16_t i = 0; item && i < p->tenant->channel_count; i++) {
-		if (!str_eq(p->tenant->channels[i].name, channel))
-			continue;
-		publication_of(p, item, i)->told = told;
-		publication_of(p, item, i)->version = version;
-	}
-}
-
-static struct channel *channel_of(const struct publisher *p, uint16_t system)
+struct channel *publish_channel(const struct publisher *p, uint16_t system)
 {
 	for (size_t i = 0; i < p->tenant->channel_count; i++)
 		if (p->channels[i].config->system == system)
@@ -173,96 +243,86 @@ static struct channel *channel_of(const struct publisher *p, uint16_t system)
 	return NULL;
 }
 
-void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, enum delivery_status status,
-			   const struct json *params)
-{
-	const struct json *items = json_get(params, "items");
-	struct channel *c = channel_of(p, system);
-	bool open = status < DELIVERY_FINAL;
-
-	if (!c || !json_is(items, JSON_ARRAY))
-		return;
-	if (open) {
-		c->under_way = seq;
-		c->item_count = 0;
-	}
-	for (uint32_t i = 0; i < items->count; i++) {
-		struct stock_item *item = stock_find(p->stock, json_get_text(&items->items[i], "sku"));
-		struct publication *pub;
-		int64_t version;
-		qty_t told;
-
-		if (!item || qty_parse(json_get_text(&items->items[i], "available"), &told, NULL) != RC_OK)
-			continue;
-		pub = publication_of(p, item, c->index);
-		/* A row of this version is newer: it knows how the delivery ended. */
-		if (json_int(json_get(&items->items[i], "version"), &version) && version > pub->version) {
-			pub->version = version;
-			pub->told = told;
-			mark_dirty(c, pub, seq);
-		}
-		if (open && c->item_count < c->batch)
-			c->items[c->item_count++] = (struct flight_item){pub, told};
-	}
-}
-
-void publish_load_done(struct publisher *p, int64_t now)
-{
-	struct stock_item *item;
-	size_t at = 0;
-
-	while ((item = map_next(&p->stock->items, &at, NULL)))
-		compare_item(p, item, now);
-}
-
 /* ---- cutting ---- */
 
-static struct publication *next_change(struct channel *c)
+/* What did not wait its turn out, but long enough. */
+static struct change *starved(struct channel *c, int64_t now)
 {
-	return c->urgent.first ? c->urgent.first : c->rest.first;
+	struct change *oldest = NULL;
+
+	for (enum change_list l = LIST_FAST; l <= LIST_SLOW; l++) {
+		struct change *first = c->lists[l].first;
+
+		if (first && first->changed_at + PUBLISH_STARVED_MS <= now &&
+		    (!oldest || first->changed_at < oldest->changed_at))
+			oldest = first;
+	}
+	return oldest;
 }
 
-static void write_item(struct json_writer *w, const struct publication *p, struct str counts_through)
+struct change *publish_news(struct channel *c, int64_t now)
+{
+	struct change *ch = c->lists[LIST_URGENT].first ? c->lists[LIST_URGENT].first : starved(c, now);
+
+	for (enum change_list l = LIST_FAST; !ch && l <= LIST_SLOW; l++)
+		ch = c->lists[l].first;
+	return ch;
+}
+
+/* Those that may wait go together: when one is due, what has waited half of the time goes with it. */
+static struct change *next_change(struct channel *c, int64_t now)
+{
+	struct change *ch = publish_news(c, now), *calm = c->lists[LIST_CALM].first;
+
+	if (!ch && calm && calm->changed_at + c->config->max_wait_ms / 2 <= now)
+		ch = calm;
+	return ch;
+}
+
+static void write_item(struct json_writer *w, const struct change *ch, int64_t version, struct str counts_through)
 {
 	jw_object(w);
-	jw_key_text(w, "sku", p->item->sku);
-	jw_key_qty(w, "available", p->current);
-	jw_key_int(w, "version", p->version);
-	if (p->expected != UNKNOWN)
-		jw_key_qty(w, "expected", p->expected);
+	jw_key_text(w, "sku", ch->item->sku);
+	jw_key_qty(w, "available", ch->current);
+	jw_key_int(w, "version", version);
+	if (ch->expected != UNKNOWN)
+		jw_key_qty(w, "expected", ch->expected);
 	jw_opt_text(w, "counts_through", counts_through);
 	jw_object_end(w);
 }
 
-/* told may be UNKNOWN: it is a quantity like any other. */
-static void write_row(struct channel *c, struct txn *t, const struct publication *p)
+void publish_write_row(struct channel *c, struct txn *t, const struct stock_item *item)
 {
+	const struct publication *pub = &item->publications[c->index];
 	char told[DECIMAL_TEXT_MAX];
-	struct str text = {told, qty_format(p->told, told)};
+	struct str text = {told, qty_format(pub->told, told)};
 
-	txn_put(t, W_PUBLICATION, SV_TEXT(c->config->name), SV_TEXT(p->item->sku), SV_TEXT(txn_copy(t, text)),
-		SV_INT(p->version), SV_INT(t->now));
+	txn_put(t, W_PUBLICATION, SV_TEXT(c->config->name), SV_TEXT(item->sku), SV_TEXT(txn_copy(t, text)),
+		SV_INT(pub->version), SV_INT(t->now));
 }
 
 /* Tells one item: it leaves the list and joins the delivery. */
-static void take_item(struct channel *c, struct txn *t, struct publication *p)
+static void take_item(struct channel *c, struct txn *t, struct change *ch)
 {
-	list_remove(c, p);
-	p->told = p->current;
-	p->version++;
-	if (p->changed_at < c->changed_at)
-		c->changed_at = p->changed_at;
-	c->items[c->item_count++] = (struct flight_item){p, p->told};
-	mark_dirty(c, p, t->heads->delivery + 1);
+	struct publication *pub = &ch->item->publications[c->index];
+
+	list_remove(c, ch);
+	pub->told = ch->current;
+	pub->version++;
+	if (ch->changed_at < c->changed_at)
+		c->changed_at = ch->changed_at;
+	c->items[c->item_count++] = (struct flight_item){ch, ch->current, ch->expected, 0};
+	ch->in_flight = true;
+	publish_mark_dirty(c, ch, t->heads->delivery + 1);
 }
 
 static void cut(struct channel *c, struct order_book *orders, struct txn *t)
 {
 	struct str counts_through = orders->counts_through[c->index], params;
 	struct json_writer w;
-	bool to_zero = c->urgent.first != NULL;
+	bool to_zero = c->lists[LIST_URGENT].first != NULL;
 	enum delivery_priority priority = config_operation(c->system, OP_AVAILABILITY)->priority;
-	struct publication *p;
+	struct change *ch;
 	struct buf json;
 	int64_t event;
 
@@ -275,9 +335,9 @@ static void cut(struct channel *c, struct order_book *orders, struct txn *t)
 	jw_key_text(&w, "channel", c->config->name);
 	jw_key(&w, "items");
 	jw_array(&w);
-	while (c->item_count < c->batch && (p = next_change(c))) {
-		take_item(c, t, p);
-		write_item(&w, p, counts_through);
+	while (c->item_count < c->batch && (ch = next_change(c, t->now))) {
+		take_item(c, t, ch);
+		write_item(&w, ch, ch->item->publications[c->index].version, counts_through);
 	}
 	jw_array_end(&w);
 	jw_object_end(&w);
@@ -295,38 +355,68 @@ static void cut(struct channel *c, struct order_book *orders, struct txn *t)
 				       });
 }
 
-static int64_t next_cut(const struct channel *c)
+static int64_t next_cut(struct channel *c, int64_t now)
 {
-	if (c->under_way || !(c->urgent.first || c->rest.first))
+	const struct change *calm = c->lists[LIST_CALM].first;
+	int64_t due = INT64_MAX;
+
+	if (c->under_way)
 		return INT64_MAX;
-	return c->urgent.first ? 0 : c->lingers_until;
+	if (c->lists[LIST_URGENT].first)
+		return 0;
+	if (publish_news(c, now))
+		due = c->lingers_until;
+	else if (calm)
+		due = calm->changed_at + c->config->max_wait_ms;
+	return due < c->lingers_until ? c->lingers_until : due;
 }
 
 int64_t publish_next(const struct publisher *p)
 {
-	int64_t next = INT64_MAX;
+	int64_t next = age_next(p), due = terms_next(p->stock);
 
-	for (size_t i = 0; i < p->tenant->channel_count; i++)
-		if (next_cut(&p->channels[i]) < next)
-			next = next_cut(&p->channels[i]);
+	if (p->sweep || due < next)
+		next = p->sweep ? 0 : due;
+	for (size_t i = 0; i < p->tenant->channel_count; i++) {
+		due = next_cut(&p->channels[i], p->stock->now);
+		if (due < next)
+			next = due;
+	}
 	return next;
+}
+
+static void cut_all(struct publisher *p, struct order_book *orders, struct txn *t)
+{
+	for (size_t i = 0; i < p->tenant->channel_count; i++) {
+		struct channel *c = &p->channels[i];
+
+		if (next_cut(c, t->now) <= t->now) {
+			t->cause = (struct txn_cause){.correlation_id = txn_uuid(t)};
+			cut(c, orders, t);
+		}
+		while (c->untold_count) {
+			struct change *ch = c->untold[--c->untold_count];
+
+			publish_write_row(c, t, ch->item);
+			publish_settle(c, ch);
+		}
+	}
 }
 
 void publish_step(struct publisher *p, struct order_book *orders, struct txn *t)
 {
+	p->stock->now = t->now;
+	age_step(p, t);
+	terms_due(p->stock, t->now, DUE_SLICE);
 	for (struct stock_item *i = p->stock->touched; i; i = i->next_touched)
-		compare_item(p, i, t->now);
-	for (size_t i = 0; i < p->tenant->channel_count; i++) {
-		struct channel *c = &p->channels[i];
-
-		if (next_cut(c) <= t->now) {
-			t->cause = (struct txn_cause){.correlation_id = txn_uuid(t)};
-			cut(c, orders, t);
-		}
-		for (size_t n = 0; n < c->untold_count; n++)
-			write_row(c, t, c->untold[n]);
-		c->untold_count = 0;
-	}
+		if (i->terms)
+			arrival_settle(p->stock, i);
+	for (struct stock_item *i = p->stock->touched; i; i = i->next_touched)
+		publish_compare(p, i, t->now);
+	for (size_t n = 0; p->sweep && n < SWEEP_SLICE; n++)
+		publish_compare(p, p->stock->list[--p->sweep], t->now);
+	cut_all(p, orders, t);
+	terms_flush(p->stock, t);
 }
 
 /* Deliveries up to here are in the rows: nothing that is wrong or under way came before. */
@@ -351,13 +441,12 @@ void publish_flush(struct publisher *p, struct txn *t, size_t max)
 		struct channel *c = &p->channels[i];
 
 		for (size_t n = 0; c->dirty && n < max; n++) {
-			struct publication *pub = c->dirty;
+			struct change *ch = c->dirty;
 
-			c->dirty = pub->next_dirty;
-			if (!c->dirty)
-				c->dirty_last = &c->dirty;
-			pub->dirty_since = 0;
-			write_row(c, t, pub);
+			c->dirty = ch->next_dirty;
+			ch->dirty_since = 0;
+			publish_write_row(c, t, ch->item);
+			publish_settle(c, ch);
 		}
 	}
 	txn_put(t, W_META, SV_TEXT(STR("publication_floor")), SV_INT(floor_of(p, t->heads->delivery)));
@@ -369,101 +458,4 @@ bool publish_dirty(const struct publisher *p)
 		if (p->channels[i].dirty)
 			return true;
 	return false;
-}
-
-/* ---- what became of it ---- */
-
-bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t attempts)
-{
-	struct channel *c = channel_of(p, system);
-
-	if (!c || c->under_way != seq)
-		return false;
-	if (attempts == 0 || !next_change(c))
-		return true;
-	publish_end(p, system, seq, PUBLISH_OVERTAKEN, NULL, c->changed_at);
-	return false;
-}
-
-/* It goes back to the list, and is found there after a restart too. */
-static void tell_again(struct channel *c, struct publication *p, int64_t now)
-{
-	compare(c, p, p->current, now);
-	if (c->untold_count < c->batch)
-		c->untold[c->untold_count++] = p;
-}
-
-void publish_shown(struct publisher *p, uint16_t system, struct str sku, qty_t shown, int64_t now)
-{
-	struct channel *c = channel_of(p, system);
-	struct stock_item *item = c ? stock_find(p->stock, sku) : NULL;
-	struct publication *pub;
-
-	if (!item)
-		return;
-	pub = publication_of(p, item, c->index);
-	pub->expected = shown;
-	pub->told = shown;
-	tell_again(c, pub, now);
-}
-
-static void note_stale(struct publisher *p, uint16_t system, const struct json *stale, int64_t now)
-{
-	for (uint32_t i = 0; stale && i < stale->count; i++) {
-		qty_t shown;
-
-		if (qty_parse(json_get_text(&stale->items[i], "available"), &shown, NULL) == RC_OK)
-			publish_shown(p, system, json_get_text(&stale->items[i], "sku"), shown, now);
-	}
-}
-
-void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish_result result,
-		 const struct json *stale, int64_t now)
-{
-	struct channel *c = channel_of(p, system);
-
-	if (!c || c->under_way != seq)
-		return;
-	c->under_way = 0;
-	for (size_t i = 0; i < c->item_count; i++) {
-		struct publication *pub = c->items[i].publication;
-
-		if (result == PUBLISH_DELIVERED) {
-			pub->expected = c->items[i].told;
-			continue;
-		}
-		pub->expected = UNKNOWN;
-		if (pub->told == c->items[i].told)
-			pub->told = UNKNOWN;
-		if (result == PUBLISH_OVERTAKEN)
-			tell_again(c, pub, now);
-	}
-	c->item_count = 0;
-	note_stale(p, system, stale, now);
-}
-
-int64_t publish_changed_at(const struct publisher *p, uint16_t system, int64_t seq)
-{
-	const struct channel *c = channel_of(p, system);
-
-	return c && c->under_way == seq ? c->changed_at : 0;
-}
-
-void publish_again(struct publisher *p, struct txn *t, uint16_t system, const struct json *params)
-{
-	struct channel *c = channel_of(p, system);
-	const struct json *items = json_get(params, "items");
-
-	for (uint32_t i = 0; c && json_is(items, JSON_ARRAY) && i < items->count; i++) {
-		struct stock_item *item = stock_find(p->stock, json_get_text(&items->items[i], "sku"));
-		struct publication *pub;
-
-		if (!item)
-			continue;
-		pub = publication_of(p, item, c->index);
-		pub->told = UNKNOWN;
-		pub->expected = UNKNOWN;
-		compare(c, pub, pub->current, t->now);
-		write_row(c, t, pub);
-	}
 }

@@ -122,10 +122,14 @@ static void test_coalescing(void **state)
 	set("A-2", 1);
 	assert_string_equal(told(&seq), "-");
 	set("A-1", 3);
-	set("A-2", 0); /* as it was: nothing to tell */
+	set("A-2", 0); /* it was never told */
 	assert_string_equal(told(&seq), "-");
 	delivered(seq);
-	assert_string_equal(told(&seq), "A-1=3");
+	assert_string_equal(told(&seq), "A-2=0 A-1=3");
+	set("A-1", 4);
+	set("A-1", 3); /* as it was: nothing to tell */
+	delivered(seq);
+	assert_string_equal(told(&seq), "-");
 }
 
 static void test_not_for_other_changes(void **state)

@@ -1,10 +1,11 @@
 #include "orchestrate/stock/stock.h"
 
 #include "base/mem.h"
-#include "orchestrate/stock/ats.h"
 #include "orchestrate/stock/item.h"
 #include "orchestrate/stock/ledger.h"
 #include "orchestrate/stock/past.h"
+#include "orchestrate/stock/publish.h"
+#include "orchestrate/stock/terms.h"
 #include "orchestrate/stock/view_writer.h"
 
 #include <assert.h>
@@ -23,6 +24,10 @@ struct stock *stock_new(const struct config_tenant *tenant, size_t items_max, st
 	s->safety = mem_zalloc(tenant->location_count + 1, sizeof(*s->safety));
 	for (size_t i = 0; i < tenant->location_count; i++)
 		s->safety[i] = tenant->locations[i].safety_stock;
+	s->policies = mem_zalloc(tenant->channel_count + 1, sizeof(*s->policies));
+	s->stale = mem_zalloc(tenant->channel_count + 1, sizeof(*s->stale));
+	for (size_t i = 0; i < tenant->channel_count; i++)
+		ats_policy_init(&s->policies[i], tenant, &tenant->channels[i]);
 	return s;
 }
 
@@ -38,16 +43,16 @@ static void place_free(struct stock_place *p)
 
 void stock_free(struct stock *s)
 {
-	size_t at = 0;
-	struct stock_item *i;
-
 	if (!s)
 		return;
 	item_aliases_free(s);
-	while ((i = map_next(&s->items, &at, NULL))) {
+	for (size_t k = 0; k < s->item_count; k++) {
+		struct stock_item *i = s->list[k];
+
 		for (uint32_t n = 0; n < i->place_count; n++)
 			place_free(i->places[n]);
 		item_rules_free(i);
+		terms_free(i);
 		free(i->places);
 		free(i->publications);
 		free((char *)i->sku.p);
@@ -57,6 +62,10 @@ void stock_free(struct stock *s)
 	for (uint32_t n = 1; n < s->uom_count; n++)
 		free((char *)s->uoms[n].p);
 	free(s->uoms);
+	free(s->list);
+	free(s->due);
+	free(s->policies);
+	free(s->stale);
 	free(s->safety);
 	free(s);
 }
@@ -87,6 +96,11 @@ struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sk
 		free(i);
 		return NULL;
 	}
+	if (s->item_count == s->item_room) {
+		s->item_room = s->item_room ? s->item_room * 2 : 64;
+		s->list = mem_grow(s->list, s->item_room * sizeof(*s->list));
+	}
+	s->list[s->item_count++] = i;
 	item_set_uom(s, i, uom);
 	if (t)
 		txn_put(t, W_ITEM, SV_TEXT(txn_copy(t, sku)), SV_INT(t->now), SV_TEXT_OPT(txn_copy(t, uom)), SV_NULL,
@@ -210,28 +224,97 @@ qty_t stock_on_hand(const struct stock_place *p)
 	return sum;
 }
 
+#define FEW_LEVELS 8
+
+struct ats_item stock_ats_item(const struct stock_item *i, struct ats_level *levels)
+{
+	struct ats_item out = {.levels = levels};
+
+	for (uint32_t n = 0; n < i->place_count; n++) {
+		const struct stock_position *p = &i->places[n]->position;
+		size_t at = 0;
+
+		if (!stock_is_ours(p))
+			continue;
+		while (at < out.level_count && levels[at].location != p->location)
+			at++;
+		if (at == out.level_count)
+			levels[out.level_count++] = (struct ats_level){.location = p->location};
+		levels[at].free += p->states[STOCK_FREE];
+		levels[at].in_transit += p->states[STOCK_IN_TRANSIT];
+	}
+	if (i->rules) {
+		out.blocked = i->rules->blocked;
+		out.discontinued = i->rules->discontinued;
+	}
+	if (i->terms) {
+		out.fences = i->terms->fences;
+		out.fence_count = i->terms->fence_count;
+		out.arrivals = i->terms->arrivals;
+		out.arrival_count = i->terms->arrival_count;
+		out.gaps = i->terms->gaps;
+		out.gap_count = i->terms->gap_count;
+	}
+	return out;
+}
+
+/* Of channels first to last; an item that is no kit. */
+static void available_plain(const struct stock *s, const struct stock_item *i, size_t first, size_t last, qty_t *out)
+{
+	struct ats_level few[FEW_LEVELS], *levels = few;
+	struct ats_item item;
+
+	if (i->place_count > FEW_LEVELS)
+		levels = mem_alloc(i->place_count * sizeof(*levels));
+	item = stock_ats_item(i, levels);
+	for (size_t c = first; c <= last; c++)
+		out[c - first] =
+		    ats_compute(&s->policies[c],
+				&(struct ats_now){.now = s->now, .safety = s->safety, .stale = &s->stale[c]}, &item);
+	if (levels != few)
+		free(levels);
+}
+
+static void available_kit(const struct stock *s, const struct stock_item *i, size_t first, size_t last, qty_t *out)
+{
+	struct item_component parts[ITEM_KIT_PARTS_MAX];
+	size_t count = item_parts(i, parts, ITEM_KIT_PARTS_MAX);
+	qty_t of_part[CONFIG_CHANNELS_MAX];
+
+	for (size_t c = first; c <= last; c++)
+		out[c - first] = i->rules->blocked || count > ITEM_KIT_PARTS_MAX ? 0 : QTY_MAX;
+	for (size_t n = 0; n < count && n < ITEM_KIT_PARTS_MAX; n++) {
+		available_plain(s, parts[n].item, first, last, of_part);
+		for (size_t c = 0; c <= last - first; c++) {
+			qty_t kits = parts[n].quantity > 0 ? of_part[c] / parts[n].quantity : out[c] / QTY_ONE;
+
+			if (kits < out[c] / QTY_ONE)
+				out[c] = kits * QTY_ONE;
+		}
+	}
+}
+
+static void available(const struct stock *s, const struct stock_item *i, size_t first, size_t last, qty_t *out)
+{
+	if (item_is_kit(i))
+		available_kit(s, i, first, last, out);
+	else
+		available_plain(s, i, first, last, out);
+}
+
 qty_t stock_available(const struct stock *s, const struct stock_item *i, const struct config_channel *c)
 {
-	struct stock_position few[16] = {{0}}, *positions = few;
-	struct ats_channel channel = {
-	    .locations = c->locations,
-	    .location_count = c->location_count,
-	    .share_ppm = c->share_ppm,
-	    .buffer = c->buffer,
-	    .cap = c->cap,
-	    .minimum = c->minimum,
-	    .backorder = c->backorder,
-	};
-	qty_t available;
+	size_t channel = (size_t)(c - s->tenant->channels);
+	qty_t out;
 
-	if (i->place_count > sizeof(few) / sizeof(few[0]))
-		positions = mem_alloc(i->place_count * sizeof(*positions));
-	for (uint32_t n = 0; n < i->place_count; n++)
-		positions[n] = i->places[n]->position;
-	available = ats_compute(&channel, s->safety, positions, i->place_count, NULL);
-	if (positions != few)
-		free(positions);
-	return available;
+	available(s, i, channel, channel, &out);
+	return out;
+}
+
+void stock_available_all(const struct stock *s, const struct stock_item *i, qty_t *out)
+{
+	if (s->tenant->channel_count)
+		available(s, i, 0, s->tenant->channel_count - 1, out);
 }
 
 void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, struct str type, int64_t occurred_at)
@@ -298,7 +381,7 @@ static void apply(struct stock *s, struct stock_place *p, enum stock_state from,
 	if (enters && !(leaves && p == q))
 		past_change(q, occurred_at, quantity);
 	stock_mark_dirty(s, p, seq);
-	stock_touch(s, p->item);
+	item_touch(s, p->item);
 	if (p != q)
 		stock_mark_dirty(s, q, seq);
 	if (to == STOCK_FREE && p->item->waiting)
@@ -472,11 +555,8 @@ void stock_publish(struct stock *s, int64_t now)
 
 void stock_publish_all(struct stock *s, int64_t now)
 {
-	size_t at = 0;
-	struct stock_item *i;
-
-	while ((i = map_next(&s->items, &at, NULL)))
-		publish_item(s, i);
+	for (size_t n = 0; n < s->item_count; n++)
+		publish_item(s, s->list[n]);
 	s->touched = NULL;
 	stock_view_committed(s->view, now);
 }

@@ -15,6 +15,7 @@
 #include "backbone/txn.h"
 #include "base/map.h"
 #include "orchestrate/policy.h"
+#include "orchestrate/stock/ats.h"
 #include "orchestrate/stock/entry.h"
 #include "orchestrate/stock/view.h"
 
@@ -37,18 +38,9 @@ struct stock_place {
 	uint32_t since;          /* of a lot or an owner's stock: when it first came, in seconds since 1970 */
 };
 
-/* What a channel was told, or is to be told. */
-struct publication {
-	struct stock_item *item;
-	struct publication *next, **previous; /* in the channel's list of changes */
-	qty_t told;                           /* the number of the last delivery that was cut */
-	qty_t current;                        /* what it should be */
-	qty_t expected;                       /* what we believe the channel shows; -1: unknown */
-	int64_t version;                      /* of told */
-	int64_t changed_at;                   /* since when current is not told */
-	int64_t dirty_since;                  /* the first delivery that is not in its row; 0: its row is right */
-	struct publication *next_dirty;
-};
+struct publication; /* publish.c */
+struct stock_terms; /* terms.h */
+struct stock_due;
 
 struct stock_item {
 	struct str sku;
@@ -57,21 +49,30 @@ struct stock_item {
 	uint32_t place_count;
 	uint16_t uom; /* base unit: index in stock->uoms; 0: none */
 	bool touched;
-	struct stock_item *next_touched;
 	bool restocked; /* on the list of items that have lines waiting and more free stock than before */
+	bool recorded;  /* it has a record of its own, not only a name */
+	struct stock_item *next_touched;
 	struct stock_item *next_restocked;
 	struct order_line_open *waiting, **waiting_last; /* backordered order lines, oldest first */
 	struct publication *publications;                /* by channel, NULL until first needed */
 	struct view_item *view;                          /* its place in the view; NULL until first published */
 	qty_t wanted;                                    /* scratch of the allocation */
 	struct item_rules *rules;                        /* item.h; NULL: a plain item */
+	struct stock_terms *terms;                       /* terms.h; NULL: none */
 	int64_t last;                                    /* its last movement: the head of its chain (entry.h) */
 };
 
 struct stock {
 	const struct config_tenant *tenant;
 	struct map items;
-	struct stock_item *touched, *restocked;
+	struct stock_item **list; /* all of them, the newest last */
+	size_t item_count, item_room;
+	int64_t now; /* of the batch */
+	struct stock_item *touched, *restocked, *terms_dirty;
+	struct stock_due *due; /* a heap (terms.h) */
+	size_t due_count, due_room;
+	struct ats_policy *policies; /* by channel */
+	struct location_set *stale;  /* by channel: locations whose data is older than its max age */
 	struct stock_place *dirty, **dirty_last;
 	struct stock_view *view;
 	qty_t *safety;      /* by location */
@@ -97,10 +98,18 @@ void stock_touch(struct stock *s, struct stock_item *i);
 void stock_restock(struct stock *s, struct stock_item *i);
 /* Ours and free at a location, over its lots; what is negative counts as nothing. */
 qty_t stock_free_at(const struct stock_item *i, uint16_t location);
+/* Of that, what a channel may hold or be allocated: without what is ring-fenced for others (terms.c). */
+qty_t stock_free_for(const struct stock_item *i, uint16_t location, uint16_t channel);
+/* Of `there` units at a location: what is ring-fenced for others. */
+qty_t stock_fenced_for_others(const struct stock_item *i, uint16_t location, uint16_t channel, qty_t there);
 qty_t stock_on_hand(const struct stock_place *p);
 
-/* Available-to-sell of a channel, by the balances as they are now (ats.h). */
+/* What the sums need of an item that is no kit; it points into the item. levels: room for one a place. */
+struct ats_item stock_ats_item(const struct stock_item *i, struct ats_level *levels);
+/* Available-to-sell of a channel, by the balances as they are now (ats.h). A kit's is that of its parts. */
 qty_t stock_available(const struct stock *s, const struct stock_item *i, const struct config_channel *c);
+/* Of all channels: out by channel. */
+void stock_available_all(const struct stock *s, const struct stock_item *i, qty_t *out);
 
 /* A movement in the making. */
 struct stock_draft {

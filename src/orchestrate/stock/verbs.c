@@ -3,6 +3,7 @@
 #include "orchestrate/order/book.h"
 #include "orchestrate/stock/item.h"
 #include "orchestrate/stock/past.h"
+#include "orchestrate/stock/terms.h"
 #include "orchestrate/stock/verbs_internal.h"
 
 /* One line of a movement on its way into the ledger. */
@@ -338,12 +339,29 @@ static void step_return(struct line_step *l)
 		stock_post(l->draft, l->place, STOCK_RETURNING, NULL, to, left);
 }
 
+/* When it comes is kept: what is expected soon may be sold (terms.h). What an owner consigns is not. */
+static void expect(struct line_step *l, uint16_t location, bool ordered)
+{
+	if (l->movement->expected_at && !l->line->owner.n)
+		arrival_expect(l->stock, l->item, location, ordered, l->movement->expected_at, l->line->quantity);
+}
+
 static void step_announce(struct line_step *l)
 {
+	uint16_t location = l->place->position.location;
 	qty_t left = arrive(l, STOCK_ON_ORDER, STOCK_IN_TRANSIT, l->line->quantity);
 
 	if (left > 0)
 		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_IN_TRANSIT, left);
+	expect(l, location, false);
+	if (!l->movement->expected_at)
+		arrival_announced(l->stock, l->item, location, l->line->quantity - left);
+}
+
+static void step_order_in(struct line_step *l)
+{
+	stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_ON_ORDER, l->line->quantity);
+	expect(l, l->place->position.location, true);
 }
 
 static void step_line(struct line_step *l, uint16_t to_location)
@@ -363,6 +381,8 @@ static void step_line(struct line_step *l, uint16_t to_location)
 		return;
 	case MOVE_MOVE:
 		step_move(l, to_location);
+		if (l->movement->transfer_id.n)
+			expect(l, to_location, false);
 		return;
 	case MOVE_COUNT:
 		step_count(l);
@@ -380,7 +400,7 @@ static void step_line(struct line_step *l, uint16_t to_location)
 		step_return(l);
 		return;
 	case MOVE_ORDER_IN:
-		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_ON_ORDER, l->line->quantity);
+		step_order_in(l);
 		return;
 	case MOVE_ANNOUNCE:
 		step_announce(l);

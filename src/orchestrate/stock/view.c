@@ -15,13 +15,23 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "orchestrate/stock/item.h"
+#include "orchestrate/stock/terms.h"
 
 #include <stdatomic.h>
 
+/* One piece of memory: the positions, what they come to by location, the terms, a kit's parts, texts. */
 struct snapshot {
 	struct snapshot *next_retired;
-	uint32_t count;
+	struct ats_item ats;
+	struct view_part *parts; /* not NULL: a kit */
+	uint32_t count, part_count;
 	struct stock_position positions[];
+};
+
+struct view_part {
+	struct view_item *item;
+	qty_t quantity;
 };
 
 /* An item for ever: the writer keeps its address, so that publishing needs no look-up. */
@@ -45,6 +55,7 @@ struct stock_view {
 	_Atomic uint64_t readers[2];
 	struct snapshot *retired[2];
 	struct table *retired_tables[2];
+	_Atomic int64_t heard[CONFIG_LOCATIONS_MAX]; /* at + 1; 0: never told, as -1 */
 };
 
 static struct table *table_new(size_t room)
@@ -111,31 +122,92 @@ static _Atomic(struct view_item *) *slot_of(struct table *t, struct str sku)
 	}
 }
 
-static struct snapshot *snapshot_of(const struct stock_item *item)
-{
-	size_t bytes = sizeof(struct snapshot) + item->place_count * sizeof(struct stock_position);
-	struct snapshot *s;
-	char *text;
+static struct view_item *find_or_make(struct stock_view *v, struct str sku);
 
+/* A copy of n elements at the end of what is filled already. */
+static void *put(char **at, const void *from, size_t size)
+{
+	void *to = *at;
+
+	if (size)
+		memcpy(to, from, size);
+	*at += size;
+	return to;
+}
+
+static struct str put_text(char **at, struct str s)
+{
+	return (struct str){put(at, s.p, s.n), s.n};
+}
+
+static void fill_ats(struct snapshot *s, const struct stock_item *item, struct ats_level *levels, char **at)
+{
+	struct ats_item *a = &s->ats;
+
+	*a = stock_ats_item(item, levels);
+	a->levels = put(at, a->levels, a->level_count * sizeof(*a->levels));
+	a->fences = put(at, a->fences, a->fence_count * sizeof(*a->fences));
+	a->arrivals = put(at, a->arrivals, a->arrival_count * sizeof(*a->arrivals));
+	a->gaps = put(at, a->gaps, a->gap_count * sizeof(*a->gaps));
+}
+
+static void fill_parts(struct stock_view *v, struct snapshot *s, const struct item_component *parts, size_t count,
+		       char **at)
+{
+	s->part_count = (uint32_t)count;
+	if (!count)
+		return;
+	s->parts = (struct view_part *)*at;
+	*at += count * sizeof(*s->parts);
+	for (size_t i = 0; i < count; i++)
+		s->parts[i] = (struct view_part){find_or_make(v, parts[i].item->sku), parts[i].quantity};
+}
+
+static size_t bytes_for(const struct stock_item *item, size_t parts)
+{
+	const struct stock_terms *t = item->terms;
+	size_t bytes = sizeof(struct snapshot) + parts * sizeof(struct view_part) +
+		       item->place_count * (sizeof(struct stock_position) + sizeof(struct ats_level));
+
+	if (t)
+		bytes += t->fence_count * sizeof(*t->fences) + t->arrival_count * sizeof(*t->arrivals) +
+			 t->gap_count * sizeof(*t->gaps);
 	for (uint32_t i = 0; i < item->place_count; i++)
 		bytes += item->places[i]->position.lot.n + item->places[i]->position.owner.n;
-	s = mem_alloc(bytes);
-	text = (char *)&s->positions[item->place_count];
+	return bytes;
+}
+
+static struct snapshot *snapshot_with(struct stock_view *v, const struct stock_item *item,
+				      const struct item_component *parts, size_t part_count)
+{
+	struct ats_level few[8], *levels = few;
+	struct snapshot *s = mem_alloc(bytes_for(item, part_count));
+	char *at = (char *)&s->positions[item->place_count];
+
+	if (item->place_count > sizeof(few) / sizeof(few[0]))
+		levels = mem_alloc(item->place_count * sizeof(*levels));
+	s->parts = NULL;
 	s->count = item->place_count;
+	fill_ats(s, item, levels, &at);
+	fill_parts(v, s, parts, part_count, &at);
 	for (uint32_t i = 0; i < item->place_count; i++) {
 		struct stock_position *to = &s->positions[i];
 
 		*to = item->places[i]->position;
-		if (to->lot.n)
-			memcpy(text, to->lot.p, to->lot.n);
-		to->lot.p = text;
-		text += to->lot.n;
-		if (to->owner.n)
-			memcpy(text, to->owner.p, to->owner.n);
-		to->owner.p = text;
-		text += to->owner.n;
+		to->lot = put_text(&at, to->lot);
+		to->owner = put_text(&at, to->owner);
 	}
+	if (levels != few)
+		free(levels);
 	return s;
+}
+
+static struct snapshot *snapshot_of(struct stock_view *v, const struct stock_item *item)
+{
+	struct item_component parts[ITEM_KIT_PARTS_MAX];
+
+	return item_is_kit(item) ? snapshot_with(v, item, parts, item_parts(item, parts, ITEM_KIT_PARTS_MAX))
+				 : snapshot_with(v, item, NULL, 0);
 }
 
 static void grow(struct stock_view *v, unsigned phase)
@@ -177,7 +249,7 @@ void stock_view_put(struct stock_view *v, struct stock_item *item)
 
 	if (!item->view)
 		item->view = find_or_make(v, item->sku);
-	old = atomic_exchange(&item->view->current, snapshot_of(item));
+	old = atomic_exchange(&item->view->current, snapshot_of(v, item));
 	if (!old)
 		return;
 	old->next_retired = v->retired[phase];
@@ -220,6 +292,72 @@ enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_
 		visit(ctx, s->positions, s->count);
 	reader_leave(v, phase);
 	return s ? RC_OK : RC_NOT_FOUND;
+}
+
+static void add_locations(struct stock_offer *out, const struct ats_item *a)
+{
+	for (size_t i = 0; i < a->level_count; i++)
+		location_set_add(&out->at, a->levels[i].location);
+}
+
+static void offer_plain(const struct snapshot *s, const struct config_channel *c, const struct ats_policy *policy,
+			const struct ats_now *now, struct stock_offer *out)
+{
+	out->available = ats_compute(policy, now, &s->ats);
+	for (size_t i = 0; i < c->location_count; i++)
+		out->by_location[i] = ats_base(now, &s->ats, c->locations[i]);
+	add_locations(out, &s->ats);
+}
+
+static void at_most(qty_t *kits, qty_t of_part, qty_t quantity)
+{
+	if (quantity > 0 && of_part / quantity < *kits / QTY_ONE)
+		*kits = of_part / quantity * QTY_ONE;
+}
+
+static void offer_kit(const struct snapshot *s, const struct config_channel *c, const struct ats_policy *policy,
+		      const struct ats_now *now, struct stock_offer *out)
+{
+	static const struct ats_item none;
+
+	out->available = s->ats.blocked ? 0 : QTY_MAX;
+	for (size_t i = 0; i < c->location_count; i++)
+		out->by_location[i] = QTY_MAX;
+	for (uint32_t n = 0; n < s->part_count; n++) {
+		const struct snapshot *part = atomic_load(&s->parts[n].item->current);
+		const struct ats_item *a = part ? &part->ats : &none;
+
+		at_most(&out->available, ats_compute(policy, now, a), s->parts[n].quantity);
+		for (size_t i = 0; i < c->location_count; i++)
+			at_most(&out->by_location[i], ats_base(now, a, c->locations[i]), s->parts[n].quantity);
+		add_locations(out, a);
+	}
+}
+
+enum rc stock_view_offer(const struct stock_view *v, struct str sku, const struct config_channel *c,
+			 const struct ats_policy *policy, const struct ats_now *now, struct stock_offer *out)
+{
+	unsigned phase = reader_enter(v);
+	struct view_item *item = atomic_load(slot_of(atomic_load(&v->table), sku));
+	struct snapshot *s = item ? atomic_load(&item->current) : NULL;
+
+	out->at = (struct location_set){{0}};
+	if (s && s->parts)
+		offer_kit(s, c, policy, now, out);
+	else if (s)
+		offer_plain(s, c, policy, now, out);
+	reader_leave(v, phase);
+	return s ? RC_OK : RC_NOT_FOUND;
+}
+
+void stock_view_heard(struct stock_view *v, uint16_t location, int64_t at)
+{
+	atomic_store(&v->heard[location], at + 1);
+}
+
+int64_t stock_view_heard_at(const struct stock_view *v, uint16_t location)
+{
+	return atomic_load(&v->heard[location]) - 1;
 }
 
 int64_t stock_view_as_of(const struct stock_view *v)

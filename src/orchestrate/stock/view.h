@@ -12,6 +12,7 @@
 #include "base/decimal.h"
 #include "base/rc.h"
 #include "base/str.h"
+#include "orchestrate/stock/ats.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -51,6 +52,18 @@ struct stock_view;
  * as_of_ms: time of the last committed batch. */
 typedef void (*stock_visit_fn)(void *ctx, const struct stock_position *positions, size_t count);
 enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_fn visit, void *ctx) MUST_CHECK;
+
+/* What a channel may sell of an item (ats.h), and what that rests on. */
+struct stock_offer {
+	qty_t available;
+	qty_t *by_location;     /* room for one for each of the channel's locations: max(0, base) */
+	struct location_set at; /* where it is, or parts of it are */
+};
+enum rc stock_view_offer(const struct stock_view *v, struct str sku, const struct config_channel *c,
+			 const struct ats_policy *policy, const struct ats_now *now,
+			 struct stock_offer *out) MUST_CHECK;
+/* When the record of a location was heard of last; 0: never, -1: it has none. */
+int64_t stock_view_heard_at(const struct stock_view *v, uint16_t location);
 int64_t stock_view_as_of(const struct stock_view *v);
 size_t stock_view_items(const struct stock_view *v);
 /* Items in no particular order, for listings: starts at *at = 0; false at the end. */

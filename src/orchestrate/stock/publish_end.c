@@ -1,0 +1,171 @@
+/* What became of what a channel was told: delivered, overtaken, refused, and what it shows and sells meanwhile. */
+#include "orchestrate/stock/item.h"
+#include "orchestrate/stock/publish_internal.h"
+#include "orchestrate/stock/terms.h"
+
+bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t attempts)
+{
+	struct channel *c = publish_channel(p, system);
+
+	if (!c || c->under_way != seq)
+		return false;
+	if (attempts == 0 || !publish_news(c, p->stock->now))
+		return true;
+	publish_end(p, system, seq, PUBLISH_OVERTAKEN, NULL, c->changed_at);
+	return false;
+}
+
+/* Its row says so with this batch: what is stored would be believed after a restart. */
+static void note_untold(struct channel *c, struct change *ch)
+{
+	if (c->untold_count < c->batch)
+		c->untold[c->untold_count++] = ch;
+}
+
+/* It goes back to the list, and is found there after a restart too. */
+static void tell_again(struct publisher *p, struct channel *c, struct change *ch, int64_t now)
+{
+	note_untold(c, ch);
+	publish_compare_one(p, c, ch->item, now);
+}
+
+void publish_shown(struct publisher *p, uint16_t system, struct str sku, qty_t shown, int64_t now)
+{
+	struct channel *c = publish_channel(p, system);
+	struct stock_item *item = c ? stock_find(p->stock, sku) : NULL;
+	struct change *ch;
+
+	if (!item || !c->batch)
+		return;
+	ch = change_of(p, c, item);
+	ch->expected = shown;
+	item->publications[c->index].told = shown;
+	tell_again(p, c, ch, now);
+}
+
+/* The channel has sold these and has not told us: of a kit, its parts. */
+static void book_gap(struct publisher *p, struct channel *c, struct stock_item *item, qty_t gap, int64_t now)
+{
+	struct item_component parts[ITEM_KIT_PARTS_MAX];
+	size_t count = item_parts(item, parts, ITEM_KIT_PARTS_MAX);
+
+	for (size_t n = 0; n < count && n < ITEM_KIT_PARTS_MAX; n++) {
+		__int128 units = (__int128)gap * parts[n].quantity / QTY_ONE;
+
+		gap_add(p->stock, parts[n].item, c->index, units > QTY_MAX ? QTY_MAX : (qty_t)units,
+			now + c->config->provisional_ms);
+	}
+}
+
+/* Of `quantity` that the channel's order has, what it was known to have sold. */
+static qty_t tell_gap(struct publisher *p, struct channel *c, struct stock_item *item, qty_t quantity)
+{
+	struct item_component parts[ITEM_KIT_PARTS_MAX];
+	size_t count = item_parts(item, parts, ITEM_KIT_PARTS_MAX);
+	qty_t known = quantity;
+
+	for (size_t n = 0; n < count && n < ITEM_KIT_PARTS_MAX; n++) {
+		__int128 units = (__int128)quantity * parts[n].quantity / QTY_ONE;
+		qty_t told = gap_tell(p->stock, parts[n].item, c->index, units > QTY_MAX ? QTY_MAX : (qty_t)units);
+
+		if (parts[n].quantity > 0 && told / parts[n].quantity < known / QTY_ONE)
+			known = told / parts[n].quantity * QTY_ONE;
+	}
+	return known;
+}
+
+void publish_sold(struct publisher *p, uint16_t channel, struct stock_item *item, qty_t quantity, int64_t now)
+{
+	struct channel *c = &p->channels[channel];
+	struct publication *pub;
+	struct change *ch;
+
+	if (!c->batch)
+		return;
+	quantity -= tell_gap(p, c, item, quantity);
+	pub = publication_of(p, item, channel);
+	publish_speed_add(pub, now);
+	if (quantity <= 0 || (!pub->change && !pub->confirmed))
+		return;
+	ch = change_of(p, c, item);
+	if (ch->expected != UNKNOWN)
+		ch->expected = ch->expected > quantity ? ch->expected - quantity : 0;
+	for (size_t i = 0; ch->in_flight && i < c->item_count; i++)
+		if (c->items[i].change == ch)
+			c->items[i].sold += quantity;
+}
+
+/* Items that the channel compared and refused: it shows something else than we believed. */
+static void note_stale(struct publisher *p, struct channel *c, const struct flight_item *items, size_t count,
+		       const struct json *stale, int64_t now)
+{
+	for (uint32_t i = 0; stale && i < stale->count; i++) {
+		struct str sku = json_get_text(&stale->items[i], "sku");
+		qty_t shown;
+
+		if (qty_parse(json_get_text(&stale->items[i], "available"), &shown, NULL) != RC_OK)
+			continue;
+		for (size_t n = 0; n < count; n++)
+			if (str_eq(items[n].change->item->sku, sku) && items[n].expected != UNKNOWN &&
+			    items[n].expected - items[n].sold > shown)
+				book_gap(p, c, items[n].change->item, items[n].expected - items[n].sold - shown, now);
+		publish_shown(p, c->config->system, sku, shown, now);
+	}
+}
+
+void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish_result result,
+		 const struct json *stale, int64_t now)
+{
+	struct channel *c = publish_channel(p, system);
+	size_t count;
+
+	if (!c || c->under_way != seq)
+		return;
+	c->under_way = 0;
+	count = c->item_count;
+	for (size_t i = 0; i < count; i++) {
+		struct flight_item *f = &c->items[i];
+		struct publication *pub = &f->change->item->publications[c->index];
+
+		if (result == PUBLISH_DELIVERED) {
+			f->change->expected = f->told > f->sold ? f->told - f->sold : 0;
+			continue;
+		}
+		f->change->expected = UNKNOWN;
+		if (pub->told == f->told)
+			pub->told = UNKNOWN;
+		note_untold(c, f->change);
+		if (result == PUBLISH_OVERTAKEN)
+			publish_compare_one(p, c, f->change->item, now);
+	}
+	note_stale(p, c, c->items, count, stale, now);
+	c->item_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		c->items[i].change->in_flight = false;
+		publish_settle(c, c->items[i].change);
+	}
+}
+
+int64_t publish_changed_at(const struct publisher *p, uint16_t system, int64_t seq)
+{
+	const struct channel *c = publish_channel(p, system);
+
+	return c && c->under_way == seq ? c->changed_at : 0;
+}
+
+void publish_again(struct publisher *p, struct txn *t, uint16_t system, const struct json *params)
+{
+	struct channel *c = publish_channel(p, system);
+	const struct json *items = json_get(params, "items");
+
+	for (uint32_t i = 0; c && c->batch && json_is(items, JSON_ARRAY) && i < items->count; i++) {
+		struct stock_item *item = stock_find(p->stock, json_get_text(&items->items[i], "sku"));
+
+		if (!item)
+			continue;
+		change_of(p, c, item)->expected = UNKNOWN;
+		item->publications[c->index].told = UNKNOWN;
+		publish_compare_one(p, c, item, t->now);
+		publish_write_row(c, t, item);
+	}
+}

@@ -1,0 +1,98 @@
+/* What publish.c, publish_load.c and publish_age.c share. */
+#ifndef ORCHESTRATE_STOCK_PUBLISH_INTERNAL_H
+#define ORCHESTRATE_STOCK_PUBLISH_INTERNAL_H
+
+#include "orchestrate/stock/publish.h"
+
+#define UNKNOWN ((qty_t)-1)
+
+/* Of what is to be told: what goes first. FAST to SLOW by how much the channel sells of it. */
+enum change_list { LIST_NONE, LIST_URGENT, LIST_FAST, LIST_BRISK, LIST_STEADY, LIST_SLOW, LIST_CALM, LISTS };
+
+/* What a channel was told of an item. Small: there is one for each item and channel. */
+struct publication {
+	qty_t told;            /* the number of the last delivery that was cut; UNKNOWN: never, or it failed */
+	int64_t version;       /* of told */
+	struct change *change; /* what is not settled; NULL: nothing */
+	uint32_t speed_at;     /* of speed: hours since 1970 */
+	uint16_t speed;        /* sales, halved every hour, in 1/16 */
+	bool confirmed;        /* the channel is believed to show it; if there is a change, that knows better */
+};
+
+struct change {
+	struct stock_item *item;
+	struct change *next, *previous; /* on its list */
+	enum change_list list;
+	bool in_flight;
+	qty_t current;       /* what the channel should be told */
+	qty_t expected;      /* what we believe it shows */
+	int64_t changed_at;  /* since when current is not told */
+	int64_t dirty_since; /* the first delivery that is not in its row; 0: its row is right */
+	struct change *next_dirty;
+};
+
+struct list {
+	struct change *first, *last;
+};
+
+struct flight_item {
+	struct change *change;
+	qty_t told, expected; /* expected: as it was sent */
+	qty_t sold;           /* since, by orders that have come */
+};
+
+struct channel {
+	const struct config_channel *config;
+	const struct config_system *system;
+	uint16_t index;
+	size_t batch; /* 0: the connector cannot be told */
+	struct list lists[LISTS];
+	int64_t under_way; /* seq of the delivery; 0: none */
+	int64_t changed_at;
+	int64_t lingers_until;
+	struct flight_item *items;
+	size_t item_count;
+	struct change *dirty, *dirty_last; /* rows to write, the one that is longest wrong first */
+	struct change **untold;            /* in this batch: the channel was told something else than what is stored */
+	size_t untold_count;
+};
+
+/* How old a channel lets the data of a system of record become, at the locations that both have. */
+struct age {
+	uint16_t channel, system;
+	bool stale;
+	struct location_set locations;
+};
+
+struct publisher {
+	const struct config_tenant *tenant;
+	struct stock *stock;
+	struct channel *channels;
+	struct age *ages;
+	size_t age_count;
+	int64_t *heard, *heard_written; /* by system: its last message; 0: never */
+	bool *records;                  /* by system: some location's record */
+	bool heard_dirty, heard_unseen; /* has no row yet; readers do not see it yet */
+	size_t sweep;                   /* items of stock->list that are to be compared again, from the end */
+};
+
+struct publication *publication_of(struct publisher *p, struct stock_item *item, uint16_t channel);
+struct change *change_of(struct publisher *p, struct channel *c, struct stock_item *item);
+struct channel *publish_channel(const struct publisher *p, uint16_t system); /* NULL: it is none */
+void publish_compare(struct publisher *p, struct stock_item *item, int64_t now);
+void publish_compare_one(struct publisher *p, struct channel *c, struct stock_item *item, int64_t now);
+/* Forgets the change if nothing is open any more. */
+void publish_settle(struct channel *c, struct change *ch);
+/* The change that goes first, without those that may wait; NULL: none. */
+struct change *publish_news(struct channel *c, int64_t now);
+void publish_speed_add(struct publication *pub, int64_t now);
+/* told may be UNKNOWN: it is a quantity like any other. */
+void publish_write_row(struct channel *c, struct txn *t, const struct stock_item *item);
+void publish_mark_dirty(struct channel *c, struct change *ch, int64_t seq);
+
+/* publish_age.c */
+void age_init(struct publisher *p);
+void age_step(struct publisher *p, struct txn *t); /* at the end of a batch */
+int64_t age_next(const struct publisher *p);
+
+#endif
