@@ -481,6 +481,7 @@ static void test_strict_at_once(void **state)
 		set_up(state);
 		w.channels[0].strict = true;
 		w.channels[0].share_ppm = 500000;
+		ats_policy_init(&w.stock->policies[0], &w.tenant, &w.channels[0]);
 		world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(20));
 		for (int i = 0; i < 8; i++) {
 			if (i == 0 || !together)
