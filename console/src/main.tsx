@@ -8,8 +8,10 @@ import { add, EMPTY, type Live } from "./live.ts";
 import { OrderPage, OrdersPage, TracePage } from "./orders.tsx";
 import { OverviewPage } from "./overview.tsx";
 import { JobsPage } from "./jobs.tsx";
+import { ReconciliationPage, ReconciliationsPage } from "./reconciliation.tsx";
 import { DeadLetterPage, DeadLettersPage, DeliveriesPage, DeliveryPage, ExceptionsPage } from "./repair.tsx";
 import { BASE, hrefTo, parseRoute, type Route } from "./route.ts";
+import { SubscriptionPage, SubscriptionsPage } from "./subscriptions.tsx";
 import { forgetKey, keepKey, takeKey, tenantOf } from "./session.ts";
 import type { Overview } from "./types.ts";
 import { Heading, Link, type Shell, ShellContext, useGet } from "./ui.tsx";
@@ -53,6 +55,8 @@ const menu: [string, string, Route["page"][]][] = [
 	["exceptions", "Exceptions", ["exceptions"]],
 	["jobs", "Jobs", ["jobs"]],
 	["dead-letters", "Dead letters", ["dead-letters", "dead-letter"]],
+	["reconciliations", "Reconciliation", ["reconciliations", "reconciliation"]],
+	["subscriptions", "Subscriptions", ["subscriptions", "subscription"]],
 	["trace", "Trace", ["trace"]],
 ];
 
@@ -119,6 +123,14 @@ function Body(props: { route: Route; live: Live; stream: StreamState; overview: 
 		return <ExceptionsPage />;
 	case "jobs":
 		return <JobsPage />;
+	case "subscriptions":
+		return <SubscriptionsPage />;
+	case "subscription":
+		return <SubscriptionPage id={route.id} key={route.id} />;
+	case "reconciliations":
+		return <ReconciliationsPage />;
+	case "reconciliation":
+		return <ReconciliationPage id={route.id} key={route.id} />;
 	case "lost":
 		return <Heading title="No such page">There is no such page</Heading>;
 	}

@@ -11,6 +11,10 @@ export type Route =
 	| { page: "dead-letter"; id: string }
 	| { page: "exceptions" }
 	| { page: "jobs" }
+	| { page: "subscriptions" }
+	| { page: "subscription"; id: string }
+	| { page: "reconciliations" }
+	| { page: "reconciliation"; id: string }
 	| { page: "lost" };
 
 export const BASE = "/console";
@@ -38,6 +42,10 @@ export function parseRoute(path: string, search: string): Route {
 		return id === undefined ? { page: "deliveries", system: value("system"), status: value("status") } : { page: "delivery", id };
 	case "dead-letters":
 		return id === undefined ? { page: "dead-letters", system: value("system") } : { page: "dead-letter", id };
+	case "subscriptions":
+		return id === undefined ? { page: "subscriptions" } : { page: "subscription", id };
+	case "reconciliations":
+		return id === undefined ? { page: "reconciliations" } : { page: "reconciliation", id };
 	case "jobs":
 		return id === undefined ? { page: "jobs" } : { page: "lost" };
 	case "exceptions":

@@ -221,3 +221,60 @@ export interface Audit {
 	ok: boolean;
 	checks: { name: string; ok: boolean; differences?: number; detail: string }[];
 }
+
+export interface Subscription {
+	subscription_id: string;
+	url: string;
+	types: string[];
+	enabled: boolean;
+	reason?: string;
+	created_at: string;
+	changed_at: string;
+	failing_since?: string;
+	keys: { kind: string; public_key?: string; valid_until?: string }[];
+	replay: { after: number; through: number } | null;
+	backlog: number;
+	/* What the delivery engine knows, since the server started. */
+	state?: string;
+	next_attempt_at?: string;
+	last_success_at?: string;
+	last_failure_at?: string;
+	last_failure?: string;
+	/* Only in the answer that made it. */
+	secret?: string;
+}
+
+export interface Reconciliation {
+	id: string;
+	status: string;
+	system: string;
+	balances: "read" | "given";
+	on_drift: string;
+	correlation_id: string;
+	started_at: string;
+	ended_at?: string;
+	progress?: { state: string; compared: number; equal: number; differences: number };
+	summary?: {
+		reason?: string;
+		as_of?: string;
+		compared?: number;
+		equal?: number;
+		differences?: Record<string, number>;
+		actions?: Record<string, number>;
+		units_more?: string;
+		units_less?: string;
+		not_corrected?: string;
+	};
+}
+
+export interface Drift {
+	sku: string;
+	location?: string;
+	lot?: string;
+	theirs: string;
+	ours: string;
+	as_of: string;
+	class: string;
+	action: string;
+	detail?: string;
+}

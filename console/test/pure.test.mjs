@@ -7,6 +7,7 @@ import { about, aside, attemptRates, failures, funnel, health, outcomes, oversol
 import { hrefTo, parseRoute } from "../src/route.ts";
 import { keyOfFragment, tenantOf } from "../src/session.ts";
 import { query } from "../src/api.ts";
+import { minus, outcome, runStanding, standing, typesOf } from "../src/standing.ts";
 
 const table = (name, call, rows) =>
 	test(name, () => {
@@ -164,3 +165,19 @@ table("whose key it is", tenantOf, [[`cd_acme_${"a".repeat(43)}`, "acme"], [`cd_
 	["cd_acme_short", undefined], ["", undefined]]);
 table("queries leave out what is empty", query, [[["/v1/orders", { a: "x y", b: "", c: undefined, d: 3 }], "/v1/orders?a=x+y&d=3"],
 	[["/v1/orders", {}], "/v1/orders"]]);
+
+table("how a subscription stands", (s) => standing(s).text, [
+	[{ enabled: true, backlog: 0 }, "Up to date"], [{ enabled: true, backlog: 3 }, "Delivering"], [{ enabled: true, replay: { after: 1, through: 2 } }, "Replaying"],
+	[{ enabled: true, backlog: 1, failing_since: "2026-03-01T12:00:00Z" }, "Failing"], [{ enabled: false, failing_since: "2026-03-01T12:00:00Z" }, "Disabled"]]);
+table("event types as they are typed", typesOf, [["order.*, shipment.created", ["order.*", "shipment.created"]], [" a\n a ", ["a"]], ["", []]]);
+table("a difference is no number", minus, [[["7", "10"], "−3"], [["10.0", "10"], "0"], [["0.3", "0.25"], "+0.05"], [["-2", "0.5"], "−2.5"],
+	[["9007199254740993.1", "9007199254740993"], "+0.1"], [["0", "0"], "0"]]);
+const run = (status, more) => ({ status, ...more });
+table("what a reconciliation came to", outcome, [
+	[run("running"), "about to begin"],
+	[run("running", { progress: { state: "settling", compared: 12, differences: 1 } }), "waiting for messages that are under way; 12 compared, 1 difference"],
+	[run("failed", { summary: { reason: "it does not answer" } }), "it does not answer"],
+	[run("done", { summary: { compared: 5, differences: { lost: 0 } } }), "5 compared, no differences"],
+	[run("done", { summary: { compared: 5, differences: { lost: 1, late: 1 } } }), "5 compared, 2 differences"]]);
+table("and how it stands", (r) => runStanding(r).text, [
+	[run("running"), "Running"], [run("failed"), "Failed"], [run("done", { summary: { differences: {} } }), "Agrees"], [run("done", { summary: { differences: { lost: 1 } } }), "Differences"]]);

@@ -200,8 +200,10 @@ bool duration_parse(struct str text, int64_t *ms)
 
 	while (digits < text.n && digits < 12 && text.p[digits] >= '0' && text.p[digits] <= '9')
 		n = n * 10 + (text.p[digits++] - '0');
+	if (!digits)
+		return false;
 	struct str unit = {text.p + digits, text.n - digits};
-	for (size_t i = 0; digits && i < sizeof(units) / sizeof(units[0]); i++) {
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (!str_is(unit, units[i].unit) || n > INT64_MAX / 2 / units[i].ms)
 			continue;
 		*ms = n * units[i].ms;

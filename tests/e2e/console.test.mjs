@@ -3,12 +3,13 @@
  * busy for a while with the sandbox systems.
  */
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { spawnSync } from "node:child_process";
 import { chromium } from "playwright-core";
-import { createKey, folder, order, root, shipment, shipsAtOnce, until, world } from "./harness.mjs";
+import { Webhook } from "standardwebhooks";
+import { createKey, folder, order, Peer, root, shipment, shipsAtOnce, until, world } from "./harness.mjs";
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
@@ -29,6 +30,12 @@ async function browse(t, hub, options = {}) {
 	page.on("pageerror", (e) => complaints.push(e.message));
 	page.on("request", (r) => r.url().startsWith(hub.url) || r.url().startsWith("data:") || complaints.push(`asked ${r.url()}`));
 	return { page, complaints };
+}
+
+/* For whoever wants to look: CROSSDOCK_PICTURES names a folder. */
+async function shoot(page, name) {
+	if (process.env.CROSSDOCK_PICTURES)
+		await page.screenshot({ path: join(process.env.CROSSDOCK_PICTURES, `${name}.png`), fullPage: true });
 }
 
 const figure = (page, step) => page.locator(`[data-step=${step}] .figure`).innerText();
@@ -170,6 +177,98 @@ test("every control can be reached and named without a mouse", async (t) => {
 	await page.getByRole("button", { name: "Resume deliveries to erp" }).waitFor();
 	await page.getByRole("button", { name: "Check now" }).press("Enter");
 	await page.getByText("All agree").waitFor();
+});
+
+test("subscriptions: made, tested, rotated, disabled, replayed and deleted by keyboard", async (t) => {
+	const { hub } = await world(t, ["shop", "erp", "wms"], { extra: "webhooks: {allow_private: true, allow_http: true}" });
+	const peer = await Peer.start(t, "receiver");
+	const arrived = () => peer.of("/hook");
+	const { page, complaints } = await browse(t, hub);
+	await page.goto(`${hub.url}/console/#key=${hub.key}`);
+	await page.getByRole("navigation").getByRole("link", { name: "Subscriptions" }).click();
+	await page.getByText("Nobody has subscribed to events.").waitFor();
+	/* what is wrong is said */
+	await page.getByText("New subscription").press("Enter");
+	await page.getByLabel("URL").fill("https://127.0.0.1:22/");
+	await page.getByLabel(/^Events/).fill("order.*, stock.*");
+	await page.keyboard.press("Enter");
+	await page.getByRole("alert").filter({ hasText: "Its port is not allowed" }).waitFor();
+	await page.getByLabel("URL").fill(`${peer.url}/hook?token=secret-of-theirs`);
+	await page.keyboard.press("Enter");
+	const secret = await page.getByLabel(/The secret of sub_1/).inputValue();
+	await page.getByRole("button", { name: "I have it" }).press("Enter");
+	assert.equal(await page.getByText(secret).count(), 0);
+	const row = page.locator("tbody tr", { hasText: "sub_1" });
+	await row.getByText("Up to date").waitFor();
+	assert.ok(!(await row.innerText()).includes("secret-of-theirs"));
+	await shoot(page, "subscriptions");
+
+	await row.getByRole("link", { name: "sub_1" }).press("Enter");
+	await page.getByRole("button", { name: "Send a test event" }).press("Enter");
+	await page.getByRole("status").filter({ hasText: /Test event:\s*Delivered\s*HTTP 200/ }).waitFor();
+	new Webhook(secret).verify(arrived()[0].text, arrived()[0].headers);
+	await page.getByText("Rotate the secret").press("Enter");
+	await page.getByRole("button", { name: "Rotate", exact: true }).press("Enter");
+	const next = await page.getByLabel(/The new secret/).inputValue();
+	await page.getByRole("button", { name: "Send a test event" }).press("Enter");
+	await until("both sign", () => arrived().length === 2);
+	for (const key of [secret, next])
+		new Webhook(key).verify(arrived()[1].text, arrived()[1].headers);
+
+	await page.getByRole("button", { name: "Disable" }).press("Enter");
+	await page.getByText("its owner disabled it").waitFor();
+	assert.ok(await page.getByRole("button", { name: "Send a test event" }).isDisabled());
+	await hub.count({ A: "5" });
+	await page.getByRole("button", { name: "Enable" }).press("Enter");
+	await page.getByText("Replay", { exact: true }).press("Enter");
+	await page.getByRole("button", { name: "Send again" }).press("Enter");
+	await until("what was missed has come", () => arrived().some((r) => r.json.type.startsWith("stock.") && r.headers["crossdock-replay"] === "true"));
+	await page.locator("tbody tr", { hasText: "Event, again" }).first().waitFor();
+	await shoot(page, "subscription");
+	await page.getByText("Delete", { exact: true }).press("Enter");
+	await page.getByRole("button", { name: "Delete it for good" }).press("Enter");
+	await page.getByText("Nobody has subscribed to events.").waitFor();
+	assert.deepEqual(complaints.filter((c) => !c.includes("422")), []);
+});
+
+test("a reconciliation: started, followed, its differences in words and as CSV", async (t) => {
+	const { hub, wms } = await world(t, ["shop", "erp", "wms"], { rules: { wms: "settle: 0s, tolerance: '1'" } });
+	await hub.count({ lost: "10", near: "10.5", good: "4" });
+	let answer;
+	const asked = new Promise((resolve) => (answer = resolve));
+	wms.handler = async (r) => {
+		if (r.path !== "/stock-balances")
+			return undefined;
+		await asked;
+		const items = Object.entries({ lost: "7", near: "10", good: "4", nobody: "3" }).map(([sku, quantity]) => ({ sku, location: "east", quantity }));
+		return { status: 200, body: { as_of: new Date().toISOString(), items, next_cursor: null } };
+	};
+	const { page, complaints } = await browse(t, hub);
+	await page.goto(`${hub.url}/console/#key=${createKey(hub.dir, { scopes: "operate,orders:read,events:read" })}`);
+	await page.getByRole("navigation").getByRole("link", { name: "Reconciliation" }).click();
+	await page.getByText("Nothing has been compared yet.").waitFor();
+	await page.getByLabel("The balances of").selectOption("wms");
+	await page.getByLabel("Differences").selectOption({ label: "are raised as exceptions" });
+	await page.getByRole("button", { name: "Start" }).press("Enter");
+	await page.getByRole("heading", { name: "Reconciliation of wms" }).waitFor();
+	await page.getByText("reading the balances").waitFor();
+	answer();
+	await page.getByText("4 compared, 3 differences").waitFor();
+	const cells = async (sku) => (await page.locator("tbody tr", { has: page.getByText(sku, { exact: true }) }).locator("td").allInnerTexts()).slice(0, 8);
+	await page.locator("tbody tr").nth(2).waitFor();
+	assert.deepEqual(await cells("lost"), ["lost", "east", "", "7", "10", "−3", "A movement is missing on one side", "Raised as an exception"]);
+	assert.deepEqual(await cells("near"), ["near", "east", "", "10", "10.5", "−0.5", "A movement is missing on one side", "Within the tolerance"]);
+	assert.deepEqual(await cells("nobody"), ["nobody", "east", "", "3", "0", "+3", "Item, location or unit is not known to both", "Raised as an exception"]);
+	await shoot(page, "reconciliation");
+	const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download as CSV" }).press("Enter")]);
+	assert.match(download.suggestedFilename(), /^reconciliation-wms-.*\.csv$/);
+	assert.equal(readFileSync(await download.path(), "utf8").split("\r\n").length, 1 + 3 + 1);
+	await page.getByRole("button", { name: "Master data" }).press("Enter");
+	await until("one is left", async () => (await page.locator("tbody tr").count()) === 1);
+	await page.getByRole("navigation").getByRole("link", { name: "Reconciliation" }).click();
+	await page.locator("tbody tr", { hasText: "4 compared, 3 differences" }).waitFor();
+	await shoot(page, "reconciliations");
+	assert.deepEqual(complaints, []);
 });
 
 test("a picture of it", async (t) => {
