@@ -114,9 +114,9 @@ export function SubscriptionsPage() {
 							<Types of={s.types} />
 						</td>
 						<td class="number">{count(s.backlog)}</td>
-						<td class="whole">{s.last_success_at && dateTime(s.last_success_at)}</td>
+						<td class="whole">{s.last_success_at ? dateTime(s.last_success_at) : <span class="dim">none yet</span>}</td>
 						<td>
-							{s.last_failure_at && <span class="whole">{dateTime(s.last_failure_at)}</span>}
+							{s.last_failure_at ? <span class="whole">{dateTime(s.last_failure_at)}</span> : <span class="dim">none</span>}
 							{s.last_failure && <div class="dim">{s.last_failure}</div>}
 						</td>
 					</>
