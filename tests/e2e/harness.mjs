@@ -459,14 +459,14 @@ export function shipsAtOnce(hub, wms) {
 	};
 }
 
-/* The product's own sandbox systems beside a server: {hub, state(system), log(system), behave(system, rule)}. */
-export async function sandbox(t, { store, pickMs = 0 } = {}) {
+/* The product's own sandbox systems beside a server: {hub, ask(system, path, body), state(system), log(system), behave(system, rule)}. */
+export async function sandbox(t, { store, pickMs = 0, rules } = {}) {
 	const port = await freePort();
 	const dir = folder(t);
 	const ports = {};
 	for (const name of ["erp", "wms", "shop", "portal"])
 		ports[name] = await freePort();
-	const text = configuration(Object.fromEntries(Object.entries(ports).map(([name, p]) => [name, `http://127.0.0.1:${p}`])), { store });
+	const text = configuration(Object.fromEntries(Object.entries(ports).map(([name, p]) => [name, `http://127.0.0.1:${p}`])), { store, rules });
 	writeFileSync(join(dir, "crossdock.yaml"), text);
 	const hub = new Hub(t, dir);
 	hub.key = createKey(dir);
@@ -483,6 +483,7 @@ export async function sandbox(t, { store, pickMs = 0 } = {}) {
 	return {
 		hub,
 		child,
+		ask,
 		state: (name) => ask(name, "/_state"),
 		log: (name) => ask(name, "/_log"),
 		behave: (name, rule) => ask(name, "/_behave", rule),

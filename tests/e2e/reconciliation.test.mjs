@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { order, until, world } from "./harness.mjs";
+import { order, sandbox, until, world } from "./harness.mjs";
 
 /* Answers GET /stock-balances (or GET /availability of a channel) with these pages. */
 function holds(peer, path, look) {
@@ -236,4 +236,23 @@ test("an order that is allocated, and shipped meanwhile, is no difference", asyn
 	quantity = "7";
 	holds(wms, "/stock-balances", () => [{ sku: "A", location: "east", quantity }]);
 	assert.equal((await ended(hub, await begin(hub, { system: "wms" }))).summary.equal, 1);
+});
+
+test("systems of the sandbox that are made to differ are put right", async (t) => {
+	const { hub, ask, state } = await sandbox(t, { rules: { wms: "settle: 0s, on_drift: correct", shop: "settle: 0s, on_drift: correct" } });
+	const lay = (on_hand) => ask("wms", "/_stock", { items: [{ sku: "A", location: "east", on_hand }] });
+	const shown = async () => (await state("shop")).items.find((i) => i.sku === "A")?.available;
+	await lay("10"); /* the hub does not hear of it */
+	await hub.count({ A: "12" });
+	await until("the shop was told", async () => (await shown()) === "12");
+	const first = await ended(hub, await begin(hub, { system: "wms" }));
+	assert.equal(first.summary.actions.corrected, 1, JSON.stringify(first));
+	await until("the shop was told what is there", async () => (await shown()) === "10");
+	assert.equal((await ended(hub, await begin(hub, { system: "wms" }))).summary.equal, 1);
+
+	await ask("shop", "/_shown", { items: [{ sku: "A", available: "99" }] });
+	assert.equal(await shown(), "99");
+	assert.equal((await ended(hub, await begin(hub, { system: "shop" }))).summary.actions.corrected, 1);
+	await until("the shop shows it again", async () => (await shown()) === "10");
+	await hub.audit();
 });
