@@ -15,7 +15,6 @@ export class Naive {
 	reserved = new Map(); /* likewise, kept beside the rows (odoo #62139, medusa #16569) */
 	rows = new Map(); /* reservations and orders: id -> {lines: [{sku, location, quantity}]} */
 	moved = []; /* the journal */
-	kits = new Map();
 	shown = { shop: new Map(), portal: new Map() };
 	queue = []; /* to the ERP, in order */
 	posted = [];
@@ -37,13 +36,7 @@ export class Naive {
 	}
 
 	#total(sku) {
-		if (this.kits.has(sku)) /* each kit by itself (magento inventory #1246) */
-			return Math.min(...Object.entries(this.kits.get(sku)).map(([part, n]) => Math.floor(this.#total(part) / n)));
 		return this.#sum(this.onHand, sku) - this.#sum(this.reserved, sku);
-	}
-
-	#parts({ sku, quantity, location }) {
-		return Object.entries(this.kits.get(sku) ?? { [sku]: 1 }).map(([part, n]) => ({ sku: part, quantity: quantity * n, location }));
 	}
 
 	/* ---- what happens in the warehouse ---- */
@@ -69,8 +62,9 @@ export class Naive {
 		this.#publish();
 	}
 
+	/* So many can be made of what is there: a counter of its own from then on (magento inventory #1246). */
 	async kit(sku, parts) {
-		this.kits.set(sku, parts);
+		await this.count({ [sku]: Math.min(...Object.entries(parts).map(([part, n]) => Math.floor(this.#total(part) / n))) });
 	}
 
 	/* ---- what is sold ---- */
@@ -83,9 +77,8 @@ export class Naive {
 			await trip(); /* the last unit is still there for everybody (magento2 #25653) */
 			if (!enough)
 				return null; /* what the lines before it took stays taken (medusa #13625) */
-			taken.push(...this.#parts(line).map((part) => ({ ...part, location: FIRST })));
-			for (const part of taken.slice(-this.#parts(line).length))
-				await this.#add(this.reserved, part.sku, part.location, part.quantity);
+			taken.push({ ...line, location: FIRST });
+			await this.#add(this.reserved, line.sku, FIRST, line.quantity);
 		}
 		const id = `r${++this.last}`;
 		this.rows.set(id, { lines: taken });

@@ -75,13 +75,6 @@ way("lines and kits that share an item are checked together", {
 		const lines = await w.decided(await w.order([...one("A", 2), ...one("A", 2)]));
 		assert.deepEqual([sum(lines, "allocated"), sum(lines, "backordered")], [3, 1]);
 	},
-	"two kits with a common component": async (w) => {
-		await w.count({ CUP: 2, BOX: 9 });
-		await w.kit("PAIR", { CUP: 2 });
-		await w.kit("GIFT", { CUP: 1, BOX: 1 });
-		assert.equal(await w.reserve([...one("PAIR", 1), ...one("GIFT", 1)]), null);
-		assert.equal(await w.at("CUP", "east", "free"), 2);
-	},
 });
 
 way("a sale that is told twice is booked once", {
