@@ -53,7 +53,8 @@ static void add_row(struct filler *f, struct store_batch *b, size_t i)
 	enum rc rc = store_batch_put(b, W_DELIVERY, SV_INT(++f->seq), SV_TEXT(str_from(id)), SV_TEXT(f->system),
 				     SV_TEXT(STR("order.status")), SV_TEXT(order), SV_TEXT(order), SV_TEXT(order),
 				     SV_NULL, SV_NULL, SV_TEXT(f->bodies[i % f->body_count]), SV_INT(DELIVERY_WAITING),
-				     SV_INT(0), SV_INT(0), SV_INT(f->now), SV_INT(f->now), SV_NULL, SV_NULL);
+				     SV_INT(0), SV_INT(0), SV_INT(f->now), SV_INT(f->now), SV_NULL, SV_NULL,
+				     SV_INT(operation_priority(OP_ORDER_STATUS)));
 	if (rc != RC_OK)
 		errx(1, "a batch does not fit into memory");
 }

@@ -163,6 +163,43 @@ enum rc dedup_insert(struct dedup *d, struct hash128 hash, struct dedup_entry en
 	return rc;
 }
 
+static void put64(unsigned char *p, uint64_t n)
+{
+	for (int i = 0; i < 8; i++)
+		p[i] = (unsigned char)(n >> (8 * i));
+}
+
+static uint64_t get64(const unsigned char *p)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < 8; i++)
+		n |= (uint64_t)p[i] << (8 * i);
+	return n;
+}
+
+void dedup_pack(unsigned char out[DEDUP_PACKED], enum dedup_kind kind, struct hash128 hash, struct dedup_entry entry)
+{
+	out[0] = (unsigned char)kind;
+	put64(out + 1, hash.low);
+	put64(out + 9, hash.high);
+	put64(out + 17, entry.fingerprint);
+	put64(out + 25, (uint64_t)entry.ref);
+}
+
+enum rc dedup_unpack(struct dedup *d, struct str keys)
+{
+	const unsigned char *p = (const unsigned char *)keys.p, *end = p + keys.n;
+	enum rc rc = keys.n && keys.n % DEDUP_PACKED == 0 ? RC_OK : RC_IO;
+
+	pthread_rwlock_wrlock(&d->lock);
+	for (; rc == RC_OK && p < end; p += DEDUP_PACKED)
+		rc = insert(d, (struct hash128){.low = get64(p + 1), .high = get64(p + 9)},
+			    (struct dedup_entry){get64(p + 17), (int64_t)get64(p + 25)});
+	pthread_rwlock_unlock(&d->lock);
+	return rc;
+}
+
 size_t dedup_count(const struct dedup *d)
 {
 	return d->count;

@@ -1,5 +1,6 @@
 /*
- * Dedup keys: 128-bit keyed hashes of what must have one effect, in memory, appended to the log with the batch.
+ * Dedup keys: 128-bit keyed hashes of what must have one effect, in memory, appended to the log with the batch: one row
+ * holds all keys of a batch.
  *
  * A key maps to a fingerprint of the content and a reference to the row that was made (by kind). The full key is
  * verified against that row by whoever finds a hit. Writer only, but for dedup_look. Entries of a batch that was not
@@ -27,6 +28,10 @@ struct dedup_entry {
 	int64_t ref;
 };
 
+/* A key in a row: kind, hash (low, high), fingerprint, ref; little-endian. */
+#define DEDUP_PACKED 33
+void dedup_pack(unsigned char out[DEDUP_PACKED], enum dedup_kind kind, struct hash128 hash, struct dedup_entry entry);
+
 struct dedup;
 struct dedup *dedup_new(size_t max);
 void dedup_free(struct dedup *d);
@@ -36,6 +41,8 @@ struct hash128 dedup_hash(enum dedup_kind kind, struct str a, struct str b);
 const struct dedup_entry *dedup_find(const struct dedup *d, struct hash128 hash);
 /* RC_LIMIT when full. Replaces an entry that is there. */
 enum rc dedup_insert(struct dedup *d, struct hash128 hash, struct dedup_entry entry) MUST_CHECK;
+/* The keys of a row. RC_IO: it is damaged; RC_LIMIT: full. */
+enum rc dedup_unpack(struct dedup *d, struct str keys) MUST_CHECK;
 /* Any thread. RC_NOT_FOUND; RC_RETRY while the keys are being loaded. What it finds may not be committed (yet, or
  * ever): the row says. */
 enum rc dedup_look(struct dedup *d, struct hash128 hash, struct dedup_entry *out) MUST_CHECK;

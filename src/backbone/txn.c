@@ -70,12 +70,30 @@ int64_t txn_document(struct txn *t, struct str type, struct str packed)
 
 void txn_dedup(struct txn *t, enum dedup_kind kind, struct hash128 hash, uint64_t fingerprint, int64_t ref)
 {
-	struct str bytes = txn_copy(t, (struct str){(const char *)&hash, sizeof(hash)});
+	struct dedup_entry entry = {fingerprint, ref};
 
-	txn_put(t, W_DEDUP, SV_INT(++t->heads->dedup), SV_INT((int64_t)kind), SV_BLOB(bytes),
-		SV_INT((int64_t)fingerprint), SV_INT(ref), SV_INT(t->now));
-	if (dedup_insert(t->dedup, hash, (struct dedup_entry){fingerprint, ref}) != RC_OK)
+	if (t->key_count == t->key_room) {
+		size_t room = t->key_room ? t->key_room * 2 : 64;
+		unsigned char *more = arena_grow(t->arena, t->keys, t->key_room * DEDUP_PACKED, room * DEDUP_PACKED);
+
+		if (!more) {
+			t->failed = true;
+			return;
+		}
+		t->keys = more;
+		t->key_room = room;
+	}
+	dedup_pack(t->keys + t->key_count++ * DEDUP_PACKED, kind, hash, entry);
+	if (dedup_insert(t->dedup, hash, entry) != RC_OK)
 		t->failed = true;
+}
+
+void txn_keys(struct txn *t)
+{
+	if (t->key_count)
+		txn_put(t, W_DEDUP, SV_INT(++t->heads->dedup), SV_INT(t->now),
+			SV_BLOB(((struct str){(const char *)t->keys, t->key_count * DEDUP_PACKED})));
+	t->key_count = 0;
 }
 
 static size_t count_hash(struct str a, struct str b, struct str c)

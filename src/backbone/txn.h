@@ -60,6 +60,8 @@ struct txn {
 	struct txn_cause cause;
 	struct delivery_head *deliveries; /* made in this transaction, for the delivery engine */
 	size_t delivery_count, delivery_room;
+	unsigned char *keys; /* packed dedup keys, for txn_keys */
+	size_t key_count, key_room;
 	struct txn_count *counts[TXN_COUNT_BUCKETS]; /* by hash of a, b, c */
 	bool failed;
 };
@@ -83,7 +85,10 @@ struct str txn_text(struct txn *t, const struct buf *b);
  * document: 0 for none. */
 int64_t txn_event(struct txn *t, const char *type, struct str subject, int64_t document, struct str data);
 int64_t txn_document(struct txn *t, struct str type, struct str packed); /* returns its seq */
+/* The key counts at once, and is written by txn_keys. */
 void txn_dedup(struct txn *t, enum dedup_kind kind, struct hash128 hash, uint64_t fingerprint, int64_t ref);
+/* At the end of the transaction, once: writes the row of all its keys, if there are any. */
+void txn_keys(struct txn *t);
 
 /* Whoever writes a row that is counted says so: 1 for a row that is now of this kind, -1 for one that no longer is. */
 void txn_count(struct txn *t, enum counted what, struct str a, struct str b, struct str c, int64_t delta);

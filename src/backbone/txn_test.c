@@ -100,20 +100,29 @@ static void test_delivery(void **state)
 /* The ten ways, 4: the key is there for the next command of the same batch, and in the batch. */
 static void test_dedup(void **state)
 {
-	struct hash128 hash = dedup_hash(DEDUP_ORDER, STR("shop"), STR("1001")), back;
+	struct hash128 hash = dedup_hash(DEDUP_ORDER, STR("shop"), STR("1001"));
+	struct hash128 other = dedup_hash(DEDUP_MOVEMENT, STR("wms"), STR("m-1"));
+	struct dedup *loaded = dedup_new(2);
 	const struct store_value *v;
 
 	(void)state;
 	txn_dedup(&t, DEDUP_ORDER, hash, 0xfedcba9876543210u, 5);
 	assert_int_equal(dedup_find(dedup, hash)->ref, 5);
+	txn_dedup(&t, DEDUP_MOVEMENT, other, 7, INT64_MAX);
+	txn_keys(&t);
+	txn_keys(&t);
+	assert_int_equal(t.batch.count, 1);
 	v = row(W_DEDUP, 0)->values;
 	assert_int_equal(v[0].integer, 61);
-	assert_int_equal(v[1].integer, DEDUP_ORDER);
-	assert_int_equal(v[2].bytes.n, sizeof(back));
-	memcpy(&back, v[2].bytes.p, sizeof(back));
-	assert_true(hash128_eq(back, hash));
-	assert_int_equal((uint64_t)v[3].integer, 0xfedcba9876543210u);
-	assert_int_equal(v[4].integer, 5);
+	assert_int_equal(v[2].bytes.n, 2 * DEDUP_PACKED);
+	assert_int_equal(v[2].bytes.p[0], DEDUP_ORDER);
+	assert_int_equal(v[2].bytes.p[DEDUP_PACKED], DEDUP_MOVEMENT);
+	assert_int_equal(dedup_unpack(loaded, v[2].bytes), RC_OK);
+	assert_int_equal(dedup_find(loaded, hash)->fingerprint, 0xfedcba9876543210u);
+	assert_int_equal(dedup_find(loaded, hash)->ref, 5);
+	assert_int_equal(dedup_find(loaded, other)->ref, INT64_MAX);
+	assert_int_equal(dedup_unpack(loaded, (struct str){v[2].bytes.p, DEDUP_PACKED - 1}), RC_IO);
+	dedup_free(loaded);
 }
 
 static void test_exception(void **state)

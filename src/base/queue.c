@@ -1,6 +1,10 @@
 /*
- * A ring under one mutex. Everything but wake_fd is guarded by it; the eventfd is written inside it, so that no take
- * can come between "became non-empty" and the wake-up. Waiters are counted to spare the signal when nobody waits.
+ * A ring under one mutex. Everything but wake_fd is guarded by it. Waiters are counted to spare the signal when nobody
+ * waits; they and the eventfd are woken after the lock is free, so that who wakes does not run into it.
+ *
+ * The wake-up may so come late, when another take has emptied the queue meanwhile, and wake the reader for nothing.
+ * None is missed: whoever makes the queue non-empty writes, and the reader of the eventfd clears it first and then
+ * takes until the queue is empty.
  */
 #include "base/queue.h"
 

@@ -384,6 +384,7 @@ static void finish_batch(struct hub *h, size_t commands)
 
 	publish_step(h->state.publisher, h->state.orders, t);
 	order_flush(h->state.orders, t);
+	txn_keys(t);
 	if (t->batch.count > 0 || commands == 0) {
 		bool idle = commands == 0 && h->now - h->busy_at >= FLUSH_AFTER_MS;
 

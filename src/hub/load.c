@@ -28,15 +28,14 @@ struct loading {
 static enum rc load_dedup(void *ctx, const struct store_value *c, size_t count)
 {
 	struct loading *l = ctx;
-	struct hash128 hash;
+	enum rc rc = dedup_unpack(l->s->dedup, c[1].bytes);
 
 	(void)count;
-	if (c[2].bytes.n != sizeof(hash))
-		return err_set(l->e, RC_IO, "store_damaged", "dedup key %lld is damaged", (long long)c[0].integer);
-	memcpy(&hash, c[2].bytes.p, sizeof(hash));
 	l->s->heads.dedup = c[0].integer;
-	if (dedup_insert(l->s->dedup, hash, (struct dedup_entry){(uint64_t)c[3].integer, c[4].integer}) != RC_OK)
-		return err_set(l->e, RC_LIMIT, "too_many_keys", "more dedup keys than fit in memory");
+	if (rc == RC_LIMIT)
+		return err_set(l->e, rc, "too_many_keys", "more dedup keys than fit in memory");
+	if (rc != RC_OK)
+		return err_set(l->e, rc, "store_damaged", "dedup row %lld is damaged", (long long)c[0].integer);
 	return RC_OK;
 }
 

@@ -270,9 +270,7 @@ static void the_writer_bounds_the_wal_itself(void **state)
 	struct store_batch b;
 	store_batch_init(&b, &f->arena, f->last + 1);
 	for (int i = 1; i <= 2; i++)
-		assert_int_equal(store_batch_put(&b, W_DEDUP, SV_INT(i), SV_INT(1), SV_BLOB(STR("h")), SV_INT(1),
-						 SV_INT(1), SV_INT(1)),
-				 RC_OK);
+		assert_int_equal(store_batch_put(&b, W_DEDUP, SV_INT(i), SV_INT(1), SV_BLOB(STR("h"))), RC_OK);
 	assert_int_equal(store_commit(f->store, &b, NULL), RC_OK);
 	f->last++;
 
