@@ -9,6 +9,7 @@
  */
 #include "base/compress.h"
 #include "base/mem.h"
+#include "base/uuid.h"
 #include "hub/hub.h"
 #include "marks.h"
 
@@ -39,7 +40,7 @@ static struct {
 	int64_t now;
 	struct arena arena;
 	struct command **orders;
-	struct str *bodies;
+	struct str *bodies, *requests; /* requests: as an attempt keeps them */
 	size_t count, group, done;
 	struct delivery_head *posts;
 	size_t post_count;
@@ -200,6 +201,15 @@ static void take_stock(const char *folder)
 		run();
 }
 
+static void make_requests(void)
+{
+	static const char head[] = "POST http://127.0.0.1:1/orders\ncontent-type: application/json\n"
+				   "idempotency-key: 019a0000-0000-7000-8000-000000000000\n"
+				   "correlation-id: 019a0000-0000-7000-8000-000000000000\nauthorization: ***\n\n";
+	for (size_t i = 0; i < b.count; i++)
+		b.requests[i] = str_from(arena_printf(&b.arena, "%s" STR_FMT, head, STR_ARG(b.bodies[i])));
+}
+
 static void __attribute__((noinline)) read_orders(void)
 {
 	for (size_t i = 0; i < b.count; i++)
@@ -217,25 +227,31 @@ static void __attribute__((noinline)) intake(void)
 	run();
 }
 
-static void start(const struct delivery_head *heads, size_t count)
+static struct str order_id(size_t i)
+{
+	static const char before[] = "{\"order_id\":\"";
+	return (struct str){b.orders[i]->answer.body.p + sizeof(before) - 1, UUID_TEXT};
+}
+
+static void start(const struct delivery_head *heads, size_t from, size_t count)
 {
 	struct command *c = command_new(COMMAND_DELIVERY_START);
 	c->starts.items = arena_array(&c->arena, struct delivery_start, count);
-	for (; c->starts.count < count; heads++)
-		c->starts.items[c->starts.count++] =
-		    (struct delivery_start){.seq = heads->seq, .system = heads->system, .operation = heads->operation};
+	for (size_t i = 0; i < count; i++)
+		c->starts.items[c->starts.count++] = (struct delivery_start){.seq = heads[i].seq,
+									     .system = heads[i].system,
+									     .operation = heads[i].operation,
+									     .order_id = order_id(from + i)};
 	submit(c);
 	run();
+	for (size_t i = 0; i < count; i++)
+		if (!c->starts.items[i].go)
+			errx(1, "a delivery was not started");
 	command_free(c);
 }
 
 static void result_of(struct delivery_result *r, const struct delivery_head *head, size_t i)
 {
-	static const char json_header[] =
-	    "POST http://127.0.0.1:1/orders\ncontent-type: application/json\n"
-	    "idempotency-key: 019a0000-0000-7000-8000-000000000000\n"
-	    "correlation-id: 019a0000-0000-7000-8000-000000000000\nauthorization: ***\n\n";
-	struct str body = b.bodies[i];
 	*r = (struct delivery_result){
 	    .seq = head->seq,
 	    .system = head->system,
@@ -243,34 +259,37 @@ static void result_of(struct delivery_result *r, const struct delivery_head *hea
 	    .attempts = 1,
 	    .created_at = head->created_at,
 	    .delivery_id = STR("019a0000-0000-7000-8000-000000000000"),
-	    .key = b.orders[i]->answer.body,
+	    .key = order_id(i),
+	    .order_id = order_id(i),
 	    .correlation_id = b.orders[i]->correlation_id,
 	    .outcome = OUTCOME_DELIVERED,
 	    .at = b.now,
 	    .duration_us = 812,
 	    .http_status = 201,
 	    .external_id = STR("SO-100042"),
-	    .request = str_from(arena_printf(&b.arena, "%s" STR_FMT, json_header, STR_ARG(body))),
+	    .request = b.requests[i],
 	    .response = STR("{\"order_number\":\"SO-100042\",\"status\":\"accepted\"}"),
 	};
 }
 
+static void finish(const struct delivery_head *heads, size_t from, size_t count)
+{
+	struct command *c = command_new(COMMAND_DELIVERY_RESULT);
+	c->results.items = arena_array(&c->arena, struct delivery_result, count);
+	for (; c->results.count < count; c->results.count++)
+		result_of(&c->results.items[c->results.count], &heads[c->results.count], from + c->results.count);
+	submit(c);
+	run();
+	command_free(c);
+}
+
 static void __attribute__((noinline)) deliver(void)
 {
-	struct command **made = mem_zalloc(b.group, sizeof(*made));
 	for (size_t i = 0; i < b.post_count; i += b.group) {
 		size_t n = b.post_count - i < b.group ? b.post_count - i : b.group;
-		start(&b.posts[i], n);
-		for (size_t j = 0; j < n; j++) {
-			made[j] = command_new(COMMAND_DELIVERY_RESULT);
-			result_of(&made[j]->result, &b.posts[i + j], i + j);
-			submit(made[j]);
-		}
-		run();
-		for (size_t j = 0; j < n; j++)
-			command_free(made[j]);
+		start(&b.posts[i], i, n);
+		finish(&b.posts[i], i, n);
 	}
-	free(made);
 }
 
 static void open_hub(const char *dir)
@@ -310,9 +329,11 @@ int main(int argc, char **argv)
 	arena_init(&b.arena, (size_t)4 << 30);
 	b.orders = mem_zalloc(b.count, sizeof(struct command *));
 	b.bodies = mem_zalloc(b.count, sizeof(*b.bodies));
+	b.requests = mem_zalloc(b.count, sizeof(*b.requests));
 	b.posts = mem_zalloc(2 * b.count, sizeof(*b.posts));
 	read_bodies(argv[2]);
 	read_orders();
+	make_requests();
 	open_hub(argv[1]);
 	take_stock(argv[2]);
 	b.post_count = 0;
@@ -330,6 +351,7 @@ int main(int argc, char **argv)
 	arena_done(&b.arena);
 	free(b.orders);
 	free(b.bodies);
+	free(b.requests);
 	free(b.posts);
 	return 0;
 }

@@ -440,6 +440,7 @@ static int64_t step_all(struct delivery_engine *d, bool stopping)
 	for (size_t i = 0; i < d->hub_count; i++) {
 		submit_again(&d->hubs[i]);
 		dispatch_start(&d->hubs[i]);
+		progress_submit(&d->hubs[i]);
 		if (d->hubs[i].first && d->hubs[i].submit_at < next)
 			next = d->hubs[i].submit_at;
 	}

@@ -66,7 +66,7 @@ struct submission {
 	struct submission *all_next, **all_back; /* of the engine, to free what is left at the end */
 	struct delivery_hub *hub;
 	struct command *command;
-	struct attempt_run *runs; /* NOTE_STARTED: by `next`; NOTE_RESULT: one */
+	struct attempt_run *runs; /* NOTE_STARTED, NOTE_RESULT: by `next`, in the order of the command's items */
 };
 
 struct delivery_hub {
@@ -80,6 +80,8 @@ struct delivery_hub {
 	size_t subscription_room;
 	struct attempt_run *rendered, *rendered_last; /* to be started, in one command */
 	size_t rendered_count;
+	struct attempt_run *concluded, *concluded_last; /* to be told to the hub, in one command */
+	size_t concluded_count;
 	struct submission *first, *last; /* refused by the hub so far */
 	int64_t submit_at;
 };
@@ -164,6 +166,7 @@ void run_transfer(struct attempt_run *r);
 void run_drop(struct attempt_run *r, int64_t due); /* as if it had not been tried */
 void progress_rendered(struct attempt_run *r);
 void progress_classified(struct attempt_run *r);
+void progress_submit(struct delivery_hub *h); /* the results that there are, to the hub */
 void progress_result(struct submission *s);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "observe/log.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define LOOKUP_STEPS 3 /* look-ups within the time that an empty one has to stay empty */
@@ -213,15 +214,10 @@ static void measure(struct attempt_run *r)
 	}
 }
 
-static void submit_result(struct attempt_run *r)
+static struct delivery_result result_of(const struct attempt_run *r)
 {
-	struct attempt *a = &r->attempt;
-	struct command *c = command_new(COMMAND_DELIVERY_RESULT);
-	struct submission *s = submission_new(r->destination->hub, NOTE_RESULT, c);
-	s->runs = r;
-	c->correlation_id = a->delivery.correlation_id;
-	c->source = r->destination->system->name;
-	c->result = (struct delivery_result){
+	const struct attempt *a = &r->attempt;
+	return (struct delivery_result){
 	    .seq = a->head.seq,
 	    .system = a->head.system,
 	    .operation = a->head.operation,
@@ -244,7 +240,38 @@ static void submit_result(struct attempt_run *r)
 	    .response = a->response_text,
 	    .stale = a->stale,
 	};
+}
+
+static void submit_runs(struct delivery_hub *h, struct attempt_run *runs, size_t count)
+{
+	struct command *c = command_new(COMMAND_DELIVERY_RESULT);
+	struct submission *s = submission_new(h, NOTE_RESULT, c);
+	s->runs = runs;
+	c->results.items = arena_array(&c->arena, struct delivery_result, count);
+	assert(c->results.items);
+	for (struct attempt_run *r = runs; r; r = r->next)
+		c->results.items[c->results.count++] = result_of(r);
 	submit(s);
+}
+
+static void wait_for_hub(struct attempt_run *r)
+{
+	struct delivery_hub *h = r->destination->hub;
+	r->next = NULL;
+	*(h->concluded ? &h->concluded_last->next : &h->concluded) = r;
+	h->concluded_last = r;
+	h->concluded_count++;
+}
+
+void progress_submit(struct delivery_hub *h)
+{
+	struct attempt_run *runs = h->concluded;
+	size_t count = h->concluded_count;
+	if (!runs)
+		return;
+	h->concluded = h->concluded_last = NULL;
+	h->concluded_count = 0;
+	submit_runs(h, runs, count);
 }
 
 /* A look-up that settles nothing yet. */
@@ -323,7 +350,7 @@ static void concluded(struct attempt_run *r)
 	r->failing = a->outcome == OUTCOME_TECHNICAL || a->outcome == OUTCOME_UNAUTHORIZED ||
 		     (a->outcome == OUTCOME_UNKNOWN && r->next_at);
 	measure(r);
-	submit_result(r);
+	wait_for_hub(r);
 }
 
 void progress_classified(struct attempt_run *r)
@@ -332,22 +359,11 @@ void progress_classified(struct attempt_run *r)
 	concluded(r);
 }
 
-void progress_result(struct submission *s)
+/* It is committed what the delivery is now: it has ended, or waits again. */
+static void settle(struct attempt_run *r, enum delivery_status status)
 {
-	struct attempt_run *r = s->runs;
 	struct engine_destination *t = r->destination;
-	struct delivery_engine *d = t->hub->engine;
 	struct lane *lane = r->lane;
-	bool failed = s->command->answer.status >= 500;
-	enum delivery_status status = s->command->result.status;
-	d->with_hub--;
-	submission_free(s);
-	if (failed) {
-		/* The hub does not commit: wait a little with all of its commands. */
-		t->hub->submit_at = d->now + ENGINE_AGAIN_MS;
-		submit_result(r);
-		return;
-	}
 	struct lane_entry *entry = r->entry;
 	struct delivery_head *head = &entry->head;
 	int64_t due = r->next_at;
@@ -360,9 +376,30 @@ void progress_result(struct submission *s)
 	run_free(r);
 	if (status >= DELIVERY_FINAL) {
 		t->backlog--;
-		lanes_settle(t->lanes, lane, entry, d->now);
+		lanes_settle(t->lanes, lane, entry, t->hub->engine->now);
 	} else {
 		lanes_put_back(t->lanes, lane, due, failing);
 	}
 	engine_activate(t);
+}
+
+void progress_result(struct submission *s)
+{
+	struct delivery_hub *h = s->hub;
+	struct delivery_engine *d = h->engine;
+	struct attempt_run *runs = s->runs;
+	struct command *c = s->command;
+	d->with_hub--;
+	if (c->answer.status >= 500) {
+		/* The hub does not commit: wait a little with all of its commands. */
+		h->submit_at = d->now + ENGINE_AGAIN_MS;
+		submit_runs(h, runs, c->results.count);
+	} else {
+		size_t i = 0;
+		for (struct attempt_run *r = runs, *next; r; r = next) {
+			next = r->next;
+			settle(r, c->results.items[i++].status);
+		}
+	}
+	submission_free(s);
 }

@@ -244,12 +244,10 @@ static enum delivery_status status_after(const struct delivery_result *r)
 	return r->next_at ? DELIVERY_WAITING : DELIVERY_DEAD;
 }
 
-void apply_delivery_result(struct hub *h, struct command *c)
+static void apply_result(struct hub *h, struct command *c, struct delivery_result *r)
 {
 	struct txn *t = &h->batch.txn;
-	struct delivery_result *r = &c->result;
 
-	c->answer = answer_json(200, STR("{}"));
 	if ((h->doubted || delivery_cancelled(h, r->seq)) && has_ended(h, &c->arena, r->seq, &r->status))
 		return;
 	if (batch_touched(h, TOUCHED_DELIVERY, r->seq)) {
@@ -281,6 +279,13 @@ void apply_delivery_result(struct hub *h, struct command *c)
 		subscription_note(h, r);
 	if (r->status == DELIVERY_DEAD && r->operation == OP_AVAILABILITY)
 		publish_end(h->state.publisher, r->system, r->seq, PUBLISH_FAILED, NULL, t->now);
+}
+
+void apply_delivery_result(struct hub *h, struct command *c)
+{
+	c->answer = answer_json(200, STR("{}"));
+	for (size_t i = 0; i < c->results.count; i++)
+		apply_result(h, c, &c->results.items[i]);
 }
 
 /* ---- systems ---- */

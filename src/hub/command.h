@@ -33,7 +33,7 @@ enum command_type {
 	COMMAND_MESSAGE_ACCEPT, /* message: raw bytes of a system, acknowledged and mediated later */
 	COMMAND_MESSAGE_DEAD,   /* message_seq, reason: mediation failed for good */
 	COMMAND_DELIVERY_START, /* starts */
-	COMMAND_DELIVERY_RESULT, /* result */
+	COMMAND_DELIVERY_RESULT, /* results */
 	COMMAND_SYSTEM_PAUSE,    /* target: system */
 	COMMAND_SYSTEM_RESUME,
 	COMMAND_SUBSCRIPTION_CREATE, /* subscription: url, types, secret */
@@ -156,7 +156,10 @@ struct command {
 			struct delivery_start *items;
 			size_t count;
 		} starts;
-		struct delivery_result result;
+		struct {
+			struct delivery_result *items;
+			size_t count;
+		} results;
 		struct {
 			struct str url, types; /* types by spaces; empty: as they are */
 			int enabled;           /* -1: as it is */

@@ -88,17 +88,19 @@ static void ended(struct delivery_head *head, enum outcome outcome, int http_sta
 	struct delivery d = delivery_of(head);
 
 	c->correlation_id = d.correlation_id;
-	c->result = (struct delivery_result){.seq = head->seq,
-					     .system = head->system,
-					     .operation = head->operation,
-					     .attempts = ++head->attempts,
-					     .created_at = head->created_at,
-					     .delivery_id = d.delivery_id,
-					     .correlation_id = d.correlation_id,
-					     .outcome = outcome,
-					     .http_status = http_status,
-					     .next_at = outcome == OUTCOME_DELIVERED ? 0 : world.now + 1000,
-					     .at = world.now};
+	c->results.items = arena_new(&c->arena, struct delivery_result);
+	c->results.count = 1;
+	c->results.items[0] = (struct delivery_result){.seq = head->seq,
+						       .system = head->system,
+						       .operation = head->operation,
+						       .attempts = ++head->attempts,
+						       .created_at = head->created_at,
+						       .delivery_id = d.delivery_id,
+						       .correlation_id = d.correlation_id,
+						       .outcome = outcome,
+						       .http_status = http_status,
+						       .next_at = outcome == OUTCOME_DELIVERED ? 0 : world.now + 1000,
+						       .at = world.now};
 	assert_int_equal(do_command(c).status, 200);
 }
 

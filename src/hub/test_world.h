@@ -594,7 +594,9 @@ static inline int end_delivery(struct delivery_head *head, struct outcome_told o
 	if (o.stale)
 		stale = world_parse(c, world_text("%s", o.stale));
 	c->correlation_id = d.correlation_id;
-	c->result = (struct delivery_result){
+	c->results.items = arena_new(&c->arena, struct delivery_result);
+	c->results.count = 1;
+	c->results.items[0] = (struct delivery_result){
 	    .seq = head->seq,
 	    .system = head->system,
 	    .operation = head->operation,
@@ -611,7 +613,7 @@ static inline int end_delivery(struct delivery_head *head, struct outcome_told o
 	    .stale = stale,
 	};
 	if (apply(c)) {
-		status = (int)c->result.status;
+		status = (int)c->results.items[0].status;
 		head->attempts++;
 	}
 	command_free(c);
