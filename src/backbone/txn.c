@@ -1,5 +1,7 @@
 #include "backbone/txn.h"
 
+#include "backbone/event_types.h"
+
 #include <assert.h>
 
 void txn_init(struct txn *t, struct arena *arena, struct log_heads *heads, struct dedup *dedup, struct uuid_source *ids,
@@ -52,6 +54,9 @@ int64_t txn_event(struct txn *t, const char *type, struct str subject, int64_t d
 {
 	int64_t position = ++t->heads->event;
 
+#ifdef CD_TEST_HOOKS
+	assert(event_type_known(type)); /* else event_types.def and api/asyncapi.yaml want a row */
+#endif
 	txn_put(t, W_EVENT, SV_INT(position), SV_TEXT(txn_uuid(t)), SV_INT(t->now), SV_TEXT(str_from(type)),
 		SV_TEXT(subject), SV_TEXT_OPT(t->cause.source), SV_TEXT(t->cause.correlation_id),
 		document ? SV_INT(document) : SV_NULL, SV_TEXT(data));
