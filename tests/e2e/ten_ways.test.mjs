@@ -75,6 +75,17 @@ way("lines and kits that share an item are checked together", {
 		const lines = await w.decided(await w.order([...one("A", 2), ...one("A", 2)]));
 		assert.deepEqual([sum(lines, "allocated"), sum(lines, "backordered")], [3, 1]);
 	},
+	"two kits with a common component": async (w) => {
+		await w.count({ CUP: 2, BOX: 9 });
+		await w.kit("PAIR", { CUP: 2 });
+		await w.kit("GIFT", { CUP: 1, BOX: 1 });
+		const kits = async () => [await w.available("shop", "PAIR"), await w.available("shop", "GIFT")];
+		assert.deepEqual(await kits(), [1, 2]);
+		assert.ok(await w.reserve(one("CUP", 1)));
+		assert.deepEqual(await kits(), [0, 1]);
+		await w.move("ship", { GIFT: 1 });
+		assert.deepEqual(await kits(), [0, 0]);
+	},
 });
 
 way("a sale that is told twice is booked once", {
@@ -111,6 +122,17 @@ way("an absolute number does not bring back what was just sold", {
 		await w.count({ A: 2 });
 		assert.equal(await w.available("shop", "A"), 0);
 		await w.until("the shop shows none", async () => (await w.shows("shop", "A")) === 0);
+	},
+	"a sale that the shop has not told yet": async (w) => {
+		await w.count({ A: 5 });
+		await w.until("the shop shows it", async () => (await w.shows("shop", "A")) === 5);
+		await w.sellsUnheard("A", 2);
+		await w.move("receive", { A: 1 });
+		await w.until("the shop shows the new one", async () => (await w.shows("shop", "A")) !== 3);
+		assert.equal(await w.shows("shop", "A"), 4);
+		await w.decided(await w.order(one("A", 2)));
+		await w.move("receive", { A: 1 });
+		await w.until("all of it is counted", async () => (await w.shows("shop", "A")) === 5);
 	},
 });
 
