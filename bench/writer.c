@@ -206,8 +206,11 @@ static void make_requests(void)
 	static const char head[] = "POST http://127.0.0.1:1/orders\ncontent-type: application/json\n"
 				   "idempotency-key: 019a0000-0000-7000-8000-000000000000\n"
 				   "correlation-id: 019a0000-0000-7000-8000-000000000000\nauthorization: ***\n\n";
-	for (size_t i = 0; i < b.count; i++)
-		b.requests[i] = str_from(arena_printf(&b.arena, "%s" STR_FMT, head, STR_ARG(b.bodies[i])));
+	for (size_t i = 0; i < b.count; i++) {
+		struct str text = str_from(arena_printf(&b.arena, "%s" STR_FMT, head, STR_ARG(b.bodies[i])));
+		if (compress_text(&b.arena, text, &b.requests[i]) != RC_OK)
+			errx(1, "out of room");
+	}
 }
 
 static void __attribute__((noinline)) read_orders(void)

@@ -75,3 +75,25 @@ enum rc decompress(struct arena *a, struct str packed, size_t max, struct str *o
 	*out = (struct str){p, n};
 	return RC_OK;
 }
+
+enum rc compress_text(struct arena *a, struct str text, struct str *out)
+{
+	*out = text;
+	if (text.n <= COMPRESS_TEXT_MIN)
+		return RC_OK;
+	struct str packed;
+	enum rc rc = compress(a, text, &packed);
+	if (rc == RC_OK && packed.n < text.n)
+		*out = packed;
+	return rc;
+}
+
+enum rc decompress_text(struct arena *a, struct str packed, size_t max, struct str *out, struct err *e)
+{
+	static const unsigned char magic[] = {0x28, 0xb5, 0x2f,
+					      0xfd}; /* RFC 8878; the second byte begins no character */
+	*out = packed;
+	if (packed.n < sizeof(magic) || memcmp(packed.p, magic, sizeof(magic)) != 0)
+		return RC_OK;
+	return decompress(a, packed, max, out, e);
+}

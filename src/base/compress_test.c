@@ -33,6 +33,30 @@ static void test_round_trip(void **state)
 	arena_done(&a);
 }
 
+static void test_text(void **state)
+{
+	static const size_t sizes[] = {0, 1, COMPRESS_TEXT_MIN, COMPRESS_TEXT_MIN + 1, 8192};
+
+	(void)state;
+	struct arena a;
+	arena_init(&a, 1u << 20);
+	char raw[8192];
+	memset(raw, '(', sizeof(raw));
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		struct str text = {raw, sizes[i]}, packed, out;
+		assert_int_equal(compress_text(&a, text, &packed), RC_OK);
+		assert_true((packed.n < text.n) == (sizes[i] > COMPRESS_TEXT_MIN));
+		assert_int_equal(decompress_text(&a, packed, sizeof(raw), &out, NULL), RC_OK);
+		assert_true(str_eq(out, text));
+		if (packed.n < text.n) {
+			struct err e = ERR_NONE;
+			assert_int_equal(
+			    decompress_text(&a, (struct str){packed.p, packed.n - 1}, sizeof(raw), &out, &e), RC_IO);
+		}
+	}
+	arena_done(&a);
+}
+
 static void test_damage(void **state)
 {
 	(void)state;
@@ -80,6 +104,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_text),
 	    cmocka_unit_test(test_damage),
 	    cmocka_unit_test(test_full_arena),
 	};

@@ -220,7 +220,7 @@ enum rc attempt_render(struct attempt *a, struct mediator *m, struct store_reade
 	if (rc == RC_OK)
 		rc = render(a, m, input, now_ms, &cause);
 	if (rc == RC_OK)
-		a->request_text = record_request(&a->arena, a->system, &a->request);
+		a->request_text = record_packed(&a->arena, record_request(&a->arena, a->system, &a->request));
 	else
 		end_err(a, rc == RC_REJECT ? OUTCOME_REFUSED : OUTCOME_CONFIGURATION, &cause);
 	return RC_OK;
@@ -259,7 +259,7 @@ void attempt_classify(struct attempt *a, struct mediator *m, int64_t now_ms)
 	struct pack_answer answer = {.outcome = OUTCOME_TECHNICAL};
 	struct err e = ERR_NONE;
 	enum rc rc;
-	a->response_text = record_answer(&a->arena, a->system, t);
+	a->response_text = record_packed(&a->arena, record_answer(&a->arena, a->system, t));
 	if (OP_IS_EVENT(a->head.operation)) {
 		webhook_classify(a);
 		return;

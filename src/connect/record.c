@@ -1,5 +1,6 @@
 #include "connect/record.h"
 
+#include "base/compress.h"
 #include "base/utf8.h"
 #include "connect/headers.h"
 
@@ -141,4 +142,10 @@ struct str record_request(struct arena *a, const struct config_system *s, const 
 struct str record_answer(struct arena *a, const struct config_system *s, const struct http_answer *answer)
 {
 	return record_masked(a, s, answer->status ? answer->body : answer->error, RECORD_BYTES_MAX);
+}
+
+struct str record_packed(struct arena *a, struct str text)
+{
+	struct str packed;
+	return compress_text(a, text, &packed) == RC_OK ? packed : STR_NONE;
 }

@@ -21,5 +21,7 @@ struct str record_text(struct arena *a, struct str raw, size_t max);
 struct str record_masked(struct arena *a, const struct config_system *s, struct str raw, size_t max);
 struct str record_request(struct arena *a, const struct config_system *s, const struct http_request *r);
 struct str record_answer(struct arena *a, const struct config_system *s, const struct http_answer *answer);
+/* As the attempt's row holds it (base/compress.h). */
+struct str record_packed(struct arena *a, struct str text);
 
 #endif

@@ -107,7 +107,7 @@ static struct str request_text(struct attempt *a)
 	struct http_request shown = a->request;
 
 	shown.url = webhook_url_shown(shown.url, &a->arena);
-	return record_request(&a->arena, a->system, &shown);
+	return record_packed(&a->arena, record_request(&a->arena, a->system, &shown));
 }
 
 enum rc webhook_render(struct attempt *a, struct store_reader *r, int64_t now_ms, struct err *e)

@@ -260,7 +260,7 @@ static void apply_result(struct hub *h, struct command *c, struct delivery_resul
 	if (!r->cancelled)
 		txn_put(t, W_ATTEMPT, SV_INT(++t->heads->attempt), SV_INT(r->seq), SV_INT(r->attempts), SV_INT(r->at),
 			SV_INT(r->duration_us), SV_INT(r->outcome), SV_INT(r->http_status), SV_TEXT_OPT(r->detail),
-			SV_TEXT_OPT(r->request), SV_TEXT_OPT(r->response));
+			r->request.n ? SV_BLOB(r->request) : SV_NULL, r->response.n ? SV_BLOB(r->response) : SV_NULL);
 	txn_put(t, W_DELIVERY_STATE, SV_INT(r->seq), SV_INT(r->status), SV_INT(r->attempts), SV_INT(r->next_at),
 		SV_INT(t->now), SV_TEXT_OPT(r->external_id),
 		r->status == DELIVERY_DELIVERED ? SV_NULL : SV_TEXT(reason_of(h, r)));

@@ -98,7 +98,7 @@ struct delivery_result {
 	int64_t at, duration_us;
 	int http_status;
 	struct str external_id, detail;
-	struct str request, response; /* capped, secrets masked; may be empty */
+	struct str request, response; /* capped, secrets masked, compress_text; may be empty */
 	const struct json *stale;     /* availability: items the channel compared and refused, or NULL */
 	enum delivery_status status;  /* out: what the delivery is now */
 };

@@ -213,7 +213,9 @@ static enum rc write_delivery(struct query *q, struct json_writer *w, const stru
 	jw_key(w, "attempts");
 	jw_array(w);
 	for (size_t i = 0; i < attempts.count; i++) {
-		query_write_attempt(w, query_row(&attempts, i));
+		rc = query_write_attempt(q, w, query_row(&attempts, i), e);
+		if (rc != RC_OK)
+			return rc;
 		jw_object_end(w);
 	}
 	jw_array_end(w);

@@ -1,9 +1,12 @@
 #include "hub/query_parts.h"
 
+#include "base/compress.h"
+
 #include <assert.h>
 #include <stdio.h>
 
-#define SCAN_PAGE 500
+#define SCAN_PAGE        500
+#define ATTEMPT_TEXT_MAX (64u << 10)
 
 enum rc query_one(struct query *q, enum store_statement s, struct store_value arg, const char *code, const char *what,
 		  struct store_value *columns, struct err *e)
@@ -178,10 +181,16 @@ enum rc query_write_delivery(struct json_writer *w, const struct store_value *ro
 	return RC_OK;
 }
 
-void query_write_attempt(struct json_writer *w, const struct store_value *row)
+enum rc query_write_attempt(struct query *q, struct json_writer *w, const struct store_value *row, struct err *e)
 {
+	struct str request, response;
+	enum rc rc = decompress_text(q->arena, row[6].bytes, ATTEMPT_TEXT_MAX, &request, e);
 	int64_t outcome = row[3].integer;
 
+	if (rc == RC_OK)
+		rc = decompress_text(q->arena, row[7].bytes, ATTEMPT_TEXT_MAX, &response, e);
+	if (rc != RC_OK)
+		return rc;
 	jw_object(w);
 	jw_key_int(w, "number", row[0].integer);
 	jw_key_time(w, "at", row[1].integer);
@@ -191,8 +200,9 @@ void query_write_attempt(struct json_writer *w, const struct store_value *row)
 	if (row[4].integer)
 		jw_key_int(w, "http_status", row[4].integer);
 	jw_opt_text(w, "detail", row[5].bytes);
-	jw_opt_text(w, "request", row[6].bytes);
-	jw_opt_text(w, "response", row[7].bytes);
+	jw_opt_text(w, "request", request);
+	jw_opt_text(w, "response", response);
+	return RC_OK;
 }
 
 void query_write_exception(struct json_writer *w, const struct store_value *row)

@@ -53,7 +53,8 @@ void query_write_time(struct json_writer *w, const char *name, struct store_valu
 /* A delivery without its attempts, as an object left open. */
 enum rc query_write_delivery(struct json_writer *w, const struct store_value *row, struct err *e) MUST_CHECK;
 /* One attempt: a row of R_ATTEMPTS as an object left open. */
-void query_write_attempt(struct json_writer *w, const struct store_value *row);
+enum rc query_write_attempt(struct query *q, struct json_writer *w, const struct store_value *row,
+			    struct err *e) MUST_CHECK;
 void query_write_exception(struct json_writer *w, const struct store_value *row); /* an object left open */
 
 /* The columns of R_EVENT_AFTER as a CloudEvent. */
