@@ -42,6 +42,7 @@ const char *command_type_name(enum command_type t)
 	    [COMMAND_JOB_START] = "job-start",
 	    [COMMAND_JOB_PROGRESS] = "job-progress",
 	    [COMMAND_JOB_CANCEL] = "job-cancel",
+	    [COMMAND_RING_FENCES] = "ring-fences",
 	};
 
 	return names[t];

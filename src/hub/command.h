@@ -55,6 +55,7 @@ enum command_type {
 	COMMAND_JOB_START,           /* job: kind, params, total */
 	COMMAND_JOB_PROGRESS,        /* target: job id; job; reason: of its end */
 	COMMAND_JOB_CANCEL,          /* target: job id; reason */
+	COMMAND_RING_FENCES,         /* fences */
 	COMMAND_TYPES
 };
 const char *command_type_name(enum command_type t);
@@ -73,6 +74,12 @@ struct command_hold {
 	uint64_t fingerprint; /* of its canonical JSON; 0 without an id of the caller's */
 	struct str problem;
 	int problem_status;
+};
+
+struct command_fence {
+	struct str sku;
+	uint16_t channel, location;
+	qty_t quantity;
 };
 
 struct delivery_start {
@@ -185,6 +192,10 @@ struct command {
 			struct str summary; /* a JSON object */
 			int64_t unraised;   /* differences beyond RECONCILIATION_RAISED_MAX */
 		} reconcile_end;
+		struct {
+			struct command_fence *items;
+			size_t count;
+		} fences;
 		struct {
 			struct str kind, params; /* JSON object */
 			int64_t position, done, failed, total;

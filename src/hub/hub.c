@@ -131,6 +131,11 @@ static void find_metrics(struct hub *h)
 		labels[1] = command_type_name((enum command_type)i);
 		h->metric_commands[i] = metric_find(M_HUB_COMMANDS, labels);
 	}
+	for (size_t i = 0; i < h->tenant->channel_count && i < CONFIG_CHANNELS_MAX; i++) {
+		labels[1] = arena_copy(&h->batch.arena, h->tenant->channels[i].name).p;
+		if (h->tenant->channels[i].max_age_ms > 0)
+			h->metric_stale[i] = metric_find(M_AVAILABILITY_STALE, labels);
+	}
 }
 
 enum rc hub_open(const struct config *config, const struct config_tenant *tenant, const struct store_options *store,
@@ -347,6 +352,9 @@ void apply_command(struct hub *h, struct command *c)
 	case COMMAND_JOB_CANCEL:
 		apply_job_cancel(h, c);
 		break;
+	case COMMAND_RING_FENCES:
+		apply_ring_fences(h, c);
+		break;
 	case COMMAND_TYPES:
 		break;
 	}
@@ -406,6 +414,9 @@ static void show_state(struct hub *h)
 	order_committed(h->state.orders);
 	counters_committed(h->counters, &h->batch.txn);
 	publish_show_heard(h->state.publisher, h->view);
+	for (uint16_t i = 0; i < h->tenant->channel_count; i++)
+		if (h->metric_stale[i])
+			metric_set(h->metric_stale[i], (int64_t)publish_stale_locations(h->state.publisher, i));
 	stock_publish(h->state.stock, h->now);
 	for (size_t i = 0; h->batch.pauses_changed && i < h->tenant->system_count; i++)
 		atomic_store(&h->paused[i], h->paused_now[i]);

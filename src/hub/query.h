@@ -36,6 +36,9 @@ enum rc query_trace(struct query *q, struct str correlation_id, struct buf *out,
 enum rc query_stock(struct query *q, struct str sku, struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_movements(struct query *q, struct str sku, const struct query_page *p, struct buf *out,
 			struct err *e) MUST_CHECK;
+/* Of one channel, by item and location. */
+enum rc query_ring_fences(struct query *q, struct str channel, const struct query_page *p, struct buf *out,
+			  struct err *e) MUST_CHECK;
 enum rc query_availability(struct query *q, struct str channel, const struct str *skus, size_t count, struct buf *out,
 			   struct err *e) MUST_CHECK;
 enum rc query_reservation(struct query *q, struct str id, struct buf *out, struct err *e) MUST_CHECK;

@@ -204,6 +204,67 @@ static void write_data(struct json_writer *w, const struct json *data)
 	}
 }
 
+static void write_fence(struct json_writer *w, struct str channel, const struct store_value *row)
+{
+	qty_t quantity = 0, used = 0;
+
+	if (qty_parse(row[2].bytes, &quantity, NULL) != RC_OK || qty_parse(row[3].bytes, &used, NULL) != RC_OK)
+		return;
+	jw_object(w);
+	jw_key_text(w, "sku", row[0].bytes);
+	jw_key_text(w, "channel", channel);
+	jw_key_text(w, "location", row[1].bytes);
+	jw_key_qty(w, "quantity", quantity);
+	jw_key_qty(w, "used", used);
+	jw_key_qty(w, "left", quantity > used ? quantity - used : 0);
+	jw_object_end(w);
+}
+
+/* The cursor is the last row's SKU and location, with a blank between: a location's name has none. */
+enum rc query_ring_fences(struct query *q, struct str channel, const struct query_page *p, struct buf *out,
+			  struct err *e)
+{
+	struct str sku = STR(""), location = STR("");
+	struct query_rows rows;
+	struct json_writer w;
+	enum rc rc;
+
+	if (!config_find_channel(hub_tenant(q->hub), channel))
+		return err_set(e, RC_INVALID, "unknown_channel", "There is no channel '" STR_FMT "'.",
+			       STR_ARG(channel));
+	for (size_t n = p->cursor.n; n > 0 && !location.n; n--)
+		if (p->cursor.p[n - 1] == ' ') {
+			sku = (struct str){p->cursor.p, n - 1};
+			location = (struct str){p->cursor.p + n, p->cursor.n - n};
+		}
+	if (p->cursor.n && !location.n)
+		return err_set(e, RC_INVALID, "bad_cursor", "There is no such page.");
+	rc = query_all(q, R_RING_FENCES,
+		       (struct store_value[]){SV_TEXT(channel), SV_TEXT(sku), SV_TEXT(location), SV_INT(p->limit)}, 4,
+		       &rows, e);
+	if (rc != RC_OK)
+		return rc;
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key(&w, "items");
+	jw_array(&w);
+	for (size_t i = 0; i < rows.count; i++)
+		write_fence(&w, channel, query_row(&rows, i));
+	jw_array_end(&w);
+	jw_key(&w, "next_cursor");
+	if (rows.count == p->limit) {
+		const struct store_value *last = query_row(&rows, rows.count - 1);
+		const char *cursor =
+		    arena_printf(q->arena, STR_FMT " " STR_FMT, STR_ARG(last[0].bytes), STR_ARG(last[1].bytes));
+
+		jw_text(&w, str_from(cursor));
+	} else {
+		jw_null(&w);
+	}
+	jw_object_end(&w);
+	return query_done(out, e);
+}
+
 enum rc query_reservation(struct query *q, struct str id, struct buf *out, struct err *e)
 {
 	const struct json_limits limits = {.bytes = 16u << 20, .depth = 16, .nodes = 1u << 20};

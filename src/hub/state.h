@@ -112,6 +112,7 @@ struct hub {
 	pthread_mutex_t secret_lock;
 	struct secretbox_key secret_key; /* guarded, with the next */
 	bool has_secret_key;
+	struct metric *metric_stale[CONFIG_CHANNELS_MAX]; /* NULL: the channel has no max age */
 	struct metric *metric_batches, *metric_commit, *metric_queue, *metric_commands[COMMAND_TYPES];
 };
 
@@ -210,6 +211,9 @@ enum rc dead_keys_load(struct hub *h, struct err *e) MUST_CHECK;
 void dead_keys_free(struct hub *h);
 /* The message again, with this packed payload, as a new row of the inbox. */
 void message_again(struct hub *h, const struct store_value *inbox, struct str payload);
+
+/* apply_fence.c */
+void apply_ring_fences(struct hub *h, struct command *c);
 
 /* apply_exception.c */
 void apply_exception_assign(struct hub *h, struct command *c);
