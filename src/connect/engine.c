@@ -13,6 +13,7 @@
  *
  * Invariants:
  *   - a lane has one run at most, until its result is committed: in order per key, one in flight per key;
+ *   - starts and results of one turn go to a hub in one command each;
  *   - the request leaves only after START is committed: what may have been sent is known after a crash;
  *   - what has been sent and not answered is unknown, in memory as in the store, until it is settled;
  *   - slots, back-off and queue are a destination's own; what is global (ENGINE_TRANSFERS_MAX) is handed out in turn.
