@@ -31,12 +31,18 @@ static void save(struct hub *h, const struct subscription *s)
 		SV_INT(s->failures), SV_TEXT_OPT(txn_copy(t, replay_format(&s->replay, replay))));
 }
 
-/* Its row, its place in the table, and the engine's attention. */
+/* Its row, its place in the table, and the engine's attention. The texts that it came with may be gone then: afterwards
+ * it has the table's. */
 static void put(struct hub *h, struct subscription *s)
 {
+	const struct subscription *kept;
+
 	s->changed_at = h->batch.txn.now;
 	save(h, s);
 	subscriptions_put(h->state.subscriptions, s);
+	kept = subscriptions_find(h->state.subscriptions, s->seq);
+	if (kept)
+		*s = *kept;
 	txn_system_changed(&h->batch.txn, subscription_system(s->seq));
 }
 

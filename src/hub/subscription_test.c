@@ -191,6 +191,22 @@ static void test_sustained_failure(void **state)
 	assert_int_equal(row_of(1).reason.n, 0);
 }
 
+/* The answer is about what is kept, and tells no secret. */
+static void test_rotation(void **state)
+{
+	(void)state;
+	subscribe("order.captured");
+	struct command *c = make_subscription(COMMAND_SUBSCRIPTION_ROTATE, "sub_1");
+	c->subscription.secret = STR("whsec_AAAA9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+	c->subscription.keep_ms = DAY;
+	struct reply r = do_command(c);
+	assert_int_equal(r.status, 200);
+	assert_non_null(strstr(r.body, "https://example.com/hook"));
+	assert_non_null(strstr(r.body, "valid_until"));
+	assert_null(strstr(r.body, "whsec_"));
+	assert_int_equal(count_events("subscription.rotated"), 1);
+}
+
 static void test_gone(void **state)
 {
 	(void)state;
@@ -314,9 +330,13 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_who_is_told),        TEST(test_a_test),
-	    TEST(test_sustained_failure),  TEST(test_gone),
-	    TEST(test_replays_are_merged), TEST(test_a_replay_survives_a_restart),
+	    TEST(test_who_is_told),
+	    TEST(test_a_test),
+	    TEST(test_sustained_failure),
+	    TEST(test_rotation),
+	    TEST(test_gone),
+	    TEST(test_replays_are_merged),
+	    TEST(test_a_replay_survives_a_restart),
 	    TEST(test_deleting),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
