@@ -42,6 +42,8 @@ function problems(rows) {
 			found.push(`reconcile: ${run.status}, ${run.compared} of ${books.items} compared, ${run.differences} of ${books.wanted} differences`);
 	for (const taken of books ? [books.orders_without, books.orders_during] : [])
 		if (!taken.sent || taken.acknowledged !== taken.sent) found.push(`reconcile: ${taken.acknowledged} of ${taken.sent} orders acknowledged`);
+	const ats = rows.find((r) => r.what === "ats");
+	if (ats && !ats.sum) found.push("ats: nothing may be sold");
 	return found;
 }
 
@@ -101,6 +103,9 @@ function tables(rows) {
 	const compared = books ? [["alone", books.alone, books.orders_without], ["while orders are taken", books.beside, books.orders_during]].map(([name, r, o]) => [
 		name, r.seconds.toFixed(1), whole(r.rate), r.cores.toFixed(2), `${whole(r.memory_before_mb)} / ${whole(r.memory_peak_mb)}`, whole(o.rate), ms(o.p50_us), ms(o.p99_us)]) : [];
 
+	const ats = get("ats", "ats");
+	const numbers = ats ? [[whole(ats.positions), ats.load_s.toFixed(2), ats.view_s.toFixed(2), whole(ats.ledger_bytes), whole(ats.view_bytes), whole(ats.movement_ns), ats.recompute_s.toFixed(2)]] : [];
+
 	const sqliteHalf = get("crossdock_sqlite", "half");
 	const aim = (name, wanted, is, good) => [name, wanted, is, good ? "yes" : "no"];
 	const aims = [
@@ -141,7 +146,11 @@ ${table(["waiting", "start ms", "memory MB, without / with", "CPU %, idle", "oth
 25 healthy destinations, from the commit of a delivery to its good answer (milliseconds):
 
 ${table(["", "deliveries", "lag p50", "p95", "p99", "cores"], lags)}
-${books ? `
+${ats ? `
+Available-to-sell: positions loaded from SQLite and shown to readers, one movement to the numbers of 20 channels, all items for 10 channels:
+
+${table(["positions", "load s", "view s", "ledger bytes a position", "view bytes a position", "movement ns", "all items s"], numbers)}
+` : ""}${books ? `
 A reconciliation of ${whole(books.items)} items on hand, of which ${whole(books.wanted)} differ, read in pages of 1,000; orders before it and beside it (milliseconds):
 
 ${table(["", "seconds", "items/s", "cores", "memory MB, before / peak", "orders/s", "p50", "p99"], compared)}

@@ -53,9 +53,9 @@ void stock_free(struct stock *s)
 			place_free(i->places[n]);
 		item_rules_free(i);
 		terms_free(i);
-		free(i->places);
+		if (i->places != &i->first_place)
+			free(i->places);
 		free(i->publications);
-		free((char *)i->sku.p);
 		free(i);
 	}
 	map_done(&s->items);
@@ -88,11 +88,12 @@ struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sk
 		}
 		return i;
 	}
-	i = mem_zalloc(1, sizeof(*i));
-	i->sku = mem_copy(sku);
+	i = mem_zalloc(1, sizeof(*i) + sku.n);
+	memcpy(i->text, sku.p, sku.n);
+	i->sku = (struct str){i->text, sku.n};
+	i->places = &i->first_place;
 	i->waiting_last = &i->waiting;
 	if (map_put(&s->items, i->sku, i) != RC_OK) {
-		free((char *)i->sku.p);
 		free(i);
 		return NULL;
 	}
@@ -183,6 +184,18 @@ void stock_reorder(struct stock_item *i, const struct stock_place *p)
 		swap_places(&i->places[n], &i->places[n + 1]);
 }
 
+/* One place, the usual number, costs no memory of its own. */
+static void add_place(struct stock_item *i, struct stock_place *p)
+{
+	if (i->place_count == 1) {
+		i->places = mem_alloc(2 * sizeof(struct stock_place *));
+		i->places[0] = i->first_place;
+	} else if (i->place_count > 1) {
+		i->places = mem_grow(i->places, (i->place_count + 1) * sizeof(struct stock_place *));
+	}
+	i->places[i->place_count++] = p;
+}
+
 struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint16_t location, struct str lot,
 				     struct str owner)
 {
@@ -198,8 +211,7 @@ struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint
 	for (uint32_t n = 0; lot.n && n < i->place_count; n++)
 		if (str_eq(i->places[n]->position.lot, lot))
 			p->position.expires_on = i->places[n]->position.expires_on;
-	i->places = mem_grow(i->places, (i->place_count + 1) * sizeof(struct stock_place *));
-	i->places[i->place_count++] = p;
+	add_place(i, p);
 	stock_reorder(i, p);
 	stock_touch(s, i);
 	return p;
@@ -226,35 +238,45 @@ qty_t stock_on_hand(const struct stock_place *p)
 
 #define FEW_LEVELS 8
 
-struct ats_item stock_ats_item(const struct stock_item *i, struct ats_level *levels)
+void ats_add_position(struct ats_level *levels, size_t *count, const struct stock_position *p)
 {
-	struct ats_item out = {.levels = levels};
+	size_t at = 0;
 
-	for (uint32_t n = 0; n < i->place_count; n++) {
-		const struct stock_position *p = &i->places[n]->position;
-		size_t at = 0;
+	if (!stock_is_ours(p))
+		return;
+	while (at < *count && levels[at].location != p->location)
+		at++;
+	if (at == *count)
+		levels[(*count)++] = (struct ats_level){.location = p->location};
+	levels[at].free += p->states[STOCK_FREE];
+	levels[at].in_transit += p->states[STOCK_IN_TRANSIT];
+}
 
-		if (!stock_is_ours(p))
-			continue;
-		while (at < out.level_count && levels[at].location != p->location)
-			at++;
-		if (at == out.level_count)
-			levels[out.level_count++] = (struct ats_level){.location = p->location};
-		levels[at].free += p->states[STOCK_FREE];
-		levels[at].in_transit += p->states[STOCK_IN_TRANSIT];
-	}
+void stock_ats_terms(const struct stock_item *i, struct ats_item *out)
+{
+	*out = (struct ats_item){0};
 	if (i->rules) {
-		out.blocked = i->rules->blocked;
-		out.discontinued = i->rules->discontinued;
+		out->blocked = i->rules->blocked;
+		out->discontinued = i->rules->discontinued;
 	}
 	if (i->terms) {
-		out.fences = i->terms->fences;
-		out.fence_count = i->terms->fence_count;
-		out.arrivals = i->terms->arrivals;
-		out.arrival_count = i->terms->arrival_count;
-		out.gaps = i->terms->gaps;
-		out.gap_count = i->terms->gap_count;
+		out->fences = i->terms->fences;
+		out->fence_count = i->terms->fence_count;
+		out->arrivals = i->terms->arrivals;
+		out->arrival_count = i->terms->arrival_count;
+		out->gaps = i->terms->gaps;
+		out->gap_count = i->terms->gap_count;
 	}
+}
+
+static struct ats_item ats_item_of(const struct stock_item *i, struct ats_level *levels)
+{
+	struct ats_item out;
+
+	stock_ats_terms(i, &out);
+	out.levels = levels;
+	for (uint32_t n = 0; n < i->place_count; n++)
+		ats_add_position(levels, &out.level_count, &i->places[n]->position);
 	return out;
 }
 
@@ -266,7 +288,7 @@ static void available_plain(const struct stock *s, const struct stock_item *i, s
 
 	if (i->place_count > FEW_LEVELS)
 		levels = mem_alloc(i->place_count * sizeof(*levels));
-	item = stock_ats_item(i, levels);
+	item = ats_item_of(i, levels);
 	for (size_t c = first; c <= last; c++)
 		out[c - first] =
 		    ats_compute(&s->policies[c],
@@ -555,6 +577,7 @@ void stock_publish(struct stock *s, int64_t now)
 
 void stock_publish_all(struct stock *s, int64_t now)
 {
+	stock_view_reserve(s->view, s->item_count);
 	for (size_t n = 0; n < s->item_count; n++)
 		publish_item(s, s->list[n]);
 	s->touched = NULL;

@@ -60,6 +60,8 @@ struct stock_item {
 	struct item_rules *rules;                        /* item.h; NULL: a plain item */
 	struct stock_terms *terms;                       /* terms.h; NULL: none */
 	int64_t last;                                    /* its last movement: the head of its chain (entry.h) */
+	struct stock_place *first_place;                 /* where places points while there is no second one */
+	char text[];                                     /* the sku */
 };
 
 struct stock {
@@ -67,7 +69,8 @@ struct stock {
 	struct map items;
 	struct stock_item **list; /* all of them, the newest last */
 	size_t item_count, item_room;
-	int64_t now; /* of the batch */
+	size_t load_at; /* positions are loaded in the order of the items: where the last one was found */
+	int64_t now;    /* of the batch */
 	struct stock_item *touched, *restocked, *terms_dirty;
 	struct stock_due *due; /* a heap (terms.h) */
 	size_t due_count, due_room;
@@ -104,8 +107,10 @@ qty_t stock_free_for(const struct stock_item *i, uint16_t location, uint16_t cha
 qty_t stock_fenced_for_others(const struct stock_item *i, uint16_t location, uint16_t channel, qty_t there);
 qty_t stock_on_hand(const struct stock_place *p);
 
-/* What the sums need of an item that is no kit; it points into the item. levels: room for one a place. */
-struct ats_item stock_ats_item(const struct stock_item *i, struct ats_level *levels);
+/* What the sums need of an item besides its levels; it points into the item. */
+void stock_ats_terms(const struct stock_item *i, struct ats_item *out);
+/* Adds a position to the level of its location; levels has room for one more. */
+void ats_add_position(struct ats_level *levels, size_t *count, const struct stock_position *p);
 /* Available-to-sell of a channel, by the balances as they are now (ats.h). A kit's is that of its parts. */
 qty_t stock_available(const struct stock *s, const struct stock_item *i, const struct config_channel *c);
 /* Of all channels: out by channel. */

@@ -135,10 +135,22 @@ static enum rc damaged_position(struct str sku, struct str location, struct err 
 		       STR_ARG(location));
 }
 
+/* Rows of positions come in the order of the items' rows, so that the next item is mostly the next one there. */
+static struct stock_item *load_find(struct stock *s, struct str sku)
+{
+	for (size_t n = s->load_at; n < s->item_count && n < s->load_at + 2; n++) {
+		if (!str_eq(s->list[n]->sku, sku))
+			continue;
+		s->load_at = n;
+		return s->list[n];
+	}
+	return stock_item_make(s, NULL, sku, STR_NONE);
+}
+
 enum rc stock_load_position(struct stock *s, struct str sku, struct str location, struct str lot, struct str owner,
 			    int64_t through, struct str states, struct err *e)
 {
-	struct stock_item *i = stock_item_make(s, NULL, sku, STR_NONE);
+	struct stock_item *i = load_find(s, sku);
 	int64_t rest[4 + 2 * STOCK_RECENTS];
 	size_t count = 0;
 	struct stock_place *p;

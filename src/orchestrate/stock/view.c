@@ -23,7 +23,7 @@
 /* One piece of memory: the positions, what they come to by location, the terms, a kit's parts, texts. */
 struct snapshot {
 	struct snapshot *next_retired;
-	struct ats_item ats;
+	struct ats_item *terms;  /* without its levels; NULL: there is nothing but positions */
 	struct view_part *parts; /* not NULL: a kit */
 	uint32_t count, part_count;
 	struct stock_position positions[];
@@ -140,15 +140,24 @@ static struct str put_text(char **at, struct str s)
 	return (struct str){put(at, s.p, s.n), s.n};
 }
 
-static void fill_ats(struct snapshot *s, const struct stock_item *item, struct ats_level *levels, char **at)
+static bool has_terms(const struct stock_item *i)
 {
-	struct ats_item *a = &s->ats;
+	return i->terms || (i->rules && (i->rules->blocked || i->rules->discontinued));
+}
 
-	*a = stock_ats_item(item, levels);
-	a->levels = put(at, a->levels, a->level_count * sizeof(*a->levels));
+static void fill_terms(struct snapshot *s, const struct stock_item *item, char **at)
+{
+	struct ats_item *a = (struct ats_item *)*at;
+
+	s->terms = NULL;
+	if (!has_terms(item))
+		return;
+	*at += sizeof(*a);
+	stock_ats_terms(item, a);
 	a->fences = put(at, a->fences, a->fence_count * sizeof(*a->fences));
 	a->arrivals = put(at, a->arrivals, a->arrival_count * sizeof(*a->arrivals));
 	a->gaps = put(at, a->gaps, a->gap_count * sizeof(*a->gaps));
+	s->terms = a;
 }
 
 static void fill_parts(struct stock_view *v, struct snapshot *s, const struct item_component *parts, size_t count,
@@ -167,8 +176,10 @@ static size_t bytes_for(const struct stock_item *item, size_t parts)
 {
 	const struct stock_terms *t = item->terms;
 	size_t bytes = sizeof(struct snapshot) + parts * sizeof(struct view_part) +
-		       item->place_count * (sizeof(struct stock_position) + sizeof(struct ats_level));
+		       item->place_count * sizeof(struct stock_position);
 
+	if (has_terms(item))
+		bytes += sizeof(struct ats_item);
 	if (t)
 		bytes += t->fence_count * sizeof(*t->fences) + t->arrival_count * sizeof(*t->arrivals) +
 			 t->gap_count * sizeof(*t->gaps);
@@ -180,15 +191,12 @@ static size_t bytes_for(const struct stock_item *item, size_t parts)
 static struct snapshot *snapshot_with(struct stock_view *v, const struct stock_item *item,
 				      const struct item_component *parts, size_t part_count)
 {
-	struct ats_level few[8], *levels = few;
 	struct snapshot *s = mem_alloc(bytes_for(item, part_count));
 	char *at = (char *)&s->positions[item->place_count];
 
-	if (item->place_count > sizeof(few) / sizeof(few[0]))
-		levels = mem_alloc(item->place_count * sizeof(*levels));
 	s->parts = NULL;
 	s->count = item->place_count;
-	fill_ats(s, item, levels, &at);
+	fill_terms(s, item, &at);
 	fill_parts(v, s, parts, part_count, &at);
 	for (uint32_t i = 0; i < item->place_count; i++) {
 		struct stock_position *to = &s->positions[i];
@@ -197,8 +205,6 @@ static struct snapshot *snapshot_with(struct stock_view *v, const struct stock_i
 		to->lot = put_text(&at, to->lot);
 		to->owner = put_text(&at, to->owner);
 	}
-	if (levels != few)
-		free(levels);
 	return s;
 }
 
@@ -210,9 +216,9 @@ static struct snapshot *snapshot_of(struct stock_view *v, const struct stock_ite
 				 : snapshot_with(v, item, NULL, 0);
 }
 
-static void grow(struct stock_view *v, unsigned phase)
+static void grow(struct stock_view *v, unsigned phase, size_t room)
 {
-	struct table *old = atomic_load(&v->table), *t = table_new(old->room * 2);
+	struct table *old = atomic_load(&v->table), *t = table_new(room);
 
 	for (size_t i = 0; i < old->room; i++) {
 		struct view_item *item = atomic_load(&old->slots[i]);
@@ -225,6 +231,16 @@ static void grow(struct stock_view *v, unsigned phase)
 	v->retired_tables[phase] = old;
 }
 
+void stock_view_reserve(struct stock_view *v, size_t items)
+{
+	size_t room = atomic_load(&v->table)->room;
+
+	while ((items + 1) * 10 > room * 7)
+		room *= 2;
+	if (room > atomic_load(&v->table)->room)
+		grow(v, atomic_load(&v->phase), room);
+}
+
 static struct view_item *find_or_make(struct stock_view *v, struct str sku)
 {
 	_Atomic(struct view_item *) *slot = slot_of(atomic_load(&v->table), sku);
@@ -233,7 +249,7 @@ static struct view_item *find_or_make(struct stock_view *v, struct str sku)
 	if (item)
 		return item;
 	if ((atomic_load(&v->count) + 1) * 10 > atomic_load(&v->table)->room * 7)
-		grow(v, atomic_load(&v->phase));
+		grow(v, atomic_load(&v->phase), atomic_load(&v->table)->room * 2);
 	item = mem_zalloc(1, sizeof(*item) + sku.n);
 	memcpy(item->text, sku.p, sku.n);
 	item->sku = (struct str){item->text, sku.n};
@@ -294,6 +310,26 @@ enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_
 	return s ? RC_OK : RC_NOT_FOUND;
 }
 
+#define FEW_LEVELS 16
+
+struct level_room {
+	struct ats_level few[FEW_LEVELS], *many; /* many: of the heap, or NULL */
+};
+
+static struct ats_item ats_of(const struct snapshot *s, struct level_room *room)
+{
+	struct ats_level *levels = room->few;
+	struct ats_item a = s && s->terms ? *s->terms : (struct ats_item){0};
+
+	room->many = NULL;
+	if (s && s->count > FEW_LEVELS)
+		levels = room->many = mem_alloc(s->count * sizeof(*levels));
+	a.levels = levels;
+	for (uint32_t i = 0; s && i < s->count; i++)
+		ats_add_position(levels, &a.level_count, &s->positions[i]);
+	return a;
+}
+
 static void add_locations(struct stock_offer *out, const struct ats_item *a)
 {
 	for (size_t i = 0; i < a->level_count; i++)
@@ -303,10 +339,14 @@ static void add_locations(struct stock_offer *out, const struct ats_item *a)
 static void offer_plain(const struct snapshot *s, const struct config_channel *c, const struct ats_policy *policy,
 			const struct ats_now *now, struct stock_offer *out)
 {
-	out->available = ats_compute(policy, now, &s->ats);
+	struct level_room room;
+	struct ats_item a = ats_of(s, &room);
+
+	out->available = ats_compute(policy, now, &a);
 	for (size_t i = 0; i < c->location_count; i++)
-		out->by_location[i] = ats_base(now, &s->ats, c->locations[i]);
-	add_locations(out, &s->ats);
+		out->by_location[i] = ats_base(now, &a, c->locations[i]);
+	add_locations(out, &a);
+	free(room.many);
 }
 
 static void at_most(qty_t *kits, qty_t of_part, qty_t quantity)
@@ -318,19 +358,18 @@ static void at_most(qty_t *kits, qty_t of_part, qty_t quantity)
 static void offer_kit(const struct snapshot *s, const struct config_channel *c, const struct ats_policy *policy,
 		      const struct ats_now *now, struct stock_offer *out)
 {
-	static const struct ats_item none;
-
-	out->available = s->ats.blocked ? 0 : QTY_MAX;
+	out->available = s->terms && s->terms->blocked ? 0 : QTY_MAX;
 	for (size_t i = 0; i < c->location_count; i++)
 		out->by_location[i] = QTY_MAX;
 	for (uint32_t n = 0; n < s->part_count; n++) {
-		const struct snapshot *part = atomic_load(&s->parts[n].item->current);
-		const struct ats_item *a = part ? &part->ats : &none;
+		struct level_room room;
+		struct ats_item a = ats_of(atomic_load(&s->parts[n].item->current), &room);
 
-		at_most(&out->available, ats_compute(policy, now, a), s->parts[n].quantity);
+		at_most(&out->available, ats_compute(policy, now, &a), s->parts[n].quantity);
 		for (size_t i = 0; i < c->location_count; i++)
-			at_most(&out->by_location[i], ats_base(now, a, c->locations[i]), s->parts[n].quantity);
-		add_locations(out, a);
+			at_most(&out->by_location[i], ats_base(now, &a, c->locations[i]), s->parts[n].quantity);
+		add_locations(out, &a);
+		free(room.many);
 	}
 }
 

@@ -8,6 +8,8 @@ struct stock_view *stock_view_new(void);
 void stock_view_free(struct stock_view *v); /* no reader may be left */
 /* When the record of a location was heard of last; 0: never, -1: it has none. */
 void stock_view_heard(struct stock_view *v, uint16_t location, int64_t at);
+/* Room for so many items at once. */
+void stock_view_reserve(struct stock_view *v, size_t items);
 void stock_view_put(struct stock_view *v, struct stock_item *i);
 /* A batch is published; frees what no reader can see any more. */
 void stock_view_committed(struct stock_view *v, int64_t now);
