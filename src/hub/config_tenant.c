@@ -50,6 +50,48 @@ static void check_delivery(struct tenant_loader *tl, const struct json *at, cons
 			       "retry_base must be 1ms or more, and retry_max not less than retry_base.");
 }
 
+static bool read_degrees(struct tenant_loader *tl, const struct json *value, const char *pointer, const char *name,
+			 int64_t most, int32_t *out)
+{
+	const struct json *j = json_get(value, name);
+	struct decimal d, scaled;
+
+	if (!json_is(j, JSON_STRING))
+		return false;
+	if (decimal_parse(json_text(j), &d, NULL) == RC_OK && decimal_rescale(d, 6, DECIMAL_DOWN, &scaled) == RC_OK &&
+	    scaled.units >= -most * 1000000 && scaled.units <= most * 1000000) {
+		*out = (int32_t)scaled.units;
+		return true;
+	}
+	config_finding(tl->l, j, under(tl, pointer, name), "bad_degrees", "A %s is -%d to %d degrees.", name, (int)most,
+		       (int)most);
+	return false;
+}
+
+/* What the choice of a location needs to know of it. */
+static void read_reach(struct tenant_loader *tl, const struct json *value, const char *pointer,
+		       struct config_location *l)
+{
+	const struct json *zones = json_get(value, "zones"), *costs = json_get(value, "cost");
+	bool latitude = read_degrees(tl, value, pointer, "latitude", 90, &l->latitude),
+	     longitude = read_degrees(tl, value, pointer, "longitude", 180, &l->longitude);
+
+	l->has_point = latitude && longitude;
+	if (!json_get(value, "latitude") != !json_get(value, "longitude"))
+		config_finding(tl->l, value, pointer, "half_a_point", "latitude and longitude belong together.");
+	l->zone_count = json_is(zones, JSON_ARRAY) ? zones->count : 0;
+	l->zones = arena_array(tl->l->arena, struct str, l->zone_count);
+	for (size_t i = 0; i < l->zone_count; i++)
+		l->zones[i] = json_text(&zones->items[i]);
+	l->cost_count = json_is(costs, JSON_OBJECT) ? costs->count : 0;
+	l->costs = arena_array(tl->l->arena, struct config_cost, l->cost_count);
+	for (size_t i = 0; i < l->cost_count; i++) {
+		l->costs[i].zone = costs->members[i].name;
+		config_read_qty(tl->l, costs, under(tl, pointer, "cost"), arena_copy(tl->l->arena, l->costs[i].zone).p,
+				&l->costs[i].cost);
+	}
+}
+
 static void read_locations(struct tenant_loader *tl, const struct json *locations)
 {
 	struct config_tenant *t = tl->t;
@@ -61,6 +103,7 @@ static void read_locations(struct tenant_loader *tl, const struct json *location
 		t->locations[i] = (struct config_location){.name = m->name, .index = (uint16_t)i, .warehouse = -1};
 		config_read_qty(tl->l, &m->value, below(tl, "locations", m->name), "safety_stock",
 				&t->locations[i].safety_stock);
+		read_reach(tl, &m->value, below(tl, "locations", m->name), &t->locations[i]);
 	}
 }
 
@@ -304,6 +347,20 @@ static void read_inbound(struct tenant_loader *tl, const struct json *value, con
 	config_read_qty(tl->l, value, pointer, "cap", &c->inbound_cap);
 }
 
+static void read_allocation(const struct json *channel, struct config_channel *c)
+{
+	static const char *const names[] = {[ALLOCATION_PRIORITY] = "priority",
+					    [ALLOCATION_NEAREST] = "nearest",
+					    [ALLOCATION_FEWEST_PARCELS] = "fewest_parcels",
+					    [ALLOCATION_COST] = "cost"};
+	const struct json *split = json_get(channel, "split");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_is(json_get_text(channel, "allocation"), names[i]))
+			c->allocation = (enum allocation_rule)i;
+	c->unsplit = json_is(split, JSON_BOOL) && !split->boolean;
+}
+
 static void read_channel(struct tenant_loader *tl, struct str name, const struct json *value,
 			 const struct config_system *s, struct config_channel *c)
 {
@@ -340,6 +397,7 @@ static void read_channel(struct tenant_loader *tl, struct str name, const struct
 	c->stale_zero = str_is(json_get_text(value, "when_stale"), "zero");
 	read_inbound(tl, json_get(value, "inbound"), under(tl, pointer, "inbound"), c);
 	c->strict = json_is(strict, JSON_BOOL) && strict->boolean;
+	read_allocation(value, c);
 	config_read_duration(value, "linger", &c->linger_ms);
 	config_read_duration(value, "hold_ttl", &c->hold_ttl_ms);
 	if (c->hold_ttl_ms < 1)

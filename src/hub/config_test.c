@@ -186,41 +186,43 @@ static void test_defaults(void **state)
 
 static void test_every_key(void **state)
 {
-	struct config *c = load_good("listen: \"[::1]:0\"\n"
-				     "store: postgresql://db/crossdock\n"
-				     "threads: {listeners: 3, mediation: 4, writers: 5}\n"
-				     "limits:\n"
-				     "  body_bytes: 2048\n"
-				     "  header_bytes: 4096\n"
-				     "  json_depth: 32\n"
-				     "  connections: 7\n"
-				     "  connections_per_ip: 6\n"
-				     "  request: 5s\n"
-				     "  idle: 2m\n"
-				     "  queue: 11\n"
-				     "  batch: 12\n"
-				     "  requests_per_s: 13\n"
-				     "  stream_clients: 14\n"
-				     "  items: 15\n"
-				     "  open_orders: 16\n"
-				     "  holds: 17\n"
-				     "tenants:\n"
-				     "  t_1:\n"
-				     "    sku_case: upper\n"
-				     "    locations: {a: {safety_stock: 1.5}, b: {}}\n"
-				     "    delivery: {slots: 2, retry_base: 50ms, retry_max: 1h, queue: 100}\n"
-				     "    systems:\n"
-				     "      shop:\n"
-				     "        connector: canonical\n"
-				     "        url: https://shop.example/base\n"
-				     "        roles: [channel, crm, supplier]\n"
-				     "        bearer: token-1\n"
-				     "        webhook_secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz\n"
-				     "        delivery: {slots: 9, give_up_after: 2d, confirm_after: 3s, timeout: 4s}\n"
-				     "    channels:\n"
-				     "      shop: {locations: [b, a], share: 12.5%, buffer: 1, cap: 2, minimum: 3, "
-				     "backorder: \"4.5\", strict: true,\n"
-				     "             hold_ttl: 20s, linger: 1s}\n");
+	struct config *c = load_good(
+	    "listen: \"[::1]:0\"\n"
+	    "store: postgresql://db/crossdock\n"
+	    "threads: {listeners: 3, mediation: 4, writers: 5}\n"
+	    "limits:\n"
+	    "  body_bytes: 2048\n"
+	    "  header_bytes: 4096\n"
+	    "  json_depth: 32\n"
+	    "  connections: 7\n"
+	    "  connections_per_ip: 6\n"
+	    "  request: 5s\n"
+	    "  idle: 2m\n"
+	    "  queue: 11\n"
+	    "  batch: 12\n"
+	    "  requests_per_s: 13\n"
+	    "  stream_clients: 14\n"
+	    "  items: 15\n"
+	    "  open_orders: 16\n"
+	    "  holds: 17\n"
+	    "tenants:\n"
+	    "  t_1:\n"
+	    "    sku_case: upper\n"
+	    "    locations: {a: {safety_stock: 1.5, zones: [GB, IE-D], latitude: \"53.48\", longitude: \"-2.24\",\n"
+	    "                    cost: {GB: 4.5, \"*\": 9}}, b: {}}\n"
+	    "    delivery: {slots: 2, retry_base: 50ms, retry_max: 1h, queue: 100}\n"
+	    "    systems:\n"
+	    "      shop:\n"
+	    "        connector: canonical\n"
+	    "        url: https://shop.example/base\n"
+	    "        roles: [channel, crm, supplier]\n"
+	    "        bearer: token-1\n"
+	    "        webhook_secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz\n"
+	    "        delivery: {slots: 9, give_up_after: 2d, confirm_after: 3s, timeout: 4s}\n"
+	    "    channels:\n"
+	    "      shop: {locations: [b, a], share: 12.5%, buffer: 1, cap: 2, minimum: 3, "
+	    "backorder: \"4.5\", strict: true,\n"
+	    "             hold_ttl: 20s, linger: 1s, allocation: nearest, split: false}\n");
 	(void)state;
 
 	assert_true(str_is(c->listen, "[::1]:0"));
@@ -249,6 +251,17 @@ static void test_every_key(void **state)
 	assert_true(ch->strict);
 	assert_int_equal(ch->hold_ttl_ms, 20000);
 	assert_int_equal(ch->linger_ms, 1000);
+	assert_int_equal(ch->allocation, ALLOCATION_NEAREST);
+	assert_true(ch->unsplit);
+	const struct config_location *l = &t->locations[0];
+	assert_true(l->has_point && !t->locations[1].has_point);
+	assert_int_equal(l->latitude, 53480000);
+	assert_int_equal(l->longitude, -2240000);
+	assert_int_equal(l->zone_count, 2);
+	assert_true(str_is(l->zones[1], "IE-D"));
+	assert_int_equal(l->cost_count, 2);
+	assert_int_equal(l->costs[0].cost, 45000);
+	assert_true(str_is(l->costs[1].zone, "*"));
 	config_unref(c);
 }
 
@@ -325,6 +338,12 @@ static void test_every_error_has_its_line(void **state)
 	     8},
 	    {HEAD SHOP "    channels:\n      shop:\n        hold_ttl: 0s\n", "bad_duration",
 	     "#/tenants/acme/channels/shop/hold_ttl", 8},
+	    {HEAD SHOP "    channels:\n      shop:\n        allocation: dice\n", NULL,
+	     "#/tenants/acme/channels/shop/allocation", 8},
+	    {"tenants:\n  acme:\n    locations: {a: {latitude: \"91\", longitude: \"0\"}}\n", "bad_degrees",
+	     "#/tenants/acme/locations/a/latitude", 3},
+	    {"tenants:\n  acme:\n    locations: {a: {zones: [Britain]}}\n", NULL, "#/tenants/acme/locations/a/zones/0",
+	     3},
 	    {HEAD SHOP "    records: {stock: wms}\n", "unknown_system", "#/tenants/acme/records/stock", 6},
 	    {HEAD SHOP "    records: {colour: shop}\n", "unknown_field", "#/tenants/acme/records/colour", 6},
 	    {HEAD SHOP "    processes: {order: other}\n", NULL, "#/tenants/acme/processes/order", 6},

@@ -234,6 +234,34 @@ enum rc shipment_read(struct arena *a, const struct json *doc, enum sku_case sku
 	return read_movement_lines(&r, doc, MOVE_SHIP, true, &out->movement.line_count, &out->movement.lines);
 }
 
+/* Degrees, in millionths. false: it is not given, or out of range. */
+static bool read_degrees(struct reader *r, const struct json *to, const char *name, int64_t most, int32_t *out)
+{
+	const struct json *j = json_get(to, name);
+	struct decimal d, scaled;
+
+	if (!j)
+		return false;
+	if (decimal_parse(json_text(j), &d, NULL) == RC_OK && decimal_rescale(d, 6, DECIMAL_DOWN, &scaled) == RC_OK &&
+	    scaled.units >= -most * 1000000 && scaled.units <= most * 1000000) {
+		*out = (int32_t)scaled.units;
+		return true;
+	}
+	read_note(r, j, "out_of_range", "These are degrees as decimal text.", "/ship_to/%s", name);
+	return false;
+}
+
+static void read_ship_to(struct reader *r, const struct json *to, struct ship_to *out)
+{
+	bool latitude, longitude;
+
+	*out =
+	    (struct ship_to){.country = json_get_text(to, "country"), .postal_code = json_get_text(to, "postal_code")};
+	latitude = read_degrees(r, to, "latitude", 90, &out->latitude);
+	longitude = read_degrees(r, to, "longitude", 180, &out->longitude);
+	out->has_point = latitude && longitude;
+}
+
 enum rc hold_request_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
 			  struct hold_request *out, struct findings *f)
 {
@@ -250,6 +278,7 @@ enum rc hold_request_read(struct arena *a, const struct json *doc, enum sku_case
 		read_note(&r, ttl, "out_of_range", "This must be a whole number of seconds, at most a year.", "/ttl_s");
 	else
 		out->ttl_ms = seconds * 1000;
+	read_ship_to(&r, json_get(doc, "ship_to"), &out->ship_to);
 	return read_movement_lines(&r, doc, MOVE_SHIP, false, &out->line_count, &out->lines);
 }
 

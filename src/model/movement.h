@@ -83,6 +83,7 @@ struct hold_request {
 	struct str channel;
 	int64_t ttl_ms; /* 0: the channel's default */
 	bool partial;   /* what is there is held */
+	struct ship_to ship_to;
 	size_t line_count;
 	struct movement_line *lines; /* sku, quantity, location (may be empty) */
 };

@@ -78,6 +78,7 @@ enum rc order_read(struct arena *a, const struct json *doc, enum sku_case sku_ca
 		   struct findings *f)
 {
 	struct reader r = {.arena = a, .findings = f, .at = "", .sku_case = sku_case};
+	const struct json *address = json_get(json_get(json_get(doc, "parties"), "ship_to"), "address");
 
 	*out = (struct order){
 	    .channel = read_required(&r, doc, "channel", ""),
@@ -87,6 +88,8 @@ enum rc order_read(struct arena *a, const struct json *doc, enum sku_case sku_ca
 	    .reservation_id = json_get_text(doc, "reservation_id"),
 	    .placed_at = read_instant(&r, doc, "placed_at", true),
 	    .version = read_version(&r, doc),
+	    .ship_to = {.country = json_get_text(address, "country"),
+			.postal_code = json_get_text(address, "postal_code")},
 	};
 	const struct json *lines = read_lines(&r, doc, ORDER_LINES_MAX);
 	if (!lines)

@@ -16,12 +16,20 @@ struct order_line {
 	struct str uom;
 };
 
+/* Where goods go, as far as it decides where they come from. */
+struct ship_to {
+	struct str country, postal_code; /* may be empty */
+	int32_t latitude, longitude;     /* millionths of a degree */
+	bool has_point;
+};
+
 struct order {
 	struct str channel;
 	struct str external_id;
 	struct str currency;
 	struct str customer_id;    /* customer.external_id; may be empty */
 	struct str reservation_id; /* may be empty: stock was held beforehand */
+	struct ship_to ship_to;
 	int64_t placed_at;
 	int64_t version; /* the source's version or updated_at in ms; 0 if it has none */
 	size_t line_count;

@@ -279,44 +279,86 @@ static void step_answer(struct step *s)
 	order_step_restock(w.orders, &w.txn);
 }
 
+/* Where n of an item are, not counting what is planned; round 0: only where they fit whole. */
+static int plan_at(int channel, int planned[ITEMS][PLACES], int item, int p, int n, int round)
+{
+	int there = m_free_for(channel, item, p) - planned[item][p],
+	    part = n > 0 && there > 0 && (round == 1 || there >= n) ? least(n, there) : 0;
+
+	planned[item][p] += part;
+	return n - part;
+}
+
+/* Lines of a hold: at the first place that has all of them, else each where it fits whole, else split. Returns how much
+ * of them there is not. */
+static int plan_lines(const struct m_hold *h, const int *items, const int *wants, int count, int planned[ITEMS][PLACES])
+{
+	int sums[ITEMS] = {0}, missing = 0;
+
+	EACH(i, count)
+	sums[items[i]] += wants[i];
+	EACH(k, 2)
+	{
+		int p = sells_at[h->channel][k];
+		bool all = true;
+
+		EACH(i, ITEMS)
+		all = all && m_free_for(h->channel, i, p) >= sums[i];
+		if (!all)
+			continue;
+		EACH(i, ITEMS)
+		planned[i][p] = sums[i];
+		return 0;
+	}
+	EACH(i, count)
+	{
+		int n = wants[i];
+
+		EACH(round, 2)
+		EACH(k, 2)
+		n = plan_at(h->channel, planned, items[i], sells_at[h->channel][k], n, round);
+		missing += n;
+	}
+	return missing;
+}
+
 static void step_hold(struct step *s)
 {
 	struct m_hold *h = &m.holds[m.hold_count];
-	int count = 1 + draw(s, 2), planned[ITEMS][PLACES] = {{0}};
-	struct world_line lines[2] = {{0}};
+	struct movement_line lines[LINES];
+	int count = 1 + draw(s, LINES), planned[ITEMS][PLACES] = {{0}}, items[LINES], wants[LINES], asked[ITEMS] = {0},
+	    any = 0;
+	bool partial = draw(s, 4) == 0, fits = true;
+	struct hold_request r = {.partial = partial, .line_count = (size_t)count, .lines = lines};
 	struct hold *made = NULL;
 	struct str shortage;
-	bool fits = true;
 
 	*h = (struct m_hold){.channel = draw(s, WORLD_CHANNELS), .expires_at = w.now + 900000};
 	snprintf(h->id, sizeof(h->id), "h%d", m.hold_count++);
 	EACH(i, count)
 	{
-		int item = draw(s, ITEMS), n = 1 + draw(s, 5), all = 0;
+		int limit;
 
-		lines[i] = (struct world_line){.sku = skus[item], .quantity = Q(n)};
-		EACH(p, PLACES)
-		all += planned[item][p];
-		if (h->channel == 1 && n > m_sellable(1, item) - all) {
+		items[i] = draw(s, ITEMS);
+		wants[i] = 1 + draw(s, 5);
+		lines[i] = (struct movement_line){.sku = str_from(skus[items[i]]), .quantity = Q(wants[i])};
+		limit = h->channel == 1 ? most(0, m_sellable(1, items[i]) - asked[items[i]]) : 1000;
+		if (wants[i] > limit) {
 			fits = false;
-			continue;
+			wants[i] = partial ? limit : 0;
 		}
-		EACH(round, 2)
-		EACH(k, 2)
-		{
-			int p = sells_at[h->channel][k], there = m_free_for(h->channel, item, p) - planned[item][p];
-
-			if (n > 0 && there > 0 && (round == 1 || there >= n)) {
-				planned[item][p] += least(n, there);
-				n -= least(n, there);
-			}
-		}
-		fits = fits && n == 0;
+		asked[items[i]] += wants[i];
 	}
-	snprintf(s->text, sizeof(s->text), "hold %s: %d lines, first %s, by %s", h->id, count, lines[0].sku,
-		 h->channel ? "market" : "shop");
-	assert_int_equal(world_hold(&w, h->id, h->channel ? "market" : "shop", lines, (size_t)count, &made, &shortage),
-			 fits ? RC_OK : RC_CONFLICT);
+	fits = plan_lines(h, items, wants, count, planned) == 0 && fits;
+	EACH(i, ITEMS)
+	EACH(p, PLACES)
+	any += planned[i][p];
+	fits = partial ? any > 0 : fits;
+	snprintf(s->text, sizeof(s->text), "hold %s: %d lines, first %s, by %s%s", h->id, count, skus[items[0]],
+		 h->channel ? "market" : "shop", partial ? ", what there is" : "");
+	r.reservation_id = str_from(h->id);
+	r.channel = str_from(h->channel ? "market" : "shop");
+	assert_int_equal(world_place_hold(&w, &r, &made, &shortage), fits ? RC_OK : RC_CONFLICT);
 	if (!fits)
 		return;
 	h->live = true;
@@ -340,13 +382,41 @@ static void step_fence(struct step *s)
 	m.fences[channel][item][p] = (struct m_fence){.quantity = n};
 }
 
+/* A part of what is held of one item at one place; now and then more than that. */
+static void commit_part(struct step *s, struct m_hold *h, struct m_order *o)
+{
+	int item = draw(s, ITEMS), place = draw(s, PLACES), n = 1 + draw(s, 4);
+	struct movement_line line = {
+	    .sku = str_from(skus[item]), .location = str_from(places[place]), .quantity = Q(n)};
+	bool keep = draw(s, 2), fits = n <= h->held[item][place], kept;
+	struct err e = ERR_NONE;
+
+	snprintf(s->text, sizeof(s->text), "commit %d of %s at %s of %s, order %d%s", n, skus[item], places[place],
+		 h->id, (int)(o - m.orders), keep ? ", keep the rest" : "");
+	assert_int_equal(hold_step_commit_part(w.holds, &w.txn, hold_find(w.holds, str_from(h->id)), open_order(o),
+					       &line, 1, keep, &kept, &e),
+			 fits ? RC_OK : RC_CONFLICT);
+	if (!fits)
+		return;
+	order_step_given(w.orders, &w.txn, open_order(o));
+	order_step_restock(w.orders, &w.txn);
+	m_end_part(h, o, item, place, n, keep);
+	assert_int_equal(kept, h->live);
+	m_given(o);
+}
+
 static void step_end_hold(struct step *s)
 {
 	struct m_hold *h = draw_hold(s);
 	struct m_order *o = draw(s, 2) ? draw_order(s) : NULL;
+	bool part = o && draw(s, 2);
 
 	if (!h)
 		return;
+	if (part) {
+		commit_part(s, h, o);
+		return;
+	}
 	snprintf(s->text, sizeof(s->text), "%s %s, order %d", o ? "commit" : "void", h->id,
 		 o ? (int)(o - m.orders) : -1);
 	if (o) {

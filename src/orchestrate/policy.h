@@ -19,9 +19,20 @@
 
 enum role { ROLE_CHANNEL = 1, ROLE_ERP = 2, ROLE_WAREHOUSE = 4, ROLE_CRM = 8, ROLE_SUPPLIER = 16 };
 
+/* What a parcel from a location costs: "GB", "GB-BT" (postal codes that begin so), "*". */
+struct config_cost {
+	struct str zone;
+	int64_t cost; /* in ten-thousandths of whatever the configuration counts in */
+};
+
 struct config_location {
 	struct str name;
 	qty_t safety_stock;
+	struct str *zones; /* that it is near to, nearest first; as in config_cost */
+	struct config_cost *costs;
+	size_t zone_count, cost_count;
+	int32_t latitude, longitude; /* millionths of a degree */
+	bool has_point;
 	uint16_t index;
 	int16_t warehouse; /* index of the system that ships from here, -1: none */
 };
@@ -73,6 +84,9 @@ struct config_system {
 	size_t location_count;
 };
 
+/* Where stock is taken from (orchestrate/allocate.h). */
+enum allocation_rule { ALLOCATION_PRIORITY, ALLOCATION_NEAREST, ALLOCATION_FEWEST_PARCELS, ALLOCATION_COST };
+
 struct config_channel {
 	struct str name;     /* the system's name */
 	uint16_t system;     /* index */
@@ -80,8 +94,10 @@ struct config_channel {
 	size_t location_count;
 	int32_t share_ppm;                     /* share(c): 1,000,000 is all */
 	qty_t buffer, cap, minimum, backorder; /* cap -1: none */
-	bool strict;                           /* safety, share, buffer and cap bind holds as well */
-	int64_t hold_ttl_ms;                   /* default of a reservation; 900,000 */
+	enum allocation_rule allocation;
+	bool unsplit;               /* split: false: all comes from one location */
+	bool strict;                /* safety, share, buffer and cap bind holds as well */
+	int64_t hold_ttl_ms;        /* default of a reservation; 900,000 */
 	int64_t linger_ms;          /* between two availability deliveries, unless something went to zero; 20 */
 	qty_t inbound_cap;          /* of what is in transit, how much may be sold at most; 0: nothing (default) */
 	int64_t inbound_horizon_ms; /* and it is expected within this time */

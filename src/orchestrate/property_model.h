@@ -313,29 +313,56 @@ static void m_give_back(int channel, struct m_line *l, bool picked_too)
 	}
 }
 
+/* Gives an order up to n of what is held; returns how much it took. */
+static int m_give(struct m_order *o, int item, int p, int n)
+{
+	int left = n;
+
+	for (int i = 0; o && i < o->line_count; i++) {
+		struct m_line *l = &o->lines[i];
+		int part = least(left, m_open(l));
+
+		if (l->item != item || part <= 0)
+			continue;
+		m_move(item, p, STOCK_HELD, STOCK_ALLOCATED, part, w.now);
+		l->allocated[p] += part;
+		l->backordered = most(0, l->backordered - part);
+		left -= part;
+	}
+	return n - left;
+}
+
 /* Ends a reservation; what the order o (or nobody) does not need is free again. */
 static void m_end(struct m_hold *h, struct m_order *o)
 {
 	EACH(item, ITEMS)
 	EACH(p, PLACES)
 	{
-		int left = h->held[item][p];
+		int given = m_give(o, item, p, h->held[item][p]);
 
-		for (int i = 0; o && i < o->line_count; i++) {
-			struct m_line *l = &o->lines[i];
-			int part = least(left, m_open(l));
-
-			if (l->item != item || part <= 0)
-				continue;
-			m_move(item, p, STOCK_HELD, STOCK_ALLOCATED, part, w.now);
-			l->allocated[p] += part;
-			l->backordered = most(0, l->backordered - part);
-			left -= part;
-		}
-		m_move(item, p, STOCK_HELD, STOCK_FREE, left, w.now);
-		m_use(h->channel, item, p, -left);
+		m_move(item, p, STOCK_HELD, STOCK_FREE, h->held[item][p] - given, w.now);
+		m_use(h->channel, item, p, given - h->held[item][p]);
 	}
 	h->live = false;
+}
+
+/* The same with n of an item at a place; the rest may be kept. */
+static void m_end_part(struct m_hold *h, struct m_order *o, int item, int place, int n, bool keep)
+{
+	int left = 0;
+
+	h->held[item][place] -= m_give(o, item, place, n);
+	EACH(i, ITEMS)
+	EACH(p, PLACES)
+	{
+		left += h->held[i][p];
+		if (keep)
+			continue;
+		m_move(i, p, STOCK_HELD, STOCK_FREE, h->held[i][p], w.now);
+		m_use(h->channel, i, p, -h->held[i][p]);
+		h->held[i][p] = 0;
+	}
+	h->live = keep && left > 0;
 }
 
 static int m_loose(int item, int place)

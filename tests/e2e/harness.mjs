@@ -292,7 +292,7 @@ export class Hub {
 }
 
 /* The example folder's tenant, with the systems at the given addresses. Text, so that a test can change it. */
-export function configuration(systems, { store = "sqlite", extra = "", rules = {}, delivery = "retry_base: 50ms, retry_max: 500ms, confirm_after: 200ms" } = {}) {
+export function configuration(systems, { store = "sqlite", extra = "", rules = {}, shop = "", locations = 'east: {}, west: {safety_stock: "2"}', delivery = "retry_base: 50ms, retry_max: 500ms, confirm_after: 200ms" } = {}) {
 	const rows = {
 		shop: "roles: [channel]",
 		portal: "roles: [channel]",
@@ -300,7 +300,7 @@ export function configuration(systems, { store = "sqlite", extra = "", rules = {
 		wms: "roles: [warehouse], locations: [east, west]",
 	};
 	const named = Object.entries(rows).filter(([name]) => systems[name]);
-	const channels = { shop: 'shop: {locations: [east, west], share: 100%, buffer: "0"}', portal: 'portal: {locations: [east], share: 50%, buffer: "1", cap: "100"}' };
+	const channels = { shop: `shop: {locations: [east, west], share: 100%, buffer: "0"${shop}}`, portal: 'portal: {locations: [east], share: 50%, buffer: "1", cap: "100"}' };
 	const owners = { stock: "wms", price: "erp", customer: "erp", item: "erp" };
 	const records = Object.entries(owners).filter(([, name]) => systems[name]).map(([what, name]) => `${what}: ${name}`).join(", ");
 	return [
@@ -309,7 +309,7 @@ export function configuration(systems, { store = "sqlite", extra = "", rules = {
 		...(extra ? [extra] : []),
 		"tenants:",
 		"  acme:",
-		'    locations: {east: {}, west: {safety_stock: "2"}}',
+		`    locations: {${locations}}`,
 		"    systems:",
 		...named.map(([name, rest]) => {
 			const { url, ...more } = typeof systems[name] === "string" ? { url: systems[name] } : systems[name];

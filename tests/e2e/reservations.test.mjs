@@ -151,3 +151,25 @@ test("a hold is committed in parts", async (t) => {
 	(await commit(first.order_id, "1", false)).expect(409, "reservation_ended");
 	await hub.audit();
 });
+
+test("orders and reservations come from the nearest location", async (t) => {
+	const { hub, wms } = await world(t, ["shop", "wms"], { shop: ", allocation: nearest", locations: "east: {zones: [GB, IE]}, west: {zones: [IE]}" });
+	await hub.count({ A: "10" });
+	await hub.count({ A: "10" }, { location: "west" });
+	const at = async (ship_to) => (await hold(hub, { A: "1" }, { ship_to })).expect(201).json.lines[0].location;
+	assert.equal(await at({ country: "GB" }), "east");
+	assert.equal(await at({ country: "IE" }), "west");
+	assert.equal(await at(undefined), "east");
+	(await hold(hub, { A: "1" }, { ship_to: { country: "Ireland" } })).expect(422, "validation_failed");
+	const irish = await hub.capture({ ...order({ A: "9" }), parties: { ship_to: { address: { country: "IE" } } } });
+	await until("the warehouse is asked", () => wms.of("/shipment-requests").some((r) => r.json.order_id === irish.order_id && r.json.lines[0].location === "west"));
+	/* What comes later, also after a restart, goes to the order from where it is near. */
+	const later = await hub.capture({ ...order({ A: "20" }), parties: { ship_to: { address: { country: "IE" } } } });
+	assert.equal((await hub.order(later.order_id)).lines[0].backordered, "12");
+	await hub.stop();
+	await hub.start();
+	await hub.count({ A: "60" }, { location: "west" });
+	await until("it has all", async () => (await hub.order(later.order_id)).lines[0].backordered === "0");
+	await until("the rest is asked for", () => wms.of("/shipment-requests").some((r) => r.json.order_id === later.order_id && r.json.lines.some((l) => l.location === "west" && l.quantity === "12")));
+	await hub.audit();
+});

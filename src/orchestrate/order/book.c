@@ -74,6 +74,8 @@ void order_book_free(struct order_book *b)
 		return;
 	while ((o = map_next(&b->orders, &at, NULL)))
 		free_order(o);
+	allocate_list_free(&b->parts);
+	free(b->needs);
 	map_done(&b->orders);
 	for (size_t i = 0; i < b->tenant->channel_count; i++)
 		free((char *)b->counts_through[i].p);
@@ -102,7 +104,8 @@ struct order_open *order_make(struct order_book *b, const struct order_texts *t)
 {
 	struct order_open *o;
 	struct allocation *first;
-	size_t bytes = t->order_id.n + t->external_id.n + t->correlation_id.n + t->customer.n + t->currency.n;
+	size_t bytes = t->order_id.n + t->external_id.n + t->correlation_id.n + t->customer.n + t->currency.n +
+		       t->country.n + t->postal_code.n;
 	char *at;
 
 	for (size_t i = 0; i < t->line_count; i++)
@@ -116,6 +119,8 @@ struct order_open *order_make(struct order_book *b, const struct order_texts *t)
 	o->correlation_id = put_text(&at, t->correlation_id);
 	o->customer = put_text(&at, t->customer);
 	o->currency = put_text(&at, t->currency);
+	o->country = put_text(&at, t->country);
+	o->postal_code = put_text(&at, t->postal_code);
 	o->line_count = (uint32_t)t->line_count;
 	for (size_t i = 0; i < t->line_count; i++) {
 		o->lines[i].order = o;
@@ -400,6 +405,8 @@ enum rc order_load(struct order_book *b, const struct store_value *row, struct e
 	if (rc != RC_OK)
 		goto done;
 	lines = json_get(progress, "lines");
+	texts.country = json_get_text(json_get(progress, "ship_to"), "country");
+	texts.postal_code = json_get_text(json_get(progress, "ship_to"), "postal_code");
 	texts.line_count = lines->count;
 	texts.line_ids = arena_array(&a, struct str, lines->count);
 	texts.skus = arena_array(&a, struct str, lines->count);

@@ -5,7 +5,7 @@
 #include "orchestrate/order/order.h"
 
 struct order_texts {
-	struct str order_id, external_id, correlation_id, customer, currency;
+	struct str order_id, external_id, correlation_id, customer, currency, country, postal_code;
 	struct str *line_ids, *skus;
 	size_t line_count;
 };

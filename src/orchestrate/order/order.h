@@ -11,6 +11,7 @@
 #ifndef ORCHESTRATE_ORDER_ORDER_H
 #define ORCHESTRATE_ORDER_ORDER_H
 
+#include "orchestrate/allocate.h"
 #include "orchestrate/stock/stock.h"
 
 /* Stored as numbers: never renumber. */
@@ -69,6 +70,7 @@ struct order_open {
 	uint32_t line_count;
 	struct order_external external; /* the ERP's */
 	struct str currency;
+	struct str country, postal_code; /* it goes to; empty where the channel's allocation does not ask for them */
 	struct order_open *next_changed, *next_held, **previous_held;
 	bool changed, fresh; /* fresh: has no row yet */
 };
@@ -81,6 +83,9 @@ struct order_book {
 	struct order_open *held;    /* for an unknown item, oldest first */
 	struct order_open **held_last;
 	size_t items_seen;          /* items there were when the held orders were looked at */
+	struct allocate_list parts; /* scratch, and */
+	struct allocate_need *needs;
+	size_t need_room;
 	struct str *counts_through; /* by channel: the external id of its last captured order */
 };
 

@@ -73,6 +73,13 @@ void order_progress_write(struct buf *out, const struct order_book *b, const str
 		jw_text(&w, o->external.id);
 		jw_object_end(&w);
 	}
+	if (o->country.n || o->postal_code.n) {
+		jw_key(&w, "s");
+		jw_object(&w);
+		jw_opt_text(&w, "country", o->country);
+		jw_opt_text(&w, "postal_code", o->postal_code);
+		jw_object_end(&w);
+	}
 	jw_object_end(&w);
 }
 
@@ -223,6 +230,8 @@ enum rc order_progress_read(struct arena *a, struct str text, struct json **out,
 	add(&o, "lines", &all);
 	if (json_is(external, JSON_OBJECT))
 		add(&o, "external_ids", external);
+	if (json_is(json_get(stored, "s"), JSON_OBJECT))
+		add(&o, "ship_to", json_get(stored, "s"));
 	*out = arena_new(a, struct json);
 	if (*out && finish(a, &o, *out))
 		return RC_OK;

@@ -214,7 +214,7 @@ static void restock_item(struct order_book *b, struct txn *t, struct stock_item 
 		t->cause.correlation_id = l->order->correlation_id;
 		stock_draft_begin(&d, b->stock, t, STR("allocate"), t->now);
 		d.order_id = l->order->order_id;
-		order_allocate_line(c, &d, l);
+		order_allocate_line(b, &d, l);
 		if (stock_draft_end(&d, false))
 			order_step_given(b, t, l->order);
 	}

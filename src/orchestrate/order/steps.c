@@ -5,6 +5,7 @@
  */
 #include "orchestrate/order/steps.h"
 
+#include "base/mem.h"
 #include "orchestrate/stock/terms.h"
 
 #define DATA_MAX (4u << 20)
@@ -106,8 +107,8 @@ qty_t order_open_quantity(const struct order_line_open *l)
 	return open;
 }
 
-/* Allocates up to want of a line at one location, lot after lot; returns how much. */
-static qty_t allocate_at(struct stock_draft *d, struct order_line_open *l, uint16_t location, qty_t want)
+/* Allocates up to want of a line at one location, lot after lot. */
+static void allocate_at(struct stock_draft *d, struct order_line_open *l, uint16_t location, qty_t want)
 {
 	uint16_t channel = l->order->channel;
 	qty_t got = 0, there = stock_free_for(l->item, location, channel);
@@ -127,63 +128,67 @@ static qty_t allocate_at(struct stock_draft *d, struct order_line_open *l, uint1
 		order_allocation(l, p)->allocated += part;
 		got += part;
 	}
-	return got;
 }
 
-/* Where a line goes when no one location has all of the order: where it fits whole, else split in order of preference.
- */
-void order_allocate_line(const struct config_channel *c, struct stock_draft *d, struct order_line_open *l)
+/* Where all of an order comes from that may not be split, once a part of it has a place. */
+static int32_t only_location(const struct config_channel *c, const struct order_open *o)
 {
-	qty_t want = order_open_quantity(l);
-
-	for (size_t i = 0; i < c->location_count && want > 0; i++)
-		if (stock_free_for(l->item, c->locations[i], l->order->channel) >= want)
-			want -= allocate_at(d, l, c->locations[i], want);
-	for (size_t i = 0; i < c->location_count && want > 0; i++)
-		want -= allocate_at(d, l, c->locations[i], want);
-	l->backordered = want > 0 ? want : 0;
-	if (want > 0)
-		order_wait(l);
-	else
-		order_unwait(l);
+	for (uint32_t i = 0; c->unsplit && i < o->line_count; i++)
+		for (uint32_t n = 0; n < o->lines[i].allocation_count; n++)
+			if (o->lines[i].allocations[n].allocated + o->lines[i].allocations[n].picked > 0)
+				return o->lines[i].allocations[n].place->position.location;
+	return ALLOCATE_ANYWHERE;
 }
 
-/* Has this location all of the order, lines of one item together? */
-static bool location_has_all(const struct order_open *o, uint16_t location)
+/* Allocates what there is of some lines of an order; the rest is backordered. */
+static void allocate_lines(struct order_book *b, struct stock_draft *d, struct order_open *o,
+			   struct order_line_open *lines, uint32_t count)
 {
-	bool all = true;
+	const struct config_channel *c = &b->tenant->channels[o->channel];
+	struct ship_to to = {.country = o->country, .postal_code = o->postal_code};
+	struct allocate_request r = {.tenant = b->tenant, .channel = c, .ship_to = &to, .only = only_location(c, o)};
 
-	for (uint32_t i = 0; i < o->line_count; i++)
-		o->lines[i].item->wanted = 0;
-	for (uint32_t i = 0; i < o->line_count && all; i++) {
-		struct stock_item *item = o->lines[i].item;
-
-		item->wanted += order_open_quantity(&o->lines[i]);
-		all = stock_free_for(item, location, o->channel) >= item->wanted;
+	if (b->need_room < count) {
+		b->need_room = count;
+		b->needs = mem_grow(b->needs, b->need_room * sizeof(*b->needs));
 	}
-	return all;
+	for (uint32_t i = 0; i < count; i++)
+		b->needs[i] = (struct allocate_need){
+		    .item = lines[i].item, .want = order_open_quantity(&lines[i]), .location = ALLOCATE_ANYWHERE};
+	allocate(&r, b->needs, count, &b->parts);
+	for (size_t i = 0; i < b->parts.count; i++) {
+		const struct allocate_part *p = &b->parts.parts[i];
+
+		allocate_at(d, &lines[p->need], p->location, p->quantity);
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct order_line_open *l = &lines[i];
+		qty_t want = order_open_quantity(l);
+
+		l->backordered = want > 0 ? want : 0;
+		if (want > 0)
+			order_wait(l);
+		else
+			order_unwait(l);
+	}
+}
+
+void order_allocate_line(struct order_book *b, struct stock_draft *d, struct order_line_open *l)
+{
+	allocate_lines(b, d, l->order, l, 1);
 }
 
 /* Reserves what there is; true if that is everything. */
-static bool allocate(struct order_book *b, struct txn *t, struct order_open *o)
+static bool reserve(struct order_book *b, struct txn *t, struct order_open *o)
 {
-	const struct config_channel *c = &b->tenant->channels[o->channel];
 	struct stock_draft d;
 	bool whole = true;
-	size_t at = 0;
 
 	stock_draft_begin(&d, b->stock, t, STR("allocate"), t->now);
 	d.order_id = o->order_id;
-	while (at < c->location_count && !location_has_all(o, c->locations[at]))
-		at++;
-	for (uint32_t i = 0; i < o->line_count; i++) {
-		struct order_line_open *l = &o->lines[i];
-
-		if (at < c->location_count)
-			allocate_at(&d, l, c->locations[at], order_open_quantity(l));
-		order_allocate_line(c, &d, l);
-		whole = whole && l->backordered == 0;
-	}
+	allocate_lines(b, &d, o, o->lines, o->line_count);
+	for (uint32_t i = 0; i < o->line_count; i++)
+		whole = whole && o->lines[i].backordered == 0;
 	stock_draft_end(&d, false);
 	order_changed(b, o);
 	return whole;
@@ -288,7 +293,7 @@ static void post(struct order_book *b, struct txn *t, struct order_open *o, int6
 
 void order_decide(struct order_book *b, struct txn *t, struct order_open *o)
 {
-	bool whole = allocate(b, t, o);
+	bool whole = reserve(b, t, o);
 	int64_t event = order_set_status(b, t, o, whole ? ORDER_RESERVED : ORDER_BACKORDERED, STR_NONE);
 
 	if (!whole) {
@@ -341,12 +346,18 @@ enum rc order_step_capture(struct order_book *b, struct txn *t, struct order_cap
 	struct json_writer w;
 	struct buf data;
 	uint16_t channel = 0;
+	enum allocation_rule rule;
 
 	while (channel < b->tenant->channel_count && !str_eq(b->tenant->channels[channel].name, in->channel))
 		channel++;
 	if (channel == b->tenant->channel_count)
 		return err_set_at(e, RC_INVALID, "unknown_channel", "/channel", "there is no channel " STR_FMT,
 				  STR_ARG(in->channel));
+	rule = b->tenant->channels[channel].allocation;
+	if (rule == ALLOCATION_NEAREST || rule == ALLOCATION_COST) {
+		texts.country = in->ship_to.country;
+		texts.postal_code = in->ship_to.postal_code;
+	}
 	texts.line_ids = arena_array(t->arena, struct str, in->line_count);
 	texts.skus = arena_array(t->arena, struct str, in->line_count);
 	if (!texts.line_ids || !texts.skus)

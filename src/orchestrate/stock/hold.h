@@ -9,6 +9,7 @@
 #ifndef ORCHESTRATE_STOCK_HOLD_H
 #define ORCHESTRATE_STOCK_HOLD_H
 
+#include "orchestrate/allocate.h"
 #include "orchestrate/order/order.h"
 #include "orchestrate/stock/stock.h"
 
@@ -62,7 +63,10 @@ struct hold_draft {
 	struct stock_draft movement;
 	struct hold_line *plan; /* of the hold that is being admitted */
 	size_t plan_count, plan_room;
-	uint16_t channel;            /* of it */
+	struct allocate_need *needs; /* by line */
+	qty_t *limits;               /* by line: of a strict channel, what it may have */
+	size_t need_room;
+	struct allocate_list parts;
 	struct stock_place **places; /* planned for and not yet posted */
 	size_t place_count, place_room;
 	size_t held; /* holds that were placed */

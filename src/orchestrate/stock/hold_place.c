@@ -36,6 +36,9 @@ void hold_draft_end(struct hold_draft *d)
 	post_planned(d);
 	stock_draft_end(&d->movement, false);
 	buf_done(&d->text);
+	allocate_list_free(&d->parts);
+	free(d->needs);
+	free(d->limits);
 	free(d->plan);
 	free(d->places);
 }
@@ -77,52 +80,15 @@ static qty_t plan_place(struct hold_draft *d, struct stock_place *p, qty_t want)
 	return want - part;
 }
 
-/* What the hold that is being admitted has of an item at a location. */
-static qty_t planned_at(const struct hold_draft *d, const struct stock_item *i, uint16_t location)
+static void plan_part(struct hold_draft *d, struct stock_item *item, uint16_t location, qty_t part, qty_t requested)
 {
-	qty_t own = 0;
-
-	for (size_t n = 0; n < d->plan_count; n++)
-		if (d->plan[n].place->item == i && d->plan[n].place->position.location == location)
-			own += d->plan[n].quantity;
-	return own;
-}
-
-/* Free at a location and not yet planned, over its lots: what one lot owes, another has not. Nor is it what is
- * ring-fenced for other channels. */
-static qty_t unplanned_at(const struct hold_draft *d, const struct stock_item *i, uint16_t location)
-{
-	qty_t free = 0, own;
-
-	for (uint32_t n = 0; n < i->place_count; n++)
-		if (i->places[n]->position.location == location && stock_is_ours(&i->places[n]->position))
-			free += i->places[n]->position.states[STOCK_FREE] - i->places[n]->planned;
-	if (free <= 0 || !i->terms)
-		return free > 0 ? free : 0;
-	own = planned_at(d, i, location);
-	free -= stock_fenced_for_others(i, location, d->channel, free + own);
-	return free > 0 ? free : 0;
-}
-
-static qty_t plan_location(struct hold_draft *d, struct stock_item *item, uint16_t location, qty_t want)
-{
-	qty_t there = unplanned_at(d, item, location), part = want < there ? want : there, rest = want - part;
+	size_t before = d->plan_count;
 
 	for (uint32_t n = 0; n < item->place_count && part > 0; n++)
 		if (item->places[n]->position.location == location && stock_is_ours(&item->places[n]->position))
 			part = plan_place(d, item->places[n], part);
-	return rest + part;
-}
-
-/* Where it fits whole, else split in the channel's order of preference. Returns what is short. */
-static qty_t plan_line(struct hold_draft *d, const struct config_channel *c, struct stock_item *item, qty_t want)
-{
-	for (size_t i = 0; i < c->location_count && want > 0; i++)
-		if (unplanned_at(d, item, c->locations[i]) >= want)
-			want = plan_location(d, item, c->locations[i], want);
-	for (size_t i = 0; i < c->location_count && want > 0; i++)
-		want = plan_location(d, item, c->locations[i], want);
-	return want;
+	for (; before < d->plan_count; before++)
+		d->plan[before].requested = requested;
 }
 
 /* What a strict channel may still hold of an item. */
@@ -153,56 +119,81 @@ static bool sells_from(const struct config_channel *c, uint16_t location)
 	return false;
 }
 
-/* Plans a line; returns what it gets, or all that there is to have of it. */
-static qty_t plan_one(struct hold_draft *d, const struct config_channel *c, const struct movement_line *l,
-		      const struct config_location *location, bool partial)
+static enum rc read_location(const struct hold_draft *d, const struct config_channel *c, const struct hold_request *r,
+			     size_t line, int32_t *out, struct err *e)
 {
-	struct stock_item *item = stock_find(d->book->stock, l->sku);
-	size_t before = d->plan_count;
-	qty_t want = l->quantity, left;
+	struct str name = r->lines[line].location;
+	const struct config_location *location = name.n ? config_find_location(d->book->tenant, name) : NULL;
+	char where[48];
 
-	if (!item)
-		return 0;
-	if (c->strict) {
-		qty_t limit = strict_limit(d->book, c, item);
+	*out = location ? location->index : ALLOCATE_ANYWHERE;
+	if (!name.n || (location && sells_from(c, location->index)))
+		return RC_OK;
+	snprintf(where, sizeof(where), "/lines/%zu/location", line);
+	return err_set_at(e, RC_INVALID, "unknown_location", where,
+			  location ? "the channel does not sell from location " STR_FMT
+				   : "there is no location " STR_FMT,
+			  STR_ARG(name));
+}
 
-		if (want > limit && !partial)
-			return limit;
-		if (want > limit)
-			want = limit;
-	}
-	left = location ? plan_location(d, item, location->index, want) : plan_line(d, c, item, want);
-	for (size_t i = before; partial && i < d->plan_count; i++)
-		d->plan[i].requested = l->quantity;
-	return want - left;
+/* What a strict channel leaves of a line's quantity: what it may sell of the item, less what the lines before want. A
+ * line for more than that gets nothing, unless it takes what there is; *limit is what it could have. */
+static qty_t within_limit(const struct hold_draft *d, const struct config_channel *c, const struct hold_request *r,
+			  size_t line, qty_t *limit)
+{
+	const struct stock_item *item = d->needs[line].item;
+	qty_t want = r->lines[line].quantity;
+
+	*limit = QTY_MAX;
+	if (!c->strict || !item)
+		return want;
+	*limit = strict_limit(d->book, c, item);
+	for (size_t i = 0; i < line; i++)
+		if (d->needs[i].item == item)
+			*limit -= d->needs[i].want;
+	if (*limit < 0)
+		*limit = 0;
+	if (want <= *limit)
+		return want;
+	return r->partial ? *limit : 0;
 }
 
 /* Plans all lines; writes what is short. RC_OK, RC_CONFLICT, RC_INVALID. */
 static enum rc plan_all(struct hold_draft *d, const struct config_channel *c, const struct hold_request *r,
 			struct json_writer *w, struct err *e)
 {
+	struct allocate_request request = {
+	    .tenant = d->book->tenant, .channel = c, .ship_to = &r->ship_to, .only = ALLOCATE_ANYWHERE};
 	enum rc rc = RC_OK;
 
+	if (d->need_room < r->line_count) {
+		d->need_room = r->line_count;
+		d->needs = mem_grow(d->needs, d->need_room * sizeof(*d->needs));
+		d->limits = mem_grow(d->limits, d->need_room * sizeof(*d->limits));
+	}
 	for (size_t i = 0; i < r->line_count; i++) {
-		const struct movement_line *l = &r->lines[i];
-		const struct config_location *location =
-		    l->location.n ? config_find_location(d->book->tenant, l->location) : NULL;
-		qty_t there;
+		d->needs[i] = (struct allocate_need){.item = stock_find(d->book->stock, r->lines[i].sku)};
+		d->needs[i].want = within_limit(d, c, r, i, &d->limits[i]);
+		rc = read_location(d, c, r, i, &d->needs[i].location, e);
+		if (rc != RC_OK)
+			return rc;
+	}
+	allocate(&request, d->needs, r->line_count, &d->parts);
+	for (size_t i = 0; i < d->parts.count; i++) {
+		const struct allocate_part *p = &d->parts.parts[i];
 
-		if (l->location.n && (!location || !sells_from(c, location->index))) {
-			char where[48];
+		plan_part(d, d->needs[p->need].item, p->location, p->quantity,
+			  r->partial ? r->lines[p->need].quantity : 0);
+	}
+	for (size_t i = 0; i < r->line_count; i++) {
+		qty_t there = d->needs[i].got;
 
-			snprintf(where, sizeof(where), "/lines/%zu/location", i);
-			return err_set_at(e, RC_INVALID, "unknown_location", where,
-					  location ? "the channel does not sell from location " STR_FMT
-						   : "there is no location " STR_FMT,
-					  STR_ARG(l->location));
-		}
-		there = plan_one(d, c, l, location, r->partial);
-		if (there < l->quantity) {
-			write_short(w, l, there);
-			rc = RC_CONFLICT;
-		}
+		if (there >= r->lines[i].quantity)
+			continue;
+		if (d->limits[i] < r->lines[i].quantity && !r->partial)
+			there = d->limits[i];
+		write_short(w, &r->lines[i], there);
+		rc = RC_CONFLICT;
 	}
 	return rc;
 }
@@ -261,7 +252,6 @@ enum rc hold_step_place(struct hold_draft *d, const struct hold_request *r, stru
 		return err_set_at(e, RC_INVALID, "unknown_channel", "/channel", "there is no channel " STR_FMT,
 				  STR_ARG(r->channel));
 	d->plan_count = 0;
-	d->channel = channel;
 	buf_reset(&d->text);
 	jw_init(&w, &d->text);
 	jw_array(&w);

@@ -57,6 +57,7 @@ struct stock_item {
 	struct publication *publications;                /* by channel, NULL until first needed */
 	struct view_item *view;                          /* its place in the view; NULL until first published */
 	qty_t wanted;                                    /* scratch of the allocation */
+	uint32_t part;                                   /* the same */
 	struct item_rules *rules;                        /* item.h; NULL: a plain item */
 	struct stock_terms *terms;                       /* terms.h; NULL: none */
 	int64_t last;                                    /* its last movement: the head of its chain (entry.h) */

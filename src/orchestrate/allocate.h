@@ -1,0 +1,53 @@
+/*
+ * Where the stock for an order or a reservation comes from: one pure choice for both, by the channel's policy.
+ *
+ * Only what is free, not yet planned (stock_place.planned) and not ring-fenced for others counts. Nothing is changed:
+ * the parts say how much of each need comes from which location, and the caller takes it there, lot after lot.
+ */
+#ifndef ORCHESTRATE_ALLOCATE_H
+#define ORCHESTRATE_ALLOCATE_H
+
+#include "orchestrate/stock/stock.h"
+
+#define ALLOCATE_ANYWHERE (-1)
+
+struct allocate_need {
+	struct stock_item *item; /* NULL: there is none of it */
+	qty_t want;
+	int32_t location; /* ALLOCATE_ANYWHERE: where the channel sells from */
+	qty_t got;        /* out */
+};
+
+struct allocate_part {
+	uint32_t need;
+	uint16_t location;
+	uint32_t earlier; /* of the same item: index + 1 */
+	qty_t quantity;
+};
+
+/* Reused from one call to the next. */
+struct allocate_list {
+	struct allocate_part *parts;
+	size_t count, room;
+};
+void allocate_list_free(struct allocate_list *l);
+
+struct allocate_request {
+	const struct config_tenant *tenant;
+	const struct config_channel *channel;
+	const struct ship_to *ship_to; /* or NULL */
+	int32_t only;                  /* a location that all comes from; ALLOCATE_ANYWHERE */
+};
+
+/* Needs of one item count together, in their order. */
+void allocate(const struct allocate_request *r, struct allocate_need *needs, size_t count, struct allocate_list *out);
+
+/* The channel's locations as the policy prefers them for this destination; returns how many. */
+size_t allocate_rank(const struct allocate_request *r, uint16_t out[static CONFIG_LOCATIONS_MAX]);
+/* What is free at a location and not planned, over its lots: what one lot owes, another has not. Nor is it what is
+ * ring-fenced for other channels. */
+qty_t allocate_free_at(const struct stock_item *i, uint16_t location, uint16_t channel);
+/* "GB", or "GB-BT" for postal codes that begin so; letter case and spaces do not matter. */
+bool allocate_zone_has(struct str zone, const struct ship_to *to);
+
+#endif
