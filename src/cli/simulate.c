@@ -143,7 +143,7 @@ static bool goes_on(const struct plan *p, uint64_t done, double seconds)
 static int run(struct simulate *s, const struct plan *p)
 {
 	struct simulate_options o = {.steps = p->steps, .mutation = p->mutation, .log = p->log};
-	struct simulate_result first = {0}, r;
+	struct simulate_result first = {0}, r = {0};
 	struct simulate_counts sums = {0};
 	uint64_t done = 0, failed = 0;
 	double begun = now_s(), shown = begun;

@@ -204,8 +204,12 @@ static void destination_done(struct engine_destination *t)
 	if (t->backlog_metric)
 		metric_add(t->backlog_metric, -t->backlog_shown);
 	lanes_free(t->lanes);
-	if (!t->own)
-		return;
+}
+
+/* Of a subscription: it is on the heap, with the system that it stands for. */
+static void destination_free(struct engine_destination *t)
+{
+	destination_done(t);
 	free((char *)t->own->name.p);
 	free(t->own);
 	free(t);
@@ -381,7 +385,7 @@ static bool forget_gone(struct engine_destination *t)
 	h->subscriptions[subscription_seq(t->index)] = NULL;
 	pthread_mutex_unlock(&h->engine->view_lock);
 	h->engine->destination_count--;
-	destination_done(t);
+	destination_free(t);
 	return true;
 }
 
@@ -598,8 +602,10 @@ static enum rc hub_init(struct delivery_engine *d, struct delivery_hub *h, struc
 /* What the loop has not taken any more. A run's notes are part of the run, a submission's of the submission. */
 static void free_notes(struct delivery_engine *d)
 {
-	void *left;
-	while (queue_take(d->notes, &left, 1, 0)) {
+	for (;;) {
+		void *left = NULL;
+		if (!queue_take(d->notes, &left, 1, 0))
+			return;
 		switch (((struct note *)left)->type) {
 		case NOTE_HEADS:
 		case NOTE_CHANGES:
@@ -632,7 +638,7 @@ void delivery_free(struct delivery_engine *d)
 			destination_done(&d->hubs[i].destinations[j]);
 		for (size_t j = 0; j < d->hubs[i].subscription_room; j++)
 			if (d->hubs[i].subscriptions[j])
-				destination_done(d->hubs[i].subscriptions[j]);
+				destination_free(d->hubs[i].subscriptions[j]);
 		free(d->hubs[i].destinations);
 		free(d->hubs[i].subscriptions);
 	}

@@ -99,7 +99,7 @@ static enum rc json_row(void *ctx, const struct store_value *row, size_t count)
 /* RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe. */
 static void csv_text(struct buf *out, struct str s)
 {
-	bool formula = s.n && memchr("=+-@\t\r", s.p[0], 6);
+	bool formula = s.n && s.p[0] && strchr("=+-@\t\r", s.p[0]);
 	buf_add_char(out, '"');
 	if (formula)
 		buf_add_char(out, '\'');

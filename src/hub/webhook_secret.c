@@ -39,9 +39,8 @@ bool webhook_secret_parse(struct str text, struct webhook_key *out)
 
 static void encode(const char *head, const unsigned char *bytes, size_t n, char *out)
 {
-	size_t skip = strlen(head);
-	memcpy(out, head, skip);
-	base64_encode(bytes, n, out + skip);
+	char *end = stpcpy(out, head);
+	base64_encode(bytes, n, end);
 }
 
 void webhook_secret_make(bool ed25519, char out[WEBHOOK_SECRET_TEXT])

@@ -424,9 +424,8 @@ void call_send(struct world *w, struct call *c, int64_t in_ms)
 
 void calls_forget(struct world *w)
 {
-	while (w->errands) {
-		struct errand *e = w->errands;
-
+	for (struct errand *e = w->errands, *next; e; e = next) {
+		next = e->next;
 		if (e->call && !e->deaf)
 			send_again(w, e->call, patience(w));
 		errand_free(e);

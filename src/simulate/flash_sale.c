@@ -213,7 +213,8 @@ void sale_end(struct sale *s)
 	if (s->age_count) {
 		qsort(s->ages, s->age_count, sizeof(*s->ages), by_value);
 		r->stale_mean_s = sum / (double)s->age_count / 1000;
-		r->stale_p99_s = (double)s->ages[(s->age_count - 1) * 99 / 100] / 1000;
+		size_t p99 = (s->age_count - 1) * 99 / 100;
+		r->stale_p99_s = (double)s->ages[p99] / 1000;
 	}
 	for (int m = 1; m < FLASH_MINUTES; m++) {
 		r->oversold_by[m] += r->oversold_by[m - 1];
