@@ -39,8 +39,9 @@ bool webhook_secret_parse(struct str text, struct webhook_key *out)
 
 static void encode(const char *head, const unsigned char *bytes, size_t n, char *out)
 {
-	char *end = stpcpy(out, head);
-	base64_encode(bytes, n, end);
+	while (*head)
+		*out++ = *head++;
+	base64_encode(bytes, n, out);
 }
 
 void webhook_secret_make(bool ed25519, char out[WEBHOOK_SECRET_TEXT])
