@@ -56,7 +56,7 @@ void apply_ring_fences(struct hub *h, struct command *c)
 	jw_object_end(&w);
 	set = txn_text(t, &text);
 	buf_done(&text);
-	txn_event(t, "ring_fences.set", STR_NONE, 0, set);
+	txn_event(t, "ring_fences.set", STR("ring-fences"), 0, set);
 	c->answer = answer_json(200, arena_copy(&c->arena, set));
 	inbox_settle(h, c, FATE_APPLIED, STR_NONE, STR_NONE, STR_NONE);
 }

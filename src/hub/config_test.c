@@ -222,6 +222,8 @@ static void test_every_key(void **state)
 	    "    channels:\n"
 	    "      shop: {locations: [b, a], share: 12.5%, buffer: 1, cap: 2, minimum: 3, "
 	    "backorder: \"4.5\", strict: true,\n"
+	    "             inbound: {horizon: 3d, cap: \"100\"}, max_age: 2h, when_stale: zero,\n"
+	    "             threshold: \"50\", max_wait: 6m, provisional: 7m,\n"
 	    "             hold_ttl: 20s, linger: 1s, allocation: nearest, split: false}\n");
 	(void)state;
 
@@ -248,6 +250,13 @@ static void test_every_key(void **state)
 	assert_int_equal(ch->cap, 2 * QTY_ONE);
 	assert_int_equal(ch->minimum, 3 * QTY_ONE);
 	assert_int_equal(ch->backorder, 45000);
+	assert_int_equal(ch->inbound_horizon_ms, 3 * 86400000);
+	assert_int_equal(ch->inbound_cap, 100 * QTY_ONE);
+	assert_int_equal(ch->max_age_ms, 7200000);
+	assert_true(ch->stale_zero);
+	assert_int_equal(ch->threshold, 50 * QTY_ONE);
+	assert_int_equal(ch->max_wait_ms, 360000);
+	assert_int_equal(ch->provisional_ms, 420000);
 	assert_true(ch->strict);
 	assert_int_equal(ch->hold_ttl_ms, 20000);
 	assert_int_equal(ch->linger_ms, 1000);

@@ -110,6 +110,7 @@ static void list_remove(struct channel *c, struct change *ch)
 	ch->list = LIST_NONE;
 }
 
+/* To the end, but what waits longer than the first of them comes before it: nobody looks further for what starves. */
 static void list_move(struct channel *c, struct change *ch, enum change_list to)
 {
 	struct list *l = &c->lists[to];
@@ -118,6 +119,12 @@ static void list_move(struct channel *c, struct change *ch, enum change_list to)
 		return;
 	list_remove(c, ch);
 	ch->list = to;
+	if (l->first && ch->changed_at < l->first->changed_at) {
+		ch->next = l->first;
+		l->first->previous = ch;
+		l->first = ch;
+		return;
+	}
 	ch->previous = l->last;
 	*(l->last ? &l->last->next : &l->first) = ch;
 	l->last = ch;

@@ -302,6 +302,173 @@ static void test_changed_at(void **state)
 	assert_int_equal(publish_changed_at(w.publisher, 0, seq), WORLD_NOW + 100);
 }
 
+static void sold(const char *sku, int times)
+{
+	for (int i = 0; i < times; i++)
+		publish_sold(w.publisher, 0, stock_find(w.stock, str_from(sku)), Q(1), w.now);
+}
+
+/* What the channel sells goes before what it does not, but that is not forgotten. */
+static void test_fast_before_slow(void **state)
+{
+	int64_t seq = 0;
+
+	(void)state;
+	for (int i = 1; i <= 4; i++) {
+		char sku[8];
+
+		snprintf(sku, sizeof(sku), "A-%d", i);
+		set(sku, 9);
+	}
+	assert_string_equal(told(&seq), "A-4=9 A-3=9");
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-2=9 A-1=9");
+	set("A-1", 8);
+	set("A-2", 8);
+	sold("A-3", 1);
+	sold("A-4", 100);
+	set("A-3", 8);
+	set("A-4", 8);
+	(void)told(&(int64_t){0});
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-4=8 A-3=8");
+	set("A-4", 7);
+	set("A-3", 7);
+	w.now = w.txn.now = w.now + PUBLISH_STARVED_MS;
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-2=8 A-1=8");
+	w.now = w.txn.now = w.now + 16 * (int64_t)3600000; /* long ago: all are slow */
+	set("A-1", 6);
+	(void)told(&(int64_t){0});
+	set("A-4", 5);
+	delivered(seq);
+	assert_string_equal(told(&seq), "A-3=7 A-4=5"); /* both wait since then; A-4 is as slow by now */
+}
+
+static void test_plenty_may_wait(void **state)
+{
+	int64_t seq = 0, begun = w.now;
+
+	(void)state;
+	w.channels[0].threshold = Q(50);
+	set("A-1", 100);
+	assert_string_equal(told(&seq), "A-1=100");
+	delivered(seq);
+	set("A-1", 60);
+	assert_string_equal(told(&seq), "-");
+	assert_int_equal(publish_next(w.publisher), begun + 300000);
+	w.now = w.txn.now = begun + 150000;
+	set("A-1", 61);
+	assert_string_equal(told(&seq), "-");
+	set("A-2", 5); /* goes at once; what has waited half of its time goes with it */
+	assert_string_equal(told(&seq), "A-2=5 A-1=61");
+	delivered(seq);
+	set("A-1", 60);
+	assert_string_equal(told(&seq), "-");
+	set("A-1", 49);
+	assert_string_equal(told(&seq), "A-1=49");
+	w.channels[0].threshold = -1;
+}
+
+/* A recorded zero is told once; what is only named is not. */
+static void test_opening_zero(void **state)
+{
+	struct err e = ERR_NONE;
+	struct item_record kit = {.component_count = 1};
+	struct item_part part = {.sku = STR("PART"), .quantity = Q(1)};
+	struct stock_item *item = stock_item_make(w.stock, &w.txn, STR("KIT"), STR_NONE);
+	int64_t seq = 0;
+
+	(void)state;
+	kit.components = &part;
+	assert_int_equal(item_set(w.stock, &w.txn, item, &kit, &e), RC_OK);
+	item_touch(w.stock, item);
+	item_touch(w.stock, stock_find(w.stock, STR("PART")));
+	assert_string_equal(told(&seq), "KIT=0");
+	delivered(seq);
+	assert_string_equal(told(&seq), "-");
+	set("PART", 3);
+	assert_string_equal(told(&seq), "KIT=3 PART=3");
+	delivered(seq);
+	set("PART", 0);
+	assert_string_equal(told(&seq), "KIT=0 PART=0");
+}
+
+/* A kit that was sold and not told is its parts; its order gives them back. */
+static void test_gap_of_a_kit(void **state)
+{
+	struct err e = ERR_NONE;
+	struct item_record kit = {.component_count = 1};
+	struct item_part part = {.sku = STR("PART"), .quantity = Q(2)};
+	struct stock_item *item = stock_item_make(w.stock, &w.txn, STR("KIT"), STR_NONE), *in;
+	int64_t seq = 0;
+
+	(void)state;
+	kit.components = &part;
+	assert_int_equal(item_set(w.stock, &w.txn, item, &kit, &e), RC_OK);
+	in = stock_find(w.stock, STR("PART"));
+	set("PART", 9);
+	assert_string_equal(told(&seq), "KIT=4 PART=9");
+	delivered(seq);
+	set("PART", 10);
+	assert_string_equal(told(&seq), "KIT=5 PART=10");
+	publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("KIT", "3"), w.now); /* one was sold */
+	assert_int_equal(gap_of(in, 0), Q(2));
+	assert_string_equal(told(&seq), "KIT=4 PART=8");
+	delivered(seq);
+	world_reload(&w);
+	item = stock_find(w.stock, STR("KIT"));
+	assert_int_equal(item_set(w.stock, &w.txn, item, &kit, &e), RC_OK);
+	in = stock_find(w.stock, STR("PART"));
+	assert_int_equal(gap_of(in, 0), Q(2));
+	publish_sold(w.publisher, 0, stock_find(w.stock, STR("KIT")), Q(1), w.now);
+	assert_int_equal(gap_of(in, 0), 0);
+	assert_int_equal(stock_available(w.stock, in, &w.channels[0]), Q(10));
+}
+
+/* As of the last message of the warehouse: what is older does not rise, or does not count; also after a restart. */
+static void test_age(void **state)
+{
+	int64_t seq = 0, begun = w.now;
+
+	for (int zero = 0; zero < 2; zero++) {
+		tear_down(state);
+		world_init(&w);
+		w.packs[3].operations[OP_AVAILABILITY].present = false;
+		w.channels[0].max_age_ms = 1000;
+		w.channels[0].stale_zero = zero;
+		world_start(&w);
+		publish_heard(w.publisher, STR("shop"), w.now); /* no record of anything */
+		publish_heard(w.publisher, STR("wms"), w.now);
+		set("A-1", 5);
+		assert_string_equal(told(&seq), "A-1=5");
+		delivered(seq);
+		assert_int_equal(publish_next(w.publisher), begun + 1001);
+		w.now = w.txn.now = begun + 1000;
+		set("A-1", 4);
+		assert_string_equal(told(&seq), "A-1=4");
+		delivered(seq);
+		w.now = w.txn.now = begun + 1001;
+		set("A-1", 9);
+		assert_string_equal(told(&seq), zero ? "A-1=0" : "-");
+		delivered(seq);
+		assert_int_equal(publish_stale_locations(w.publisher, 0), 2);
+		set("A-1", 2); /* it may fall */
+		assert_string_equal(told(&seq), zero ? "-" : "A-1=2");
+		delivered(seq);
+		set("A-1", 7);
+		assert_string_equal(told(&seq), "-");
+		world_reload(&w);
+		assert_int_equal(publish_stale_locations(w.publisher, 0), 2);
+		w.now = w.txn.now = begun + 2000;
+		publish_heard(w.publisher, STR("wms"), w.now);
+		publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, NULL, w.now);
+		assert_string_equal(told(&seq), "A-1=7");
+		assert_int_equal(publish_heard_at(w.publisher, 0), w.now);
+		assert_int_equal(publish_heard_at(w.publisher, 2), -1); /* nobody's */
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -317,6 +484,11 @@ int main(void)
 	    TEST(test_zero_after_stale_and_restart),
 	    TEST(test_reload),
 	    TEST(test_changed_at),
+	    TEST(test_fast_before_slow),
+	    TEST(test_plenty_may_wait),
+	    TEST(test_opening_zero),
+	    TEST(test_gap_of_a_kit),
+	    TEST(test_age),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
