@@ -4,6 +4,9 @@
  * channel's holds are bound by its available-to-sell as well. Live holds are in memory; ended ones are in the store.
  * Steps are pure; writer only.
  *
+ * A hold on a kit holds its components, of a partial one those of whole kits; they count together with lines for the
+ * components themselves.
+ *
  * A hold's row has numbers only: its texts are those of the event that it was held with.
  */
 #ifndef ORCHESTRATE_STOCK_HOLD_H
@@ -57,15 +60,21 @@ enum rc hold_load(struct hold_book *b, const struct store_value *row, struct err
  * Placing the holds of one command, which are one movement: begin, step by step, end. Between begin and end nothing
  * else moves stock.
  */
+struct hold_source {
+	uint32_t line;
+	qty_t per;   /* so much of it for one of the line's */
+	qty_t asked; /* for all of the line */
+	qty_t limit; /* of a strict channel, what it may have */
+};
 struct hold_draft {
 	struct hold_book *book;
 	struct txn *txn;
 	struct stock_draft movement;
 	struct hold_line *plan; /* of the hold that is being admitted */
 	size_t plan_count, plan_room;
-	struct allocate_need *needs; /* by line */
-	qty_t *limits;               /* by line: of a strict channel, what it may have */
-	size_t need_room;
+	struct allocate_need *needs; /* of its lines; of a kit its components */
+	struct hold_source *sources; /* of each need */
+	size_t need_count, need_room;
 	struct allocate_list parts;
 	struct stock_place **places; /* planned for and not yet posted */
 	size_t place_count, place_room;

@@ -7,6 +7,7 @@
 #include "orchestrate/stock/hold_internal.h"
 
 #include "base/mem.h"
+#include "orchestrate/stock/item.h"
 #include "orchestrate/stock/terms.h"
 
 #include <stdio.h>
@@ -38,7 +39,7 @@ void hold_draft_end(struct hold_draft *d)
 	buf_done(&d->text);
 	allocate_list_free(&d->parts);
 	free(d->needs);
-	free(d->limits);
+	free(d->sources);
 	free(d->plan);
 	free(d->places);
 }
@@ -136,26 +137,113 @@ static enum rc read_location(const struct hold_draft *d, const struct config_cha
 			  STR_ARG(name));
 }
 
-/* What a strict channel leaves of a line's quantity: what it may sell of the item, less what the lines before want. A
- * line for more than that gets nothing, unless it takes what there is; *limit is what it could have. */
-static qty_t within_limit(const struct hold_draft *d, const struct config_channel *c, const struct hold_request *r,
-			  size_t line, qty_t *limit)
-{
-	const struct stock_item *item = d->needs[line].item;
-	qty_t want = r->lines[line].quantity;
+/* ---- what the lines need: themselves, or the components of kits ---- */
 
-	*limit = QTY_MAX;
-	if (!c->strict || !item)
-		return want;
-	*limit = strict_limit(d->book, c, item);
-	for (size_t i = 0; i < line; i++)
-		if (d->needs[i].item == item)
-			*limit -= d->needs[i].want;
-	if (*limit < 0)
-		*limit = 0;
-	if (want <= *limit)
-		return want;
-	return r->partial ? *limit : 0;
+static void need_add(struct hold_draft *d, size_t line, struct stock_item *item, qty_t per, qty_t want,
+		     int32_t location)
+{
+	if (d->need_count == d->need_room) {
+		d->need_room = d->need_room ? d->need_room * 2 : 16;
+		d->needs = mem_grow(d->needs, d->need_room * sizeof(*d->needs));
+		d->sources = mem_grow(d->sources, d->need_room * sizeof(*d->sources));
+	}
+	d->sources[d->need_count] =
+	    (struct hold_source){.line = (uint32_t)line, .per = per, .asked = want, .limit = QTY_MAX};
+	d->needs[d->need_count++] = (struct allocate_need){.item = item, .want = want, .location = location};
+}
+
+/* So many of a component for so many of its kit. */
+static qty_t times(qty_t kits, qty_t per)
+{
+	__int128 product = ((__int128)kits * per + QTY_ONE - 1) / QTY_ONE;
+
+	return product > QTY_MAX ? QTY_MAX : (qty_t)product;
+}
+
+static void read_line(struct hold_draft *d, const struct hold_request *r, size_t line, int32_t location)
+{
+	const struct movement_line *l = &r->lines[line];
+	struct stock_item *item = stock_find(d->book->stock, l->sku);
+	struct item_component *parts;
+	size_t count;
+
+	if (!item || !item_is_kit(item)) {
+		need_add(d, line, item, QTY_ONE, l->quantity, location);
+		return;
+	}
+	parts = mem_zalloc(ITEM_KIT_PARTS_MAX, sizeof(*parts));
+	count = item_parts(item, parts, ITEM_KIT_PARTS_MAX);
+	for (size_t i = 0; i < count && i < ITEM_KIT_PARTS_MAX; i++)
+		need_add(d, line, parts[i].item, parts[i].quantity, times(l->quantity, parts[i].quantity), location);
+	free(parts);
+}
+
+/* A strict channel may have what it may sell of an item, less what the needs before want. One for more than that gets
+ * nothing, unless the request takes what there is. */
+static void keep_within_limit(struct hold_draft *d, const struct config_channel *c, const struct hold_request *r,
+			      size_t need)
+{
+	struct allocate_need *n = &d->needs[need];
+	qty_t limit;
+
+	if (!c->strict || !n->item)
+		return;
+	limit = strict_limit(d->book, c, n->item);
+	for (size_t i = 0; i < need; i++)
+		if (d->needs[i].item == n->item)
+			limit -= d->needs[i].want;
+	if (limit < 0)
+		limit = 0;
+	d->sources[need].limit = limit;
+	if (n->want > limit)
+		n->want = r->partial ? limit : 0;
+}
+
+/* Of so many units of a need's item, so many of its line's; of a kit only whole ones. */
+static qty_t of_line(const struct hold_draft *d, size_t need, qty_t quantity)
+{
+	const struct hold_source *s = &d->sources[need];
+
+	if (quantity >= s->asked || s->per == QTY_ONE)
+		return quantity;
+	return quantity / s->per * QTY_ONE;
+}
+
+/* What a line gets, or if it is refused for a limit what it could have: the least of its needs. Returns the need after
+ * its last. */
+static size_t line_gets(const struct hold_draft *d, const struct hold_request *r, size_t need, qty_t *gets)
+{
+	uint32_t line = d->sources[need].line;
+
+	*gets = r->lines[line].quantity;
+	for (; need < d->need_count && d->sources[need].line == line; need++) {
+		const struct hold_source *s = &d->sources[need];
+		qty_t there = !r->partial && s->limit < s->asked ? s->limit : d->needs[need].got;
+
+		if (there < s->asked && of_line(d, need, there) < *gets)
+			*gets = of_line(d, need, there);
+	}
+	return need;
+}
+
+/* Of a kit that lacks a component, no more is taken of the others than makes whole kits. True if that changed
+ * anything. */
+static bool trim_kits(struct hold_draft *d, const struct hold_request *r)
+{
+	bool any = false;
+
+	for (size_t need = 0, next; need < d->need_count; need = next) {
+		qty_t kits;
+
+		next = line_gets(d, r, need, &kits);
+		for (size_t i = need; i < next && next - need > 1; i++) {
+			qty_t want = times(kits, d->sources[i].per);
+
+			any = any || want < d->needs[i].got;
+			d->needs[i].want = want;
+		}
+	}
+	return any;
 }
 
 /* Plans all lines; writes what is short. RC_OK, RC_CONFLICT, RC_INVALID. */
@@ -166,33 +254,34 @@ static enum rc plan_all(struct hold_draft *d, const struct config_channel *c, co
 	    .tenant = d->book->tenant, .channel = c, .ship_to = &r->ship_to, .only = ALLOCATE_ANYWHERE};
 	enum rc rc = RC_OK;
 
-	if (d->need_room < r->line_count) {
-		d->need_room = r->line_count;
-		d->needs = mem_grow(d->needs, d->need_room * sizeof(*d->needs));
-		d->limits = mem_grow(d->limits, d->need_room * sizeof(*d->limits));
-	}
+	d->need_count = 0;
 	for (size_t i = 0; i < r->line_count; i++) {
-		d->needs[i] = (struct allocate_need){.item = stock_find(d->book->stock, r->lines[i].sku)};
-		d->needs[i].want = within_limit(d, c, r, i, &d->limits[i]);
-		rc = read_location(d, c, r, i, &d->needs[i].location, e);
+		int32_t location;
+
+		rc = read_location(d, c, r, i, &location, e);
 		if (rc != RC_OK)
 			return rc;
+		read_line(d, r, i, location);
 	}
-	allocate(&request, d->needs, r->line_count, &d->parts);
+	for (size_t i = 0; i < d->need_count; i++)
+		keep_within_limit(d, c, r, i);
+	allocate(&request, d->needs, d->need_count, &d->parts);
+	if (r->partial && trim_kits(d, r))
+		allocate(&request, d->needs, d->need_count, &d->parts);
 	for (size_t i = 0; i < d->parts.count; i++) {
 		const struct allocate_part *p = &d->parts.parts[i];
+		const struct hold_source *s = &d->sources[p->need];
 
-		plan_part(d, d->needs[p->need].item, p->location, p->quantity,
-			  r->partial ? r->lines[p->need].quantity : 0);
+		plan_part(d, d->needs[p->need].item, p->location, p->quantity, r->partial ? s->asked : 0);
 	}
-	for (size_t i = 0; i < r->line_count; i++) {
-		qty_t there = d->needs[i].got;
+	for (size_t need = 0; need < d->need_count;) {
+		const struct movement_line *l = &r->lines[d->sources[need].line];
+		qty_t gets;
 
-		if (there >= r->lines[i].quantity)
+		need = line_gets(d, r, need, &gets);
+		if (gets >= l->quantity)
 			continue;
-		if (d->limits[i] < r->lines[i].quantity && !r->partial)
-			there = d->limits[i];
-		write_short(w, &r->lines[i], there);
+		write_short(w, l, gets);
 		rc = RC_CONFLICT;
 	}
 	return rc;

@@ -1,5 +1,7 @@
 #include "orchestrate/world.h"
 
+#include "orchestrate/stock/item.h"
+
 static struct world w;
 
 static int set_up(void **state)
@@ -593,6 +595,100 @@ static void test_commit_in_part(void **state)
 	assert_int_equal(world_events(&w, "reservation.committed"), 1);
 }
 
+/* ---- kits ---- */
+
+/* KIT: two of A-1 and one of A-2. */
+static void make_kit(void)
+{
+	struct arena *a = &w.arena;
+	struct item_record record;
+	struct findings f;
+	struct json *doc;
+	struct err e = ERR_NONE;
+	struct stock_item *kit = stock_item_make(w.stock, NULL, STR("KIT"), STR_NONE);
+
+	findings_init(&f, a);
+	assert_int_equal(json_parse(a,
+				    STR("{\"sku\":\"KIT\",\"components\":[{\"sku\":\"A-1\",\"quantity\":\"2\"},"
+					"{\"sku\":\"A-2\",\"quantity\":\"1\"}]}"),
+				    NULL, &doc, &e),
+			 RC_OK);
+	assert_int_equal(item_record_read(a, doc, SKU_AS_IS, &record, &f), RC_OK);
+	assert_int_equal(item_set(w.stock, &w.txn, kit, &record, &e), RC_OK);
+}
+
+static void test_kits(void **state)
+{
+	static const struct {
+		const char *name;
+		qty_t there[2]; /* of */
+		struct world_line lines[2];
+		bool partial;
+		qty_t held[2];
+		const char *shortage;
+	} kits[] = {
+	    {"whole", {4, 2}, {{.sku = "KIT", .quantity = Q(2)}}, false, {4, 2}, NULL},
+	    {"one component short",
+	     {9, 1},
+	     {{.sku = "KIT", .quantity = Q(2)}},
+	     false,
+	     {0},
+	     "[{\"sku\":\"KIT\",\"requested\":\"2\",\"available\":\"1\"}]"},
+	    {"half a kit is none",
+	     {3, 9},
+	     {{.sku = "KIT", .quantity = Q(2)}},
+	     false,
+	     {0},
+	     "[{\"sku\":\"KIT\",\"requested\":\"2\",\"available\":\"1\"}]"},
+	    /* The ten ways, 3. */
+	    {"a kit and its component count together",
+	     {4, 9},
+	     {{.sku = "KIT", .quantity = Q(2)}, {.sku = "A-1", .quantity = Q(1)}},
+	     false,
+	     {0},
+	     "[{\"sku\":\"A-1\",\"requested\":\"1\",\"available\":\"0\"}]"},
+	    {"two lines of a kit",
+	     {6, 9},
+	     {{.sku = "KIT", .quantity = Q(2)}, {.sku = "KIT", .quantity = Q(1)}},
+	     false,
+	     {6, 3},
+	     NULL},
+	    {"what there is: whole kits", {5, 9}, {{.sku = "KIT", .quantity = Q(4)}}, true, {4, 2}, NULL},
+	    {"and what is left over for others",
+	     {5, 9},
+	     {{.sku = "KIT", .quantity = Q(4)}, {.sku = "A-2", .quantity = Q(9)}},
+	     true,
+	     {4, 9},
+	     NULL},
+	};
+
+	for (size_t i = 0; i < COUNT(kits); i++) {
+		struct movement_line lines[2];
+		struct hold_request r = {.channel = STR("shop"), .partial = kits[i].partial, .lines = lines};
+		struct str shortage = STR_NONE;
+		struct hold *h;
+		enum rc rc;
+
+		set_up(state);
+		make_kit();
+		for (int n = 0; n < 2; n++)
+			world_move(&w, MOVE_RECEIVE, n ? "A-2" : "A-1", "A", Q(kits[i].there[n]));
+		r.line_count = world_lines(kits[i].lines, kits[i].lines[1].sku ? 2 : 1, lines);
+		rc = world_place_hold(&w, &r, &h, &shortage);
+		if (rc != (kits[i].shortage ? RC_CONFLICT : RC_OK) ||
+		    (kits[i].shortage && !str_is(shortage, kits[i].shortage)))
+			fail_msg("%s: %d " STR_FMT, kits[i].name, rc, STR_ARG(shortage));
+		for (int n = 0; n < 2; n++) {
+			const char *sku = n ? "A-2" : "A-1";
+
+			if (world_state(&w, sku, "A", STOCK_HELD) != Q(kits[i].held[n]) ||
+			    world_state(&w, sku, "A", STOCK_FREE) != Q(kits[i].there[n] - kits[i].held[n]))
+				fail_msg("%s: %s", kits[i].name, sku);
+		}
+		tear_down(state);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -615,6 +711,7 @@ int main(void)
 	    TEST(test_partial),
 	    TEST(test_made_ids),
 	    TEST(test_commit_in_part),
+	    cmocka_unit_test(test_kits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
