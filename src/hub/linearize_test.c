@@ -145,7 +145,7 @@ static void answered(struct command *c, void *ctx)
 		   *id = strstr(c->answer.body.p, "\"reservation_id\":\"");
 
 	w->status = c->answer.status;
-	w->there = short_of ? atoi(short_of + strlen("\"available\":\"")) : 0;
+	w->there = short_of ? (int)strtol(short_of + strlen("\"available\":\""), NULL, 10) : 0;
 	w->id[0] = '\0';
 	if (id)
 		sscanf(id + strlen("\"reservation_id\":\""), "%63[^\"]", w->id);
