@@ -361,6 +361,26 @@ static void read_allocation(const struct json *channel, struct config_channel *c
 	c->unsplit = json_is(split, JSON_BOOL) && !split->boolean;
 }
 
+/* units: so many, or "10%" of an item. */
+static void read_quota(struct tenant_loader *tl, const struct json *quota, const char *pointer,
+		       struct config_channel *c)
+{
+	struct str units = json_get_text(quota, "units");
+	struct decimal percent, scaled;
+
+	config_read_u32(quota, "holds", &c->quota_holds);
+	if (!units.n || units.p[units.n - 1] != '%') {
+		config_read_qty(tl->l, quota, pointer, "units", &c->quota_units);
+		return;
+	}
+	if (decimal_parse((struct str){units.p, units.n - 1}, &percent, NULL) == RC_OK &&
+	    decimal_rescale(percent, 4, DECIMAL_DOWN, &scaled) == RC_OK && scaled.units > 0 && scaled.units <= 1000000)
+		c->quota_ppm = (int32_t)scaled.units;
+	else
+		config_finding(tl->l, json_get(quota, "units"), under(tl, pointer, "units"), "bad_share",
+			       "A share is more than 0%% and at most 100%%.");
+}
+
 static void read_channel(struct tenant_loader *tl, struct str name, const struct json *value,
 			 const struct config_system *s, struct config_channel *c)
 {
@@ -399,6 +419,7 @@ static void read_channel(struct tenant_loader *tl, struct str name, const struct
 	c->strict = json_is(strict, JSON_BOOL) && strict->boolean;
 	read_allocation(value, c);
 	config_read_duration(value, "linger", &c->linger_ms);
+	read_quota(tl, json_get(value, "hold_quota"), under(tl, pointer, "hold_quota"), c);
 	config_read_duration(value, "hold_ttl", &c->hold_ttl_ms);
 	if (c->hold_ttl_ms < 1)
 		config_finding(tl->l, json_get(value, "hold_ttl"), under(tl, pointer, "hold_ttl"), "bad_duration",

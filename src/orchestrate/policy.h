@@ -97,6 +97,9 @@ struct config_channel {
 	enum allocation_rule allocation;
 	bool unsplit;               /* split: false: all comes from one location */
 	bool strict;                /* safety, share, buffer and cap bind holds as well */
+	qty_t quota_units;          /* what its live holds may hold of one item; 0: any */
+	int32_t quota_ppm;          /* the same as a share of what there would be without them; 0: any */
+	uint32_t quota_holds;       /* live holds it may have; 0: any */
 	int64_t hold_ttl_ms;        /* default of a reservation; 900,000 */
 	int64_t linger_ms;          /* between two availability deliveries, unless something went to zero; 20 */
 	qty_t inbound_cap;          /* of what is in transit, how much may be sold at most; 0: nothing (default) */

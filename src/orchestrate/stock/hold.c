@@ -27,6 +27,7 @@ struct hold_book *hold_book_new(const struct config_tenant *tenant, struct stock
 	b->tenant = tenant;
 	b->stock = stock;
 	map_init(&b->holds, max);
+	map_init(&b->quotas, SIZE_MAX / 2);
 	return b;
 }
 
@@ -38,6 +39,7 @@ void hold_book_free(struct hold_book *b)
 		free(b->heap[i]);
 	free(b->heap);
 	map_done(&b->holds);
+	hold_quota_free(b);
 	free(b);
 }
 
@@ -112,6 +114,7 @@ void hold_heap_add(struct hold_book *b, struct hold *h)
 		b->heap = mem_grow(b->heap, b->heap_room * sizeof(struct hold *));
 	}
 	heap_up(b, b->heap_count++, h);
+	hold_quota_count(b, h, 1);
 }
 
 static void heap_remove(struct hold_book *b, struct hold *h)
@@ -209,6 +212,7 @@ struct hold *hold_make(struct hold_book *b, const struct hold *from)
 static void drop(struct hold_book *b, struct hold *h)
 {
 	heap_remove(b, h);
+	hold_quota_count(b, h, -1);
 	map_remove(&b->holds, h->reservation_id);
 	free(h);
 }
@@ -439,6 +443,7 @@ enum rc hold_step_commit_part(struct hold_book *b, struct txn *t, struct hold *h
 	stock_draft_begin(&d, b->stock, t, STR("commit"), t->now);
 	d.order_id = o->order_id;
 	d.reason = txn_copy(t, h->reservation_id);
+	hold_quota_count(b, h, -1);
 	for (size_t n = 0; n < h->line_count; n++) {
 		part[n].quantity = part[n].quantity ? order_give(o, &d, part[n].place, part[n].quantity) : 0;
 		if (!keep_rest)
@@ -450,6 +455,7 @@ enum rc hold_step_commit_part(struct hold_book *b, struct txn *t, struct hold *h
 	given = keep_lines(part, h->line_count);
 	if (keep_rest)
 		h->line_count = keep_lines(h->lines, h->line_count);
+	hold_quota_count(b, h, 1);
 	*kept = keep_rest && h->line_count > 0;
 	if (*kept)
 		go_on(b, t, h, o->order_id, part, given);

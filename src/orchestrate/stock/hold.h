@@ -46,6 +46,8 @@ struct hold_book {
 	struct map holds;   /* by reservation id */
 	struct hold **heap; /* by expires_at */
 	size_t heap_count, heap_room;
+	uint32_t counts[CONFIG_CHANNELS_MAX]; /* live holds of a channel */
+	struct map quotas;                    /* of channels with a quota: what they hold of an item */
 };
 
 struct hold_book *hold_book_new(const struct config_tenant *tenant, struct stock *stock, size_t max);
@@ -87,8 +89,8 @@ struct hold_result {
 	struct str shortage; /* insufficient_stock: JSON array of {"sku","location"?,"requested","available"} */
 };
 void hold_draft_begin(struct hold_draft *d, struct hold_book *b, struct txn *t);
-/* RC_OK, RC_INVALID (unknown channel, location), RC_LIMIT; RC_CONFLICT "insufficient_stock". Nothing was changed unless
- * RC_OK. */
+/* RC_OK, RC_INVALID (unknown channel, location), RC_LIMIT; RC_CONFLICT "insufficient_stock", "hold_quota_exceeded".
+ * Nothing was changed unless RC_OK. */
 enum rc hold_step_place(struct hold_draft *d, const struct hold_request *r, struct hold_result *out,
 			struct err *e) MUST_CHECK;
 void hold_draft_end(struct hold_draft *d);

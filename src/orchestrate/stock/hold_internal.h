@@ -12,4 +12,10 @@ struct hold *hold_make(struct hold_book *b, const struct hold *from);
 void hold_heap_add(struct hold_book *b, struct hold *h);
 uint16_t hold_find_channel(const struct hold_book *b, struct str name); /* or HOLD_NO_CHANNEL */
 
+/* hold_quota.c: counts a hold that is live now (1) or no longer (-1), with its lines as they are. */
+void hold_quota_count(struct hold_book *b, const struct hold *h, int sign);
+void hold_quota_free(struct hold_book *b);
+/* The plan against the channel's quota. RC_CONFLICT "hold_quota_exceeded". */
+enum rc hold_quota_check(const struct hold_draft *d, uint16_t channel, struct err *e) MUST_CHECK;
+
 #endif

@@ -356,6 +356,8 @@ enum rc hold_step_place(struct hold_draft *d, const struct hold_request *r, stru
 			out->shortage = shortage;
 	}
 	if (rc == RC_OK)
+		rc = hold_quota_check(d, channel, e);
+	if (rc == RC_OK)
 		rc = place(d, r, channel, shortage, out, e);
 	if (rc != RC_OK)
 		plan_undo(d);

@@ -689,6 +689,49 @@ static void test_kits(void **state)
 	}
 }
 
+/* ---- quota ---- */
+
+static void test_quota(void **state)
+{
+	static const struct {
+		const char *name;
+		qty_t units;
+		int32_t ppm;
+		uint32_t holds;
+		int admitted; /* of holds for 3 of 30 each */
+	} quotas[] = {{"none", 0, 0, 0, 10},        {"holds", 0, 0, 2, 2},        {"units", Q(7), 0, 0, 2},
+		      {"all of it", Q(9), 0, 0, 3}, {"a share", 0, 200000, 0, 2}, {"both", Q(7), 0, 1, 1}};
+
+	for (size_t i = 0; i < COUNT(quotas); i++) {
+		struct world_line line = {.sku = "A-1", .quantity = Q(3)};
+		struct str shortage;
+		struct hold *h;
+		int admitted = 0;
+		char ids[11][16];
+
+		set_up(state);
+		w.channels[0].quota_units = quotas[i].units;
+		w.channels[0].quota_ppm = quotas[i].ppm;
+		w.channels[0].quota_holds = quotas[i].holds;
+		world_move(&w, MOVE_RECEIVE, "A-1", "A", Q(30));
+		for (int n = 0; n < 11; n++) {
+			snprintf(ids[n], sizeof(ids[n]), "r-%d", n);
+			admitted += world_hold(&w, ids[n], "shop", &line, 1, &h, &shortage) == RC_OK;
+		}
+		if (admitted != quotas[i].admitted)
+			fail_msg("%s: %d", quotas[i].name, admitted);
+		/* The same after a reload, and what has ended counts no more. */
+		world_commit(&w, 1);
+		world_reload(&w);
+		if (quotas[i].admitted < 10)
+			assert_int_equal(world_hold(&w, "more", "shop", &line, 1, &h, &shortage), RC_CONFLICT);
+		hold_step_end(w.holds, &w.txn, hold_find(w.holds, STR("r-0")), HOLD_VOIDED);
+		assert_int_equal(world_hold(&w, "more", "shop", &line, 1, &h, &shortage), RC_OK);
+		assert_int_equal(world_state(&w, "A-1", "A", STOCK_HELD), Q(3 * admitted));
+		tear_down(state);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -712,6 +755,7 @@ int main(void)
 	    TEST(test_made_ids),
 	    TEST(test_commit_in_part),
 	    cmocka_unit_test(test_kits),
+	    cmocka_unit_test(test_quota),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
