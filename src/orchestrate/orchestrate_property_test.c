@@ -496,6 +496,7 @@ static void note_load(void)
 		t->believed = t->in_flight ? -1 : t->told;
 		t->expected = -1;
 		t->sold = 0;
+		t->loaded = true;
 		if (m.gap_until[c][i] <= w.now)
 			m.gap[c][i] = 0;
 	}
@@ -595,11 +596,12 @@ static const char *check_cuts(void)
 				    (m.shown[channel][i].believed < 0 ? -1 : Q(m.shown[channel][i].believed)))
 					return "what the channel shows is believed wrongly";
 				m.told[channel][i] = m_sellable(channel, i);
-				m.shown[channel][i] = (struct m_told){.believed = m.shown[channel][i].believed,
-								      .told = m.told[channel][i],
-								      .sent = m.told[channel][i],
-								      .expected = m.shown[channel][i].believed,
-								      .in_flight = true};
+				m.shown[channel][i] = (struct m_told){
+				    .believed = m.shown[channel][i].believed,
+				    .told = m.told[channel][i],
+				    .sent = m.told[channel][i],
+				    .expected = m.shown[channel][i].loaded ? -1 : m.shown[channel][i].believed,
+				    .in_flight = true};
 			}
 		}
 	}

@@ -318,7 +318,8 @@ static void take_item(struct channel *c, struct txn *t, struct change *ch)
 	pub->version++;
 	if (ch->changed_at < c->changed_at)
 		c->changed_at = ch->changed_at;
-	c->items[c->item_count++] = (struct flight_item){ch, ch->current, ch->expected, 0};
+	c->items[c->item_count++] = (struct flight_item){ch, ch->current, pub->loaded ? UNKNOWN : ch->expected, 0};
+	pub->loaded = false;
 	ch->in_flight = true;
 	publish_mark_dirty(c, ch, t->heads->delivery + 1);
 }

@@ -16,6 +16,7 @@ struct publication {
 	struct change *change; /* what is not settled; NULL: nothing */
 	uint32_t speed_at;     /* of speed: hours since 1970 */
 	uint16_t speed;        /* sales, halved every hour, in 1/16 */
+	bool loaded;           /* told comes from a row: orders that came since then are not taken off it */
 	bool confirmed;        /* the channel is believed to show it; if there is a change, that knows better */
 };
 
@@ -37,7 +38,7 @@ struct list {
 
 struct flight_item {
 	struct change *change;
-	qty_t told, expected; /* expected: as it was sent */
+	qty_t told, expected; /* expected: what was surely believed when it was sent */
 	qty_t sold;           /* since, by orders that have come */
 };
 

@@ -14,6 +14,7 @@ void publish_load(struct publisher *p, struct str channel, struct str sku, qty_t
 		pub->told = told;
 		pub->version = version;
 		pub->confirmed = told != UNKNOWN;
+		pub->loaded = true;
 	}
 }
 
@@ -30,6 +31,7 @@ static void load_item(struct publisher *p, struct channel *c, const struct json 
 	if (!item || qty_parse(json_get_text(j, "available"), &told, NULL) != RC_OK)
 		return;
 	pub = publication_of(p, item, c->index);
+	pub->loaded = true;
 	/* A row of this version is newer: it knows how the delivery ended. */
 	if (json_int(json_get(j, "version"), &version) && version > pub->version) {
 		pub->version = version;
