@@ -18,8 +18,15 @@ function shipment_request(delivery)
 	return merge(object(delivery), {shipment_request_id = delivery.delivery_id})
 end
 
+-- The items of all deliveries that go in one request.
 function items(delivery)
-	return {items = delivery.params.items}
+	local all = {}
+	for _, one in ipairs(opt(delivery, "batch") or {delivery}) do
+		for _, item in ipairs(one.params.items) do
+			all[#all + 1] = item
+		end
+	end
+	return {items = all}
 end
 
 function availability(delivery)

@@ -29,6 +29,18 @@ uint64_t delivery_key_hash(struct str key)
 	return dedup_hash(DEDUP_MESSAGE, STR("delivery"), key).low;
 }
 
+uint64_t delivery_batch_hash(struct str result)
+{
+	static const char prefix[] = DELIVERY_BATCH;
+	uint64_t hash = 14695981039346656037u;
+
+	if (result.n < sizeof(prefix) || memcmp(result.p, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	for (size_t i = 0; i < result.n; i++)
+		hash = (hash ^ (uint8_t)result.p[i]) * 1099511628211u;
+	return hash | 1;
+}
+
 static bool status_valid(int64_t s)
 {
 	switch (s) {
@@ -74,6 +86,7 @@ enum rc delivery_from_row(const struct store_value *c, struct delivery *out)
 	    .operation = (uint8_t)op,
 	    .status = (uint8_t)c[10].integer,
 	    .priority = (uint8_t)operation_priority(op),
+	    .batch = delivery_batch_hash(out->result),
 	};
 	return RC_OK;
 }

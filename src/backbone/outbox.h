@@ -12,6 +12,8 @@
 #include "mediate/pack.h"
 #include "store/store.h"
 
+#include <stdbool.h>
+
 enum delivery_status {
 	DELIVERY_WAITING = 0,
 	DELIVERY_SENDING = 1, /* committed before the first byte leaves */
@@ -36,7 +38,15 @@ struct delivery_head {
 	uint8_t operation; /* enum operation */
 	uint8_t status;    /* enum delivery_status */
 	uint8_t priority;  /* enum delivery_priority */
+	bool aside;        /* its key goes on without it (on_failure: skip_after) */
+	uint64_t batch;    /* 0, or the hash of the batch that it was sent with and is sent with again */
 };
+
+/* delivery.result of one that is under way, or is tried again, together with others: this, and how the request is
+ * called.
+ */
+#define DELIVERY_BATCH "batch "
+uint64_t delivery_batch_hash(struct str result); /* 0: it is of no batch */
 
 /* As params: they are the data of the delivery's event, which is not stored twice. Readers get the data. */
 #define DELIVERY_PARAMS_EVENT STR("=")

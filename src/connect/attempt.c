@@ -63,7 +63,7 @@ static void end_err(struct attempt *a, enum outcome outcome, const struct err *e
 
 /* ---- the input of the mapping ---- */
 
-#define INPUT_MEMBERS 10
+#define INPUT_MEMBERS 11
 
 struct input {
 	struct json_member *members;
@@ -156,10 +156,19 @@ static enum rc make_input(struct attempt *a, struct store_reader *r, struct json
 
 /* ---- render ---- */
 
+/* How the destination knows the request again. */
+static struct str request_id(const struct attempt *a)
+{
+	const size_t prefix = sizeof(DELIVERY_BATCH) - 1;
+	if (!a->batch_id.n)
+		return a->delivery.delivery_id;
+	return (struct str){a->batch_id.p + prefix, a->batch_id.n - prefix};
+}
+
 static enum rc make_request(struct attempt *a, const struct pack_request *p, int64_t now_ms)
 {
 	struct header_facts facts = {
-	    .delivery_id = a->delivery.delivery_id,
+	    .delivery_id = request_id(a),
 	    .correlation_id = a->delivery.correlation_id,
 	    .bearer = a->system->bearer,
 	    .secret = a->system->secret,
@@ -197,32 +206,142 @@ static enum rc render(struct attempt *a, struct mediator *m, const struct json *
 	return RC_OK;
 }
 
-enum rc attempt_render(struct attempt *a, struct mediator *m, struct store_reader *r, int64_t now_ms, struct err *e)
+static enum rc keep_cause(enum rc rc, const struct err *cause, struct err *e)
 {
-	struct err cause = ERR_NONE;
-	struct json *input;
+	if (e)
+		*e = *cause;
+	return rc;
+}
+
+/* The delivery and the mapping's input. */
+static enum rc load(struct attempt *a, struct store_reader *r, struct err *cause, struct err *e)
+{
 	enum rc rc = delivery_load(r, &a->arena, a->head.seq, &a->delivery, e);
-	if (rc != RC_OK)
-		return rc;
-	if (OP_IS_EVENT(a->head.operation))
-		return webhook_render(a, r, now_ms, e);
-	if (a->kind == ATTEMPT_ABANDON) {
-		end(a, OUTCOME_UNKNOWN,
-		    STR("sent, without an answer; the system cannot be asked and the operation is not idempotent"));
-		return RC_OK;
-	}
-	rc = make_input(a, r, &input, &cause);
-	if (rc == RC_IO || rc == RC_RETRY) {
-		if (e)
-			*e = cause;
-		return rc;
-	}
-	if (rc == RC_OK)
-		rc = render(a, m, input, now_ms, &cause);
+	return rc == RC_OK ? make_input(a, r, &a->input, cause) : rc;
+}
+
+static void render_end(struct attempt *a, enum rc rc, const struct err *cause)
+{
 	if (rc == RC_OK)
 		a->request_text = record_packed(&a->arena, record_request(&a->arena, a->system, &a->request));
 	else
-		end_err(a, rc == RC_REJECT ? OUTCOME_REFUSED : OUTCOME_CONFIGURATION, &cause);
+		end_err(a, rc == RC_REJECT ? OUTCOME_REFUSED : OUTCOME_CONFIGURATION, cause);
+}
+
+enum rc attempt_render(struct attempt *a, struct mediator *m, struct store_reader *r, int64_t now_ms, struct err *e)
+{
+	struct err cause = ERR_NONE;
+	if (OP_IS_EVENT(a->head.operation))
+		return webhook_render(a, r, now_ms, e);
+	if (a->kind == ATTEMPT_ABANDON) {
+		enum rc read = delivery_load(r, &a->arena, a->head.seq, &a->delivery, e);
+		if (read == RC_OK)
+			end(a, OUTCOME_UNKNOWN,
+			    STR("sent, without an answer; the system cannot be asked and the operation is not "
+				"idempotent"));
+		return read;
+	}
+	enum rc rc = load(a, r, &cause, e);
+	if (!a->delivery.delivery_id.n)
+		return rc;
+	if (rc == RC_IO || rc == RC_RETRY)
+		return keep_cause(rc, &cause, e);
+	if (rc == RC_OK)
+		rc = render(a, m, a->input, now_ms, &cause);
+	render_end(a, rc, &cause);
+	return RC_OK;
+}
+
+/* ---- several in one request ---- */
+
+static size_t size_of(const struct attempt *a)
+{
+	struct buf text;
+	buf_init(&text, DOCUMENT_BYTES_MAX);
+	json_write(&text, a->input);
+	size_t n = buf_ok(&text) ? text.n : DOCUMENT_BYTES_MAX;
+	buf_done(&text);
+	return n;
+}
+
+/* What this batch is called: as it was, if it is the same, else anew. in: how many of the list are in it. */
+static struct str name_batch(struct attempt *first, struct attempt *const *list, size_t count, size_t in)
+{
+	struct str was = first->delivery.result;
+	char end[24];
+	bool same = first->head.batch != 0 && in == count;
+	size_t n = (size_t)snprintf(end, sizeof(end), ".%zu", in);
+	for (size_t i = 0; i < count; i++)
+		same = same && list[i]->head.batch == first->head.batch;
+	if (same && was.n > n && memcmp(was.p + was.n - n, end, n) == 0)
+		return was;
+	return str_from(arena_printf(&first->arena, DELIVERY_BATCH STR_FMT ".%u%s",
+				     STR_ARG(first->delivery.delivery_id), first->head.attempts + 1, end));
+}
+
+/* The first one's input with all of them beside it. */
+static struct json *batch_input(struct attempt *first, struct attempt *const *list, size_t count)
+{
+	const struct json *one = first->input;
+	struct json *all = arena_array(&first->arena, struct json, count);
+	struct json_member *members = arena_array(&first->arena, struct json_member, one->count + 1);
+	struct json *input = arena_new(&first->arena, struct json);
+	uint32_t n = 0;
+	first->batch = arena_new(&first->arena, struct json);
+	if (!all || !members || !input || !first->batch)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (!list[i]->left_out)
+			all[n++] = *list[i]->input;
+	*first->batch = (struct json){.type = JSON_ARRAY, .count = n, .items = all};
+	memcpy(members, one->members, one->count * sizeof(*members));
+	members[one->count] = (struct json_member){STR("batch"), *first->batch};
+	*input = (struct json){.type = JSON_OBJECT, .count = one->count + 1, .members = members};
+	return input;
+}
+
+static enum rc render_together(struct attempt *first, struct attempt *const *list, size_t count, struct mediator *m,
+			       int64_t now_ms)
+{
+	struct err cause = ERR_NONE;
+	size_t in = 0;
+	for (size_t i = 0; i < count; i++)
+		in += !list[i]->left_out;
+	struct json *input = batch_input(first, list, count);
+	if (in > 1)
+		first->batch_id = name_batch(first, list, count, in);
+	enum rc rc = input ? render(first, m, input, now_ms, &cause) : RC_LIMIT;
+	for (size_t i = 1; i < count && rc == RC_OK; i++)
+		list[i]->batch_id = list[i]->left_out ? STR_NONE : first->batch_id;
+	if (rc == RC_OK || in == 1)
+		render_end(first, rc, &cause);
+	return in == 1 ? RC_OK : rc;
+}
+
+enum rc attempt_render_batch(struct attempt *const *list, size_t count, size_t bytes, struct mediator *m,
+			     struct store_reader *r, int64_t now_ms, struct err *e)
+{
+	struct attempt *first = list[0];
+	size_t sum = 0;
+	for (size_t i = 0; i < count && !first->ended; i++) {
+		struct err cause = ERR_NONE;
+		enum rc rc = load(list[i], r, &cause, e);
+		if (!list[i]->delivery.delivery_id.n)
+			return rc;
+		if (rc == RC_IO || rc == RC_RETRY)
+			return keep_cause(rc, &cause, e);
+		if (rc != RC_OK && i == 0)
+			render_end(first, rc, &cause);
+		sum += rc == RC_OK ? size_of(list[i]) : 0;
+		list[i]->left_out = rc != RC_OK || (i && bytes && sum > bytes);
+	}
+	if (!first->ended && render_together(first, list, count, m, now_ms) == RC_OK)
+		return RC_OK;
+	/* One of them may be at fault: each goes by itself. */
+	first->batch = NULL;
+	first->batch_id = STR_NONE;
+	for (size_t i = 0; i < count; i++)
+		list[i]->left_out = i > 0 || !first->ended;
 	return RC_OK;
 }
 
@@ -233,6 +352,9 @@ void attempt_keep_answer(struct attempt *a, const struct http_answer *answer)
 	a->transfer = *answer;
 	a->transfer.body = arena_copy(&a->arena, answer->body);
 	a->transfer.retry_after = arena_copy(&a->arena, answer->retry_after);
+	a->transfer.rate_limit = arena_copy(&a->arena, answer->rate_limit);
+	a->transfer.rate_remaining = arena_copy(&a->arena, answer->rate_remaining);
+	a->transfer.rate_reset = arena_copy(&a->arena, answer->rate_reset);
 	a->transfer.error = arena_copy(&a->arena, answer->error);
 }
 
@@ -250,6 +372,8 @@ static void end_answer(struct attempt *a, const struct pack_answer *p, int64_t n
 	a->external_id = record_text(&a->arena, p->external_id, RECORD_TEXT_MAX);
 	a->retry_after_ms = p->retry_at_ms > now_ms ? p->retry_at_ms - now_ms : p->retry_after_ms;
 	a->stale = p->items;
+	a->cost = p->cost;
+	a->parts = p->parts;
 }
 
 void attempt_classify(struct attempt *a, struct mediator *m, int64_t now_ms)
@@ -273,8 +397,8 @@ void attempt_classify(struct attempt *a, struct mediator *m, int64_t now_ms)
 					  &a->arena, &a->found, &answer, &e);
 		a->empty = rc == RC_OK && !a->found && answer.outcome == OUTCOME_DELIVERED;
 	} else {
-		rc = pack_classify(p, m, a->head.operation, t->status, t->retry_after, t->status ? t->body : t->error,
-				   t->sent, &a->arena, &answer, &e);
+		rc = pack_classify_batch(p, m, a->head.operation, t->status, t->retry_after,
+					 t->status ? t->body : t->error, t->sent, a->batch, &a->arena, &answer, &e);
 	}
 	/* Whether it may have arrived is known here and not left to a pack. */
 	if (t->status == 0)

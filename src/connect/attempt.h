@@ -17,9 +17,10 @@
 #define ATTEMPT_CONFIRM_MS 30000
 
 enum attempt_kind {
-	ATTEMPT_SEND,    /* the request itself */
-	ATTEMPT_LOOKUP,  /* after an unknown outcome: does the destination have it? */
-	ATTEMPT_ABANDON, /* unknown for good: only the delivery is read, for the result */
+	ATTEMPT_SEND,      /* the request itself */
+	ATTEMPT_LOOKUP,    /* after an unknown outcome: does the destination have it? */
+	ATTEMPT_ABANDON,   /* unknown for good: only the delivery is read, for the result */
+	ATTEMPT_SUPERSEDE, /* a newer one takes its place: nothing is read or sent */
 };
 
 struct attempt {
@@ -30,6 +31,10 @@ struct attempt {
 	struct arena arena;
 
 	struct delivery delivery;
+	struct json *input;  /* of the mapping */
+	struct json *batch;  /* of several deliveries in one request, the first one's: their inputs; else NULL */
+	struct str batch_id; /* DELIVERY_BATCH ..., of the first one and the others; else empty */
+	bool left_out;       /* does not fit into the batch, or cannot be in one */
 	struct http_request request;
 	size_t items; /* of an availability or stock request */
 
@@ -45,6 +50,8 @@ struct attempt {
 	struct str external_id, detail;
 	int64_t retry_after_ms;
 	const struct json *stale;
+	struct pack_cost cost;
+	const struct pack_part *parts; /* of a batch */
 	struct str request_text, response_text;
 };
 
@@ -56,6 +63,10 @@ void attempt_done(struct attempt *a);
  * read, there is nothing to report about it; try again later. */
 enum rc attempt_render(struct attempt *a, struct mediator *m, struct store_reader *r, int64_t now_ms,
 		       struct err *e) MUST_CHECK;
+/* The same of several in one request, which is the first one's. Those that cannot be in it, or do not fit into bytes,
+ * are left out. If the request cannot be made, all are left out; if the first one has ended, all but the first. */
+enum rc attempt_render_batch(struct attempt *const *list, size_t count, size_t bytes, struct mediator *m,
+			     struct store_reader *r, int64_t now_ms, struct err *e) MUST_CHECK;
 /* From the transfer's answer (copied) to the outcome. */
 void attempt_keep_answer(struct attempt *a, const struct http_answer *answer);
 void attempt_classify(struct attempt *a, struct mediator *m, int64_t now_ms);

@@ -8,6 +8,7 @@
 #ifndef CONNECT_DELIVERY_H
 #define CONNECT_DELIVERY_H
 
+#include "connect/breaker.h"
 #include "connect/transport/transport.h"
 #include "hub/node.h"
 
@@ -53,16 +54,22 @@ void delivery_changes(struct delivery_hub *h, const struct delivery_change *chan
 
 /* What the engine knows about one system's deliveries. */
 struct delivery_view {
-	const char *state;       /* "running", "paused", "stopped" (credentials refused), "backing_off" */
-	int64_t state_since;     /* 0: since the start */
-	uint32_t in_flight;      /* started, the result not yet committed */
-	uint32_t waiting;        /* in memory */
-	bool more;               /* and more in the store */
-	int64_t oldest_at;       /* created_at of the oldest in memory; 0: none */
-	int64_t next_attempt_at; /* 0: at once, or none waits */
-	uint32_t failures;       /* probes in a row that failed */
+	const char *state;   /* "running", "paused", "maintenance", "stopped" (credentials refused), "backing_off" */
+	int64_t state_since; /* 0: since the start */
+	uint32_t in_flight;  /* started, the result not yet committed */
+	uint32_t waiting;    /* in memory */
+	bool more;           /* and more in the store */
+	int64_t oldest_at;   /* created_at of the oldest in memory; 0: none */
+	int64_t next_attempt_at;                  /* 0: at once, or none waits */
+	uint32_t failures;                        /* probes in a row that failed */
 	int64_t last_success_at, last_failure_at; /* since the start; 0: none */
 	char last_failure[160];
+	uint32_t slots;                  /* requests at once, now */
+	uint32_t waiting_of[PRIORITIES]; /* in memory, those under way included */
+	bool catching_up, crowded;
+	int64_t maintenance_until;                     /* 0: there is none now */
+	int64_t sent_per_minute, delivered_per_minute; /* in the last minute */
+	enum breaker_state breakers[OPERATIONS];
 };
 /* Any thread. false: no such hub or system. */
 bool delivery_snapshot(struct delivery_engine *d, const struct hub *h, uint32_t system, struct delivery_view *out);

@@ -34,7 +34,7 @@ static void the_delay_grows_within_its_bounds(void **state)
 static void each_outcome_has_its_next_time(void **state)
 {
 	(void)state;
-	const int64_t now = 1000000000, young = now - 5000, old = now - policy.give_up_after_ms;
+	const int64_t now = 1000000000, young = 5000, old = policy.give_up_after_ms;
 	static const struct {
 		enum outcome outcome;
 		int64_t retry_after_ms;
@@ -71,16 +71,18 @@ static struct destination_answer answer(int64_t seq, enum outcome outcome, int s
 
 static bool tell(struct destination_health *d, struct destination_answer a, int64_t now)
 {
-	return destination_note(d, &policy, &a, now, 0);
+	return destination_note(d, &policy, &a, 4, now, 0);
 }
 
 static void a_dead_destination_gets_one_probe(void **state)
 {
 	(void)state;
 	struct destination_health d = {0};
-	assert_int_equal(destination_room(&d, 4, 0, 0, 100), 4);
-	assert_int_equal(destination_room(&d, 4, 3, 3, 100), 1);
-	assert_int_equal(destination_room(&d, 4, 0, 16, 100), 0);
+	assert_int_equal(destination_open(&d, 4, 0, 100), 4);
+	assert_int_equal(destination_open(&d, 4, 3, 100), 1);
+	assert_int_equal(destination_room(&d, 4, 0, 4, 100), 8); /* some are prepared while others are sent */
+	assert_int_equal(destination_room(&d, 4, 7, 11, 100), 1);
+	assert_int_equal(destination_room(&d, 4, 0, 24, 100), 0);
 	/* Four were under way when it died: that is one failure. */
 	for (int64_t seq = 1; seq <= 4; seq++)
 		assert_false(tell(&d, answer(seq, OUTCOME_TECHNICAL, 0, 90), 100 + seq));
@@ -96,7 +98,7 @@ static void a_dead_destination_gets_one_probe(void **state)
 	/* Back with the first good answer, a refusal included. */
 	assert_true(tell(&d, answer(6, OUTCOME_REFUSED, 422, first + 1000), first + 1001));
 	assert_int_equal(d.state, DESTINATION_RUNNING);
-	assert_int_equal(destination_room(&d, 4, 0, 0, first + 1001), 4);
+	assert_int_equal(destination_open(&d, 4, 0, first + 1001), 1); /* slowly */
 	assert_false(tell(&d, answer(7, OUTCOME_DELIVERED, 200, first + 1001), first + 1002));
 }
 
@@ -135,13 +137,55 @@ static void a_throttle_holds_all_but_a_conflict(void **state)
 	struct destination_health d = {0};
 	struct destination_answer a = answer(1, OUTCOME_THROTTLED, 409, 100);
 	tell(&d, a, 100);
-	assert_int_equal(destination_room(&d, 4, 0, 0, 100), 4);
+	assert_int_equal(destination_open(&d, 4, 0, 100), 4);
 	a.status = 429;
 	a.retry_after_ms = 5000;
 	tell(&d, a, 100);
-	assert_int_equal(destination_room(&d, 4, 0, 0, 5099), 0);
-	assert_int_equal(destination_room(&d, 4, 0, 0, 5100), 4);
+	assert_int_equal(destination_open(&d, 4, 0, 5099), 0);
+	assert_int_equal(destination_open(&d, 4, 0, 5100), 2); /* half of what it had */
 	assert_int_equal(d.state, DESTINATION_RUNNING);
+}
+
+static void it_comes_back_slowly(void **state)
+{
+	(void)state;
+	static const uint32_t slots[] = {1, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8, 8, 8, 8, 8, 10, 10};
+	struct destination_health d = {0};
+	struct destination_answer bad = answer(1, OUTCOME_TECHNICAL, 0, 100);
+	destination_note(&d, &policy, &bad, 10, 100, 0);
+	int64_t seq = 2, now = d.blocked_until;
+	for (size_t i = 0; i < COUNT(slots); i++) {
+		struct destination_answer good = answer(seq++, OUTCOME_DELIVERED, 200, now);
+		assert_int_equal(destination_note(&d, &policy, &good, 10, now, 0), i == 0);
+		assert_int_equal(destination_slots(&d, 10), slots[i]);
+	}
+	struct destination_answer busy = answer(seq, OUTCOME_THROTTLED, 429, now);
+	for (uint32_t wanted[] = {5, 2, 1, 1}, i = 0; i < 4; i++) {
+		destination_note(&d, &policy, &busy, 10, now, 0);
+		assert_int_equal(destination_slots(&d, 10), wanted[i]);
+	}
+	destination_hold(&d, now + 70000);
+	assert_int_equal(destination_open(&d, 10, 0, now + 69999), 0);
+	destination_hold(&d, now + 10);
+	assert_int_equal(destination_open(&d, 10, 0, now + 69999), 0);
+	assert_int_equal(destination_open(&d, 10, 0, now + 70000), 1);
+}
+
+static void a_list_of_pauses_ends(void **state)
+{
+	(void)state;
+	static const int64_t delays[] = {1000, 60000, 1};
+	struct retry_policy list = policy;
+	uint64_t random = 3;
+	list.delays = delays;
+	list.delay_count = COUNT(delays);
+	for (uint32_t n = 1; n <= COUNT(delays); n++)
+		for (int i = 0; i < 100; i++)
+			assert_in_range(retry_at(&list, OUTCOME_TECHNICAL, n, 0, 5, 5000, test_random(&random)),
+					5000 + delays[n - 1] * 9 / 10, 5000 + delays[n - 1] * 11 / 10 + 1);
+	assert_int_equal(retry_at(&list, OUTCOME_TECHNICAL, COUNT(delays) + 1, 0, 5, 5000, 7), 0);
+	assert_int_equal(retry_at(&list, OUTCOME_TECHNICAL, 1, 0, list.give_up_after_ms, 5000, 7), 0);
+	assert_int_equal(retry_at(&list, OUTCOME_THROTTLED, 9, 2000, 5, 5000, 7), 7000);
 }
 
 int main(void)
@@ -153,6 +197,8 @@ int main(void)
 	    cmocka_unit_test(one_bad_delivery_is_not_a_dead_destination),
 	    cmocka_unit_test(refused_credentials_stop_it),
 	    cmocka_unit_test(a_throttle_holds_all_but_a_conflict),
+	    cmocka_unit_test(it_comes_back_slowly),
+	    cmocka_unit_test(a_list_of_pauses_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,13 @@
 /*
- * From waiting to under way: which deliveries of a destination are started now, and how.
+ * From waiting to started: which deliveries of a destination are prepared now, and how.
+ *
+ * Prepared are more than there are slots, so that no slot stands idle while a start is committed; what is started waits
+ * at the gate (gate.c) for its slot. Rate, budget and breaker are asked here: what is started may be sent.
  *
  * A delivery that was never sent, or whose unknown outcome is settled as "not there", is rendered and then started with
  * COMMAND_DELIVERY_START: the request leaves only when the hub has committed that it is being sent. One with an unknown
  * outcome is looked up; where that is not possible it is sent again if the operation is idempotent, else given to a
- * person.
- *
- * A hub that refuses a command (its queue is full, or it does not commit) gets it again after ENGINE_RESUBMIT_MS, in
- * order. What waits there is bounded by the slots.
+ * person. One whose place a newer one takes (on_failure: latest_wins) is ended by the same command, without a request.
  */
 #include "connect/engine.h"
 
@@ -15,85 +15,13 @@
 
 #include <assert.h>
 
-/* ---- commands ---- */
+#define SUPERSEDED_AT_ONCE 256
 
-static void command_back(struct command *c, void *ctx)
-{
-	struct submission *s = ctx;
-	(void)c;
-	engine_post(s->hub->engine, &s->note);
-}
-
-struct submission *submission_new(struct delivery_hub *h, enum note_type type, struct command *c)
-{
-	struct submission *s = mem_zalloc(1, sizeof(*s));
-	struct delivery_engine *d = h->engine;
-	s->note.type = type;
-	s->hub = h;
-	s->command = c;
-	s->all_next = d->submissions;
-	s->all_back = &d->submissions;
-	if (d->submissions)
-		d->submissions->all_back = &s->all_next;
-	d->submissions = s;
-	return s;
-}
-
-void submission_free(struct submission *s)
-{
-	*s->all_back = s->all_next;
-	if (s->all_next)
-		s->all_next->all_back = s->all_back;
-	command_free(s->command);
-	free(s);
-}
-
-static bool try_submit(struct submission *s)
-{
-	struct delivery_engine *d = s->hub->engine;
-	s->command->done = command_back;
-	s->command->ctx = s;
-	if (hub_submit(s->hub->hub, s->command) != RC_OK)
-		return false;
-	d->with_hub++;
-	return true;
-}
-
-void submit(struct submission *s)
-{
-	struct delivery_hub *h = s->hub;
-	s->next = NULL;
-	if (!h->first && h->engine->now >= h->submit_at && try_submit(s))
-		return;
-	if (h->first)
-		h->last->next = s;
-	else
-		h->first = s;
-	h->last = s;
-	if (h->submit_at <= h->engine->now)
-		h->submit_at = h->engine->now + ENGINE_RESUBMIT_MS;
-}
-
-void submit_again(struct delivery_hub *h)
-{
-	if (!h->first || h->engine->now < h->submit_at)
-		return;
-	while (h->first) {
-		struct submission *s = h->first, *next = s->next;
-		if (!try_submit(s)) {
-			h->submit_at = h->engine->now + ENGINE_RESUBMIT_MS;
-			return;
-		}
-		h->first = next;
-	}
-	h->last = NULL;
-}
-
-/* ---- starting ---- */
+/* ---- taking ---- */
 
 enum way { WAY_START, WAY_LOOKUP, WAY_ABANDON };
 
-static enum way way_of(const struct engine_destination *t, const struct lane *lane, int64_t now)
+static enum way way_of(const struct engine_destination *t, const struct lane *lane)
 {
 	const struct delivery_head *head = &lane->first->head;
 	const struct pack_operation *op = &t->system->pack->operations[head->operation];
@@ -101,7 +29,8 @@ static enum way way_of(const struct engine_destination *t, const struct lane *la
 		return WAY_START;
 	if (op->has_lookup) {
 		const struct lane_doubt *q = &lane->doubt;
-		if (now - head->created_at >= t->policy.give_up_after_ms && q->failures)
+		struct retry_policy retry = admission_retry(t, (enum operation)head->operation);
+		if (q->failures && admission_age(t, head->created_at) >= retry.give_up_after_ms)
 			return WAY_ABANDON;
 		bool settled = q->empties >= 2 &&
 			       q->empty_last - q->empty_since >= attempt_confirm_after_ms(t->system, head->operation);
@@ -113,56 +42,115 @@ static enum way way_of(const struct engine_destination *t, const struct lane *la
 static uint32_t room(const struct engine_destination *t)
 {
 	const struct delivery_engine *d = t->hub->engine;
-	uint32_t n = destination_room(&t->health, t->system->delivery.slots, t->transfers, t->unfinished, d->now);
-	size_t left = d->transfers < ENGINE_TRANSFERS_MAX ? ENGINE_TRANSFERS_MAX - d->transfers : 0;
+	uint32_t n = destination_room(&t->health, t->system->delivery.slots, t->ahead, t->unfinished, d->now);
+	size_t left = d->ahead < ENGINE_TRANSFERS_MAX ? ENGINE_TRANSFERS_MAX - d->ahead : 0;
 	return n < left ? n : (uint32_t)left;
 }
 
-static struct lane *take(struct engine_destination *t)
+/* The ready lane whose turn it is. */
+static struct lane *choose(struct engine_destination *t)
 {
 	bool waits[PRIORITIES];
 	for (int p = 0; p < PRIORITIES; p++)
-		waits[p] = lanes_ready(t->lanes, (enum delivery_priority)p) &&
-			   t->transfers_of[p] < turns_slots((enum delivery_priority)p, t->system->delivery.slots);
+		waits[p] =
+		    lanes_ready(t->lanes, (enum delivery_priority)p) && !gate_is_full(t, (enum delivery_priority)p);
 	enum delivery_priority next = turns_next(&t->turns, waits);
-	return next < PRIORITIES ? lanes_take(t->lanes, next) : NULL;
+	return next < PRIORITIES ? lanes_look(t->lanes, next, NULL) : NULL;
+}
+
+/* Does a newer one of this kind wait behind it, and is this one known not to be there? */
+static bool is_superseded(const struct engine_destination *t, const struct lane_entry *e)
+{
+	const struct lane_entry *behind = e->behind;
+	return behind && behind->head.operation == e->head.operation && e->head.status == DELIVERY_WAITING &&
+	       config_operation(t->system, e->head.operation)->on_failure == ON_FAILURE_LATEST;
+}
+
+static void supersede(struct engine_destination *t, struct lane *lane)
+{
+	struct lane_entry *e = lane->first;
+	for (int n = 0; n < SUPERSEDED_AT_ONCE && is_superseded(t, e); n++) {
+		if (n)
+			lanes_take_more(lane);
+		dispatch_rendered(run_new(t, lane, e, ATTEMPT_SUPERSEDE));
+		e = e->behind;
+	}
+}
+
+static void begin(struct engine_destination *t, struct lane *lane, enum way way)
+{
+	static const enum attempt_kind kinds[] = {
+	    [WAY_START] = ATTEMPT_SEND, [WAY_LOOKUP] = ATTEMPT_LOOKUP, [WAY_ABANDON] = ATTEMPT_ABANDON};
+	struct attempt_run *r = run_new(t, lane, lane->first, kinds[way]);
+	r->is_ahead = true;
+	t->ahead++;
+	t->ahead_of[lane->priority]++;
+	t->hub->engine->ahead++;
+	if (way != WAY_ABANDON)
+		admission_take(r);
+	if (way == WAY_START)
+		batch_gather(r);
+	run_render(r);
+}
+
+/* Prepares the first of this lane, which is ready. false: nothing more can be prepared now. */
+static bool prepare(struct engine_destination *t, struct lane *lane)
+{
+	enum operation op = (enum operation)lane->first->head.operation;
+	int64_t due, now = t->hub->engine->now;
+	bool superseded = is_superseded(t, lane->first);
+	int64_t at = superseded ? now : admission_at(t, op);
+	if (at > now) {
+		t->admission.wait_until = at;
+		return false;
+	}
+	lanes_take_one(t->lanes, lane);
+	if (superseded) {
+		supersede(t, lane);
+		return true;
+	}
+	enum way way = way_of(t, lane);
+	if (way == WAY_START && !admission_allows(t, op, &due))
+		lanes_put_back(t->lanes, lane, due, true);
+	else if (way == WAY_START && batch_lingers(t, lane, &due))
+		lanes_linger(t->lanes, lane, due);
+	else
+		begin(t, lane, way);
+	return true;
 }
 
 void dispatch(struct engine_destination *t)
 {
-	struct delivery_engine *d = t->hub->engine;
-	lanes_wake(t->lanes, d->now);
-	for (uint32_t n = room(t); n; n--) {
-		struct lane *lane = take(t);
-		if (!lane)
+	t->admission.wait_until = 0;
+	lanes_wake(t->lanes, t->hub->engine->now);
+	while (room(t) > 0) {
+		struct lane *lane = choose(t);
+		if (!lane || !prepare(t, lane))
 			break;
-		switch (way_of(t, lane, d->now)) {
-		case WAY_START:
-			run_render(run_new(t, lane, ATTEMPT_SEND));
-			break;
-		case WAY_LOOKUP:
-			run_render(run_new(t, lane, ATTEMPT_LOOKUP));
-			break;
-		case WAY_ABANDON:
-			run_render(run_new(t, lane, ATTEMPT_ABANDON));
-			break;
-		}
 	}
 }
 
-int64_t dispatch_next(const struct engine_destination *t, bool paused)
+int64_t dispatch_next(const struct engine_destination *t)
 {
+	const struct admission *a = &t->admission;
 	int64_t now = t->hub->engine->now, next = window_next(t);
-	if (paused || lanes_count(t->lanes) == 0)
+	if (lanes_count(t->lanes) == 0)
 		return next;
-	int64_t due = lanes_any_ready(t->lanes) ? now : lanes_next_due(t->lanes);
+	bool ready = lanes_any_ready(t->lanes) || gate_waits(t);
+	int64_t due = ready ? now : lanes_next_due(t->lanes);
 	if (due < t->health.blocked_until)
 		due = t->health.blocked_until;
+	if (ready && due < a->wait_until)
+		due = a->wait_until;
+	if (a->held)
+		due = a->maintenance ? a->maintenance_until : INT64_MAX;
 	/* Ready and not blocked, and yet not taken: no slot is free, an answer will wake us. */
 	if (due <= now)
 		return next;
 	return due < next ? due : next;
 }
+
+/* ---- starting ---- */
 
 void dispatch_rendered(struct attempt_run *r)
 {
@@ -170,7 +158,8 @@ void dispatch_rendered(struct attempt_run *r)
 	r->next = NULL;
 	*(h->rendered ? &h->rendered_last->next : &h->rendered) = r;
 	h->rendered_last = r;
-	h->rendered_count++;
+	for (; r; r = r->behind)
+		h->rendered_count++;
 }
 
 void dispatch_start(struct delivery_hub *h)
@@ -182,42 +171,77 @@ void dispatch_start(struct delivery_hub *h)
 	s->runs = h->rendered;
 	c->starts.items = arena_array(&c->arena, struct delivery_start, h->rendered_count);
 	assert(c->starts.items);
-	for (struct attempt_run *r = h->rendered; r; r = r->next) {
-		const struct delivery_head *head = &r->attempt.head;
-		c->starts.items[c->starts.count++] = (struct delivery_start){.seq = head->seq,
-									     .system = head->system,
-									     .operation = head->operation,
-									     .attempts = head->attempts,
-									     .order_id = r->attempt.delivery.order_id};
+	for (struct attempt_run *first = h->rendered; first; first = first->next) {
+		for (struct attempt_run *r = first; r; r = r->behind) {
+			const struct attempt *a = &r->attempt;
+			c->starts.items[c->starts.count++] =
+			    (struct delivery_start){.seq = a->head.seq,
+						    .system = a->head.system,
+						    .operation = a->head.operation,
+						    .attempts = a->head.attempts,
+						    .order_id = a->delivery.order_id,
+						    .batch = a->batch_id,
+						    .superseded = a->kind == ATTEMPT_SUPERSEDE};
+		}
 	}
 	h->rendered = h->rendered_last = NULL;
 	h->rendered_count = 0;
 	submit(s);
 }
 
+/* The hub says that it is not to be sent. */
+static void ended(struct attempt_run *r)
+{
+	struct engine_destination *t = r->destination;
+	struct lane *lane = r->lane;
+	struct lane_entry *e = r->entry;
+	t->backlog--;
+	run_free(r);
+	lanes_settle(t->lanes, lane, e, t->hub->engine->now);
+	engine_activate(t);
+}
+
+/* One request's deliveries, which the hub has committed as being sent; how many. If one of several is not to be sent,
+ * the request is another one: the rest is taken back. */
+static size_t start_one(struct attempt_run *first, const struct delivery_start *items)
+{
+	size_t n = 0;
+	bool all = true;
+	for (struct attempt_run *r = first; r; r = r->behind, n++) {
+		all = all && items[n].go;
+		r->started = items[n].go;
+	}
+	if (first->destination->hub->engine->ended)
+		return n;
+	if (all) {
+		gate_add(first);
+		return n;
+	}
+	for (struct attempt_run *r = first, *behind; r; r = behind) {
+		behind = r->behind;
+		r->behind = NULL;
+		if (r->started)
+			run_take_back(r);
+		else
+			ended(r);
+	}
+	return n;
+}
+
 void dispatch_started(struct submission *s)
 {
 	struct delivery_engine *d = s->hub->engine;
 	const struct command *c = s->command;
-	d->with_hub--;
 	bool failed = c->answer.status >= 500;
 	size_t i = 0;
-	for (struct attempt_run *r = s->runs, *next; r; r = next, i++) {
+	d->with_hub--;
+	for (struct attempt_run *r = s->runs, *next; r; r = next) {
 		next = r->next;
 		r->next = NULL;
-		if (failed) {
+		if (failed)
 			run_drop(r, d->now + ENGINE_AGAIN_MS);
-		} else if (!c->starts.items[i].go) {
-			struct engine_destination *t = r->destination;
-			struct lane *lane = r->lane;
-			struct lane_entry *entry = r->entry;
-			t->backlog--;
-			run_free(r);
-			lanes_settle(t->lanes, lane, entry, d->now);
-			engine_activate(t);
-		} else if (!d->ended) {
-			run_transfer(r);
-		}
+		else
+			i += start_one(r, &c->starts.items[i]);
 	}
 	submission_free(s);
 }

@@ -135,14 +135,18 @@ static void destination_init(struct engine_destination *t, struct delivery_hub *
 	t->hub = h;
 	t->system = s;
 	t->index = s->index;
-	t->policy =
-	    (struct retry_policy){s->delivery.retry_base_ms, s->delivery.retry_max_ms, s->delivery.give_up_after_ms};
+	t->policy = (struct retry_policy){.base_ms = s->delivery.retry_base_ms,
+					  .max_ms = s->delivery.retry_max_ms,
+					  .give_up_after_ms = s->delivery.give_up_after_ms};
 	t->lanes = lanes_new();
+	admission_init(t);
 	t->view.state = destination_state_name(DESTINATION_RUNNING);
 	struct str name = t->own ? STR("subscriptions") : s->name;
 	for (int o = 0; o < OUTCOMES; o++)
 		t->outcomes[o] = series(M_DELIVERIES, tenant, name, outcome_name(o));
 	t->backlog_metric = series(M_DELIVERY_BACKLOG, tenant, name, NULL);
+	t->crowded_metric = series(M_DELIVERY_CROWDED, tenant, name, NULL);
+	t->breaker_metric = series(M_BREAKER_OPENED, tenant, name, NULL);
 	t->lag = series(M_DELIVERY_LAG_SECONDS, tenant, name, NULL);
 	t->items = series(M_AVAILABILITY_ITEMS, tenant, name, NULL);
 	t->items_lag = series(M_AVAILABILITY_LAG_SECONDS, tenant, name, NULL);
@@ -203,7 +207,10 @@ static void destination_done(struct engine_destination *t)
 {
 	if (t->backlog_metric)
 		metric_add(t->backlog_metric, -t->backlog_shown);
+	if (t->crowded_metric && t->admission.crowded)
+		metric_add(t->crowded_metric, -1);
 	lanes_free(t->lanes);
+	admission_done(t);
 }
 
 /* Of a subscription: it is on the heap, with the system that it stands for. */
@@ -292,6 +299,9 @@ static void take_note(struct note *n)
 	case NOTE_RESULT:
 		progress_result((struct submission *)n);
 		break;
+	case NOTE_TOLD:
+		submit_told((struct submission *)n);
+		break;
 	case NOTE_RENDERED:
 		progress_rendered(r);
 		break;
@@ -322,6 +332,8 @@ static const char *view_state(const struct engine_destination *t, bool paused)
 {
 	if (paused)
 		return "paused";
+	if (t->admission.maintenance)
+		return "maintenance";
 	if (t->health.state == DESTINATION_RUNNING && t->health.blocked_until > t->hub->engine->now)
 		return destination_state_name(DESTINATION_BACKING_OFF);
 	return destination_state_name(t->health.state);
@@ -347,7 +359,17 @@ static void show(struct engine_destination *t, bool paused, int64_t next)
 	    .failures = t->health.failures,
 	    .last_success_at = t->last_success_at,
 	    .last_failure_at = t->last_failure_at,
+	    .slots = destination_slots(&t->health, t->system->delivery.slots),
+	    .catching_up = t->admission.catching_up,
+	    .crowded = t->admission.crowded,
+	    .maintenance_until = t->admission.maintenance ? t->admission.maintenance_until : 0,
+	    .sent_per_minute = meter_per_minute(&t->admission.sent, d->now),
+	    .delivered_per_minute = meter_per_minute(&t->admission.delivered, d->now),
 	};
+	for (int p = 0; p < PRIORITIES; p++)
+		v.waiting_of[p] = (uint32_t)lanes_count_of(t->lanes, (enum delivery_priority)p);
+	for (int op = 0; op < OPERATIONS; op++)
+		v.breakers[op] = t->admission.breakers[op] ? t->admission.breakers[op]->state : BREAKER_CLOSED;
 	memcpy(v.last_failure, t->last_failure, sizeof(v.last_failure));
 	pthread_mutex_lock(&d->view_lock);
 	t->view = v;
@@ -394,20 +416,25 @@ static bool forget_gone(struct engine_destination *t)
 static void step(struct engine_destination *t, bool stopping)
 {
 	struct delivery_engine *d = t->hub->engine;
-	bool paused = hub_system_paused(t->hub->hub, t->index);
+	bool paused = hub_system_paused(t->hub->hub, t->index), held = admission_held(t, paused);
 	if (!stopping) {
 		window_fill(t);
-		if (!paused)
+		gate_open(t, false);
+		if (!held)
 			dispatch(t);
+	} else {
+		gate_open(t, true);
 	}
 	if (forget_gone(t))
 		return;
-	int64_t next = dispatch_next(t, paused);
+	int64_t next = dispatch_next(t);
 	timers_set(&d->timers, &t->timer, next);
+	admission_watch(t);
 	show(t, paused, next);
 	/* Nobody tells when a pause ends, or when another one's transfers make room. */
 	if ((paused && (window_more(t) || lanes_count(t->lanes))) ||
-	    (d->transfers >= ENGINE_TRANSFERS_MAX && lanes_any_ready(t->lanes)))
+	    (d->transfers >= ENGINE_TRANSFERS_MAX && (lanes_any_ready(t->lanes) || gate_waits(t))) ||
+	    (d->ahead >= ENGINE_TRANSFERS_MAX && lanes_any_ready(t->lanes)))
 		engine_activate(t);
 }
 
@@ -616,6 +643,7 @@ static void free_notes(struct delivery_engine *d)
 			break;
 		case NOTE_STARTED:
 		case NOTE_RESULT:
+		case NOTE_TOLD:
 		case NOTE_RENDERED:
 		case NOTE_CLASSIFIED:
 			break;

@@ -4,9 +4,11 @@
 #define CONNECT_ENGINE_H
 
 #include "connect/attempt.h"
+#include "connect/breaker.h"
 #include "connect/delivery.h"
 #include "connect/destination.h"
 #include "connect/lanes.h"
+#include "connect/rate.h"
 #include "connect/timers.h"
 #include "connect/turns.h"
 #include "connect/workers.h"
@@ -24,7 +26,16 @@
 #define WINDOW_ROWS          1000 /* read from the store at once */
 
 /* What other threads tell the loop. */
-enum note_type { NOTE_HEADS, NOTE_STARTED, NOTE_RESULT, NOTE_RENDERED, NOTE_CLASSIFIED, NOTE_LOADED, NOTE_CHANGES };
+enum note_type {
+	NOTE_HEADS,
+	NOTE_STARTED,
+	NOTE_RESULT,
+	NOTE_TOLD,
+	NOTE_RENDERED,
+	NOTE_CLASSIFIED,
+	NOTE_LOADED,
+	NOTE_CHANGES
+};
 struct note {
 	enum note_type type;
 };
@@ -35,6 +46,20 @@ struct engine_window {
 	bool more, loading, dropped;
 };
 
+/* What may be sent when (admission.c). */
+struct admission {
+	struct rate rate, catch_up;
+	bool catching_up;
+	struct points points;
+	struct breaker *breakers[OPERATIONS]; /* NULL: closed, and nothing has failed */
+	int64_t wait_until;                   /* what waits is held by rate or points until then; 0: it is not */
+	bool maintenance, held;               /* now; nothing is sent: maintenance, or an operator's pause */
+	int64_t maintenance_until;
+	bool crowded;          /* more waits than backlog says may */
+	int64_t request_bytes; /* of the last requests, on the average */
+	struct meter sent, delivered;
+};
+
 struct engine_destination {
 	struct delivery_hub *hub;
 	const struct config_system *system;
@@ -43,19 +68,23 @@ struct engine_destination {
 	struct retry_policy policy;
 	struct destination_health health;
 	struct lanes *lanes;
-	uint32_t transfers, unfinished; /* see destination_room */
-	uint32_t transfers_of[PRIORITIES];
+	/* Runs: all, those that are not sent yet, and those that are sent and not answered (of each priority). */
+	uint32_t unfinished, ahead, transfers;
+	uint32_t transfers_of[PRIORITIES], ahead_of[PRIORITIES];
 	bool gone;          /* a subscription that was deleted: freed when it is idle */
 	bool active;        /* in the engine's list: it has a turn in the next round */
 	struct timer timer; /* when it wants one by itself */
 
 	struct engine_window windows[PRIORITIES];
 	struct turns turns;
+	struct attempt_run *gate[PRIORITIES], *gate_last[PRIORITIES]; /* started, waiting to be sent (gate.c) */
+	struct admission admission;
 
 	int64_t backlog, backlog_shown; /* exact when there is no more in the store; in the metric */
 	int64_t last_success_at, last_failure_at;
 	char last_failure[160];
-	struct metric *outcomes[OUTCOMES], *backlog_metric, *lag, *items, *items_lag, *mediate;
+	struct metric *outcomes[OUTCOMES], *backlog_metric, *crowded_metric, *breaker_metric, *lag, *items, *items_lag,
+	    *mediate;
 	struct delivery_view view; /* guarded by the engine's view_lock */
 };
 
@@ -66,7 +95,8 @@ struct submission {
 	struct submission *all_next, **all_back; /* of the engine, to free what is left at the end */
 	struct delivery_hub *hub;
 	struct command *command;
-	struct attempt_run *runs; /* NOTE_STARTED, NOTE_RESULT: by `next`, in the order of the command's items */
+	/* NOTE_STARTED, NOTE_RESULT: by `next`, in the order of the command's items; NOTE_TOLD: none. */
+	struct attempt_run *runs;
 };
 
 struct delivery_hub {
@@ -95,11 +125,18 @@ struct attempt_run {
 	struct attempt_run *all_next, **all_back; /* of the engine, to free what is left at the end */
 	struct engine_destination *destination;
 	struct lane *lane;
-	struct lane_entry *entry; /* of the lane: what is tried */
-	void *transfer;           /* under way, or NULL */
-	bool in_transfer_slot;
+	struct lane_entry *entry;   /* of the lane: what is tried */
+	struct attempt_run *behind; /* the next delivery in the same request; of the first one: it has the request */
+	void *transfer;             /* under way, or NULL */
+	bool is_ahead, in_transfer_slot;
+	bool started;    /* the store knows it as being sent */
+	bool unsent;     /* started, and taken back */
+	bool admitted;   /* a request was taken from the rate for it, and `points` from the budget */
+	bool probe;      /* of the operation's breaker */
+	bool whole;      /* of a batch: what was sent together is sent together again */
 	bool unreadable; /* the store could not be read */
-	bool failing;    /* its lane is hastened when the destination is back */
+	int64_t points;
+	bool failing; /* its lane is hastened when the destination is back */
 	int64_t next_at;
 };
 
@@ -125,7 +162,7 @@ struct delivery_engine {
 	struct timers timers;
 	struct attempt_run *all;
 	struct submission *submissions;
-	size_t transfers;
+	size_t transfers, ahead;
 	size_t with_hub;     /* submissions that the hubs have */
 	size_t with_workers; /* or about to be */
 	void *work[ENGINE_WORK_AT_ONCE];
@@ -147,23 +184,64 @@ int64_t window_next(const struct engine_destination *t); /* when it wants to be 
 void window_loaded(struct note *n);
 void window_forget(struct note *n); /* a load that nobody waits for any more */
 
-/* dispatch.c */
-void dispatch(struct engine_destination *t);                            /* starts what may be started */
-int64_t dispatch_next(const struct engine_destination *t, bool paused); /* when it wants to be looked at again */
-void dispatch_rendered(struct attempt_run *r);                          /* it may be started now */
-void dispatch_start(struct delivery_hub *h);                            /* starts what is rendered */
-void dispatch_started(struct submission *s);
+/* submit.c: commands to the hubs. */
 struct submission *submission_new(struct delivery_hub *h, enum note_type type, struct command *c);
 void submission_free(struct submission *s); /* with its command */
 void submit(struct submission *s);
 void submit_again(struct delivery_hub *h);
+/* An event about the system; data: a JSON object. */
+void submit_note(struct engine_destination *t, const char *type, const struct buf *data);
+void submit_told(struct submission *s);
+
+/* dispatch.c */
+void dispatch(struct engine_destination *t);               /* prepares what may be started */
+int64_t dispatch_next(const struct engine_destination *t); /* when it wants to be looked at again */
+void dispatch_rendered(struct attempt_run *r);             /* it may be started now */
+void dispatch_start(struct delivery_hub *h);               /* starts what is rendered */
+void dispatch_started(struct submission *s);
+
+/* batch.c */
+/* Takes more deliveries for the same request. */
+void batch_gather(struct attempt_run *r);
+/* Is it better to wait for more until *due? */
+bool batch_lingers(const struct engine_destination *t, const struct lane *lane, int64_t *due);
+/* After rendering: those that are left out go back. false: nothing is left. */
+bool batch_settle(struct attempt_run *r);
+/* The answer, delivery by delivery. */
+void batch_share(struct attempt_run *r);
+
+/* gate.c */
+void gate_add(struct attempt_run *r);                        /* started: it is sent when there is a slot */
+void gate_open(struct engine_destination *t, bool stopping); /* sends, or takes back, what may or must */
+bool gate_waits(const struct engine_destination *t);
+bool gate_is_full(const struct engine_destination *t, enum delivery_priority p);
+
+/* admission.c */
+void admission_init(struct engine_destination *t);
+void admission_done(struct engine_destination *t);
+/* Is nothing sent now, by an operator's pause or for maintenance? */
+bool admission_held(struct engine_destination *t, bool paused);
+int64_t admission_at(struct engine_destination *t, enum operation op); /* by rate and points; not after now: at once */
+/* By the operation's breaker. false: not before *due. */
+bool admission_allows(const struct engine_destination *t, enum operation op, int64_t *due);
+void admission_take(struct attempt_run *r);         /* it is going to be sent */
+void admission_give(struct attempt_run *r);         /* it is not */
+void admission_note(struct attempt_run *r);         /* it was answered */
+void admission_back(struct engine_destination *t);  /* it can be sent to again: what waits is sent slowly */
+void admission_watch(struct engine_destination *t); /* how much waits */
+struct retry_policy admission_retry(const struct engine_destination *t, enum operation op);
+/* A delivery's age, without the maintenance in it. */
+int64_t admission_age(const struct engine_destination *t, int64_t created_at);
 
 /* progress.c */
-struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, enum attempt_kind kind);
+struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, struct lane_entry *e,
+			    enum attempt_kind kind);
 void run_free(struct attempt_run *r);
 void run_render(struct attempt_run *r); /* gives it to a worker */
 void run_transfer(struct attempt_run *r);
-void run_drop(struct attempt_run *r, int64_t due); /* as if it had not been tried */
+void run_drop(struct attempt_run *r, int64_t due); /* as if it had not been tried; all of a batch */
+void run_take_back(struct attempt_run *r);         /* it was started, and is not sent */
+void run_finish(struct attempt_run *r);            /* its outcome is known */
 void progress_rendered(struct attempt_run *r);
 void progress_classified(struct attempt_run *r);
 void progress_submit(struct delivery_hub *h); /* the results that there are, to the hub */

@@ -211,7 +211,7 @@ static void move(struct lanes *l, struct lane *lane, enum lane_state to)
 	lane->state = to;
 	switch (to) {
 	case LANE_READY:
-		lane->failing = false;
+		lane->failing = lane->lingers = false;
 		ready_add(l, lane);
 		break;
 	case LANE_DELAYED:
@@ -401,6 +401,7 @@ static uint64_t key_aside(uint64_t key, int64_t seq)
 void lane_aside(struct delivery_head *head)
 {
 	head->key = key_aside(head->key, head->seq);
+	head->aside = true;
 }
 
 void lanes_set_aside(struct lanes *l, struct lane *lane, struct lane_entry *e, int64_t due, int64_t now)
@@ -474,14 +475,31 @@ bool lanes_remove(struct lanes *l, uint64_t key, int64_t seq, int64_t now)
 	return true;
 }
 
-void lanes_hasten(struct lanes *l)
+/* What is marked so in the heap is due. */
+static void mature(struct lanes *l, bool lingering)
 {
 	for (size_t i = 0; i < l->heap_count; i++)
-		if (l->heap[i]->failing)
+		if (lingering ? l->heap[i]->lingers : l->heap[i]->failing)
 			l->heap[i]->due = 0;
 	for (size_t i = l->heap_count / 2; i-- > 0;)
 		heap_down(l, i);
 	lanes_wake(l, 0);
+}
+
+void lanes_hasten(struct lanes *l)
+{
+	mature(l, false);
+}
+
+void lanes_linger(struct lanes *l, struct lane *lane, int64_t due)
+{
+	lanes_put_back(l, lane, due, false);
+	lane->lingers = lane->state == LANE_DELAYED;
+}
+
+void lanes_end_linger(struct lanes *l)
+{
+	mature(l, true);
 }
 
 size_t lanes_count(const struct lanes *l)

@@ -40,6 +40,7 @@ struct lane {
 	uint64_t key; /* of its deliveries, mixed with the priority */
 	enum lane_state state;
 	uint8_t priority;
+	bool lingers;   /* delayed because more may come that go with it */
 	bool failing;   /* delayed because of a failure of the destination: hasten when it is back */
 	uint32_t begun; /* deliveries from the first on that were taken once: nothing gets before them */
 	uint32_t taken; /* that are under way */
@@ -80,6 +81,9 @@ void lane_aside(struct delivery_head *head);
 void lanes_hurry(struct lanes *l, uint64_t key, int64_t seq);
 /* Forgets one that waits; false: it is not here, or under way. */
 bool lanes_remove(struct lanes *l, uint64_t key, int64_t seq, int64_t now);
+/* One that was taken waits for more; what waits so is ready together. */
+void lanes_linger(struct lanes *l, struct lane *lane, int64_t due);
+void lanes_end_linger(struct lanes *l);
 /* The destination is back: what waits only because of its failure is ready. */
 void lanes_hasten(struct lanes *l);
 

@@ -10,6 +10,8 @@
 #include "connect/engine.h"
 
 #include "base/mem.h"
+#include "connect/ratelimit.h"
+#include "connect/record.h"
 #include "observe/log.h"
 
 #include <assert.h>
@@ -22,21 +24,18 @@ static struct attempt_run *run_of_work(struct work *w)
 	return (struct attempt_run *)((char *)w - offsetof(struct attempt_run, work));
 }
 
-struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, enum attempt_kind kind)
+struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, struct lane_entry *e,
+			    enum attempt_kind kind)
 {
 	struct delivery_engine *d = t->hub->engine;
 	struct attempt_run *r = mem_zalloc(1, sizeof(*r));
-	attempt_init(&r->attempt, kind, t->system, &lane->first->head);
+	attempt_init(&r->attempt, kind, t->system, &e->head);
 	r->attempt.hub = t->hub->hub;
+	r->attempt.started_at = d->now;
 	r->destination = t;
 	r->lane = lane;
-	r->entry = lane->first;
-	r->in_transfer_slot = true;
-	t->transfers++;
-	t->transfers_of[lane->priority]++;
+	r->entry = e;
 	t->unfinished++;
-	d->transfers++;
-	r->attempt.started_at = d->now;
 	r->all_next = d->all;
 	r->all_back = &d->all;
 	if (d->all)
@@ -45,8 +44,28 @@ struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, enu
 	return r;
 }
 
+static void leave_ahead(struct attempt_run *r)
+{
+	if (!r->is_ahead)
+		return;
+	r->is_ahead = false;
+	r->destination->ahead--;
+	r->destination->ahead_of[r->attempt.head.priority]--;
+	r->destination->hub->engine->ahead--;
+}
+
+static void take_slot(struct attempt_run *r)
+{
+	leave_ahead(r);
+	r->in_transfer_slot = true;
+	r->destination->transfers++;
+	r->destination->transfers_of[r->attempt.head.priority]++;
+	r->destination->hub->engine->transfers++;
+}
+
 static void leave_slot(struct attempt_run *r)
 {
+	leave_ahead(r);
 	if (!r->in_transfer_slot)
 		return;
 	r->in_transfer_slot = false;
@@ -58,6 +77,7 @@ static void leave_slot(struct attempt_run *r)
 void run_free(struct attempt_run *r)
 {
 	leave_slot(r);
+	admission_give(r);
 	r->destination->unfinished--;
 	*r->all_back = r->all_next;
 	if (r->all_next)
@@ -69,13 +89,47 @@ void run_free(struct attempt_run *r)
 void run_drop(struct attempt_run *r, int64_t due)
 {
 	struct engine_destination *t = r->destination;
-	struct lane *lane = r->lane;
-	run_free(r);
-	lanes_put_back(t->lanes, lane, due, false);
+	for (struct attempt_run *behind; r; r = behind) {
+		struct lane *lane = r->lane;
+		behind = r->behind;
+		run_free(r);
+		lanes_put_back(t->lanes, lane, due, false);
+	}
 	engine_activate(t);
 }
 
+static void wait_for_hub(struct attempt_run *r);
+
+void run_take_back(struct attempt_run *r)
+{
+	struct delivery_engine *d = r->destination->hub->engine;
+	if (!r->started) {
+		run_drop(r, d->now);
+		return;
+	}
+	leave_slot(r);
+	admission_give(r);
+	r->unsent = true;
+	wait_for_hub(r);
+}
+
 /* ---- on a worker ---- */
+
+static enum rc render(struct attempt_run *r, struct mediator *m, struct store_reader *reader, int64_t now_ms,
+		      struct err *e)
+{
+	const struct attempt *a = &r->attempt;
+	const struct operation_policy *p = config_operation(a->system, a->head.operation);
+	if (a->kind != ATTEMPT_SEND || p->batch_count < 2)
+		return attempt_render(&r->attempt, m, reader, now_ms, e);
+	struct attempt **list = mem_alloc(p->batch_count * sizeof(struct attempt *));
+	size_t n = 0;
+	for (struct attempt_run *one = r; one; one = one->behind)
+		list[n++] = &one->attempt;
+	enum rc rc = attempt_render_batch(list, n, p->batch_bytes, m, reader, now_ms, e);
+	free(list);
+	return rc;
+}
 
 static void render_work(struct work *work, struct worker *w)
 {
@@ -87,7 +141,7 @@ static void render_work(struct work *work, struct worker *w)
 	int64_t begin = clock_mono_ns(clock);
 	enum rc rc = worker_reader(w, h->hub, h->index, &reader, &e);
 	if (rc == RC_OK)
-		rc = attempt_render(&r->attempt, worker_mediator(w), reader, clock_wall_ms(clock), &e);
+		rc = render(r, worker_mediator(w), reader, clock_wall_ms(clock), &e);
 	if (rc != RC_OK)
 		log_err(LOG_ERROR, "delivery", "a delivery cannot be read", &e);
 	r->unreadable = rc != RC_OK;
@@ -133,6 +187,10 @@ void run_transfer(struct attempt_run *r)
 	struct attempt *a = &r->attempt;
 	struct err e = ERR_NONE;
 	a->started_at = d->now;
+	if (a->ended)
+		leave_slot(r);
+	else
+		take_slot(r);
 	if (!a->ended && d->transport->start(d->transport, &a->request, transferred, r, &r->transfer, &e) != RC_OK) {
 		a->ended = true;
 		a->outcome = OUTCOME_CONFIGURATION;
@@ -150,10 +208,12 @@ void progress_rendered(struct attempt_run *r)
 		run_drop(r, d->now + ENGINE_AGAIN_MS);
 	else if (atomic_load(&d->stopping))
 		run_drop(r, r->attempt.head.next_at);
+	else if (!batch_settle(r))
+		return;
 	else if (r->attempt.kind == ATTEMPT_SEND && !r->attempt.cancelled)
 		dispatch_rendered(r);
 	else
-		run_transfer(r);
+		gate_add(r);
 }
 
 /* ---- the outcome ---- */
@@ -161,6 +221,29 @@ void progress_rendered(struct attempt_run *r)
 static bool transfer_was_made(const struct attempt *a)
 {
 	return a->transfer.status || a->transfer.error.n;
+}
+
+static void tell_health(struct engine_destination *t, const struct attempt *a)
+{
+	static const char *const types[] = {
+	    [DESTINATION_RUNNING] = "system.recovered",
+	    [DESTINATION_BACKING_OFF] = "system.failing",
+	    [DESTINATION_STOPPED] = "system.credentials_refused",
+	};
+	struct json_writer w;
+	struct buf b;
+	if (t->own)
+		return;
+	buf_init(&b, 4 * RECORD_TEXT_MAX);
+	jw_init(&w, &b);
+	jw_object(&w);
+	jw_key_text(&w, "system", t->system->name);
+	if (t->health.state != DESTINATION_RUNNING)
+		jw_opt_text(&w, "cause", a->detail);
+	jw_object_end(&w);
+	if (buf_ok(&b))
+		submit_note(t, types[t->health.state], &b);
+	buf_done(&b);
 }
 
 static void note_health(struct attempt_run *r)
@@ -176,7 +259,12 @@ static void note_health(struct attempt_run *r)
 					    .status = a->transfer.status,
 					    .retry_after_ms = a->retry_after_ms,
 					    .started_at = a->started_at};
-	bool back = destination_note(&t->health, &t->policy, &answer, d->now, engine_random(d));
+	bool back =
+	    destination_note(&t->health, &t->policy, &answer, t->system->delivery.slots, d->now, engine_random(d));
+	int64_t wait = ratelimit_wait_ms(&a->transfer);
+	if (wait)
+		destination_hold(&t->health,
+				 d->now + (wait < DESTINATION_RETRY_AFTER_MAX ? wait : DESTINATION_RETRY_AFTER_MAX));
 	if (a->outcome == OUTCOME_DELIVERED || a->outcome == OUTCOME_REFUSED) {
 		t->last_success_at = d->now;
 	} else if (a->outcome != OUTCOME_THROTTLED) {
@@ -185,10 +273,12 @@ static void note_health(struct attempt_run *r)
 	}
 	if (back) {
 		lanes_hasten(t->lanes);
+		admission_back(t);
 		log_info("delivery", "destination is back", LOG_STR("system", t->system->name));
 	}
 	if (t->health.state == before)
 		return;
+	tell_health(t, a);
 	if (t->health.state == DESTINATION_STOPPED)
 		log_error("delivery", "alert: the system refuses our credentials; its deliveries wait",
 			  LOG_STR("system", t->system->name), LOG_INT("status", a->transfer.status));
@@ -221,7 +311,7 @@ static struct delivery_result result_of(const struct attempt_run *r)
 	    .seq = a->head.seq,
 	    .system = a->head.system,
 	    .operation = a->head.operation,
-	    .attempts = a->head.attempts + !a->cancelled,
+	    .attempts = a->head.attempts + (!a->cancelled && !r->unsent),
 	    .created_at = a->head.created_at,
 	    .delivery_id = a->delivery.delivery_id,
 	    .key = a->delivery.key,
@@ -230,11 +320,12 @@ static struct delivery_result result_of(const struct attempt_run *r)
 	    .outcome = a->outcome,
 	    .confirmed = a->kind == ATTEMPT_LOOKUP,
 	    .cancelled = a->cancelled,
+	    .unsent = r->unsent,
 	    .next_at = r->next_at,
 	    .at = a->started_at,
 	    .duration_us = a->transfer.duration_us,
 	    .http_status = a->transfer.status,
-	    .external_id = a->external_id,
+	    .external_id = r->whole && r->next_at ? a->batch_id : a->external_id,
 	    .detail = a->detail,
 	    .request = a->request_text,
 	    .response = a->response_text,
@@ -280,14 +371,16 @@ static void look_again(struct attempt_run *r)
 	struct engine_destination *t = r->destination;
 	struct delivery_engine *d = t->hub->engine;
 	struct lane_doubt *q = &r->lane->doubt;
+	struct retry_policy retry = admission_retry(t, (enum operation)r->attempt.head.operation);
 	int64_t settle = attempt_confirm_after_ms(t->system, r->attempt.head.operation);
 	int64_t due, mono = clock_mono_ns(d->clock) / 1000000;
 	bool failed = !r->attempt.empty;
 	if (failed) {
 		q->failures++;
-		due = retry_at(&t->policy,
+		retry.delay_count = 0; /* a look-up is repeated for as long as it takes */
+		due = retry_at(&retry,
 			       r->attempt.outcome == OUTCOME_UNAUTHORIZED ? OUTCOME_UNAUTHORIZED : OUTCOME_TECHNICAL,
-			       q->failures, 0, d->now, d->now, engine_random(d));
+			       q->failures, 0, 0, d->now, engine_random(d));
 	} else {
 		q->failures = 0;
 		if (!q->empties++)
@@ -324,17 +417,27 @@ static int64_t next_of(struct attempt_run *r)
 			return 0;
 		as = OUTCOME_TECHNICAL; /* simply sent again */
 	}
-	return retry_at(&t->policy, as, a->head.attempts + 1, a->retry_after_ms, a->head.created_at, d->now,
-			engine_random(d));
+	struct retry_policy retry = admission_retry(t, (enum operation)a->head.operation);
+	return retry_at(&retry, as, a->head.attempts + 1, a->retry_after_ms, admission_age(t, a->head.created_at),
+			d->now, engine_random(d));
 }
 
 static void concluded(struct attempt_run *r)
 {
-	struct attempt *a = &r->attempt;
 	/* The slot is free only when it is known what the answer says about the destination. */
+	admission_note(r);
 	note_health(r);
 	leave_slot(r);
 	engine_activate(r->destination);
+	if (r->attempt.batch && transfer_was_made(&r->attempt))
+		batch_share(r);
+	else
+		run_finish(r);
+}
+
+void run_finish(struct attempt_run *r)
+{
+	struct attempt *a = &r->attempt;
 	bool asked = transfer_was_made(a) && a->outcome != OUTCOME_CONFIGURATION;
 	if (a->kind == ATTEMPT_LOOKUP && !a->found && asked) {
 		look_again(r);
@@ -346,7 +449,8 @@ static void concluded(struct attempt_run *r)
 		a->outcome = OUTCOME_UNKNOWN;
 	}
 	r->destination->gone |= a->gone;
-	r->next_at = next_of(r);
+	if (!r->next_at)
+		r->next_at = next_of(r);
 	r->failing = a->outcome == OUTCOME_TECHNICAL || a->outcome == OUTCOME_UNAUTHORIZED ||
 		     (a->outcome == OUTCOME_UNKNOWN && r->next_at);
 	measure(r);
@@ -364,19 +468,23 @@ static void settle(struct attempt_run *r, enum delivery_status status)
 {
 	struct engine_destination *t = r->destination;
 	struct lane *lane = r->lane;
-	struct lane_entry *entry = r->entry;
-	struct delivery_head *head = &entry->head;
-	int64_t due = r->next_at;
-	bool failing = r->failing;
-	if (r->attempt.kind == ATTEMPT_SEND)
+	struct lane_entry *e = r->entry;
+	const struct operation_policy *p = config_operation(t->system, r->attempt.head.operation);
+	int64_t now = t->hub->engine->now, due = r->unsent ? now : r->next_at;
+	bool failing = r->failing && !r->unsent;
+	if (r->attempt.kind == ATTEMPT_SEND && e == lane->first)
 		lane->doubt = (struct lane_doubt){0};
-	head->attempts++;
-	head->status = (uint8_t)status;
-	head->next_at = due;
+	e->head.attempts += !r->unsent;
+	e->head.status = (uint8_t)status;
+	e->head.next_at = due;
+	e->head.batch = r->whole && !r->unsent ? delivery_batch_hash(r->attempt.batch_id) : 0;
 	run_free(r);
 	if (status >= DELIVERY_FINAL) {
 		t->backlog--;
-		lanes_settle(t->lanes, lane, entry, t->hub->engine->now);
+		lanes_settle(t->lanes, lane, e, now);
+	} else if (failing && status == DELIVERY_WAITING && p->on_failure == ON_FAILURE_SKIP &&
+		   e->head.attempts >= p->skip_after && !e->head.aside) {
+		lanes_set_aside(t->lanes, lane, e, due, now);
 	} else {
 		lanes_put_back(t->lanes, lane, due, failing);
 	}

@@ -27,11 +27,41 @@ static const char *breaker_of(const struct delivery_view *v)
 	return v->in_flight ? "half_open" : "open";
 }
 
+/* Of single operations, those that are not closed. */
+static void write_breakers(struct json_writer *w, const struct delivery_view *v)
+{
+	jw_key(w, "breakers");
+	jw_object(w);
+	for (int op = 0; op < OPERATIONS; op++)
+		if (v->breakers[op] != BREAKER_CLOSED)
+			jw_key_text(w, operation_name((enum operation)op),
+				    str_from(breaker_state_name(v->breakers[op])));
+	jw_object_end(w);
+}
+
+static void write_rates(struct json_writer *w, const struct delivery_view *v)
+{
+	jw_key(w, "rates");
+	jw_object(w);
+	jw_key_int(w, "requests_per_minute", v->sent_per_minute);
+	jw_key_int(w, "delivered_per_minute", v->delivered_per_minute);
+	jw_object_end(w);
+}
+
+static void write_waiting(struct json_writer *w, const struct delivery_view *v)
+{
+	jw_key(w, "in_memory");
+	jw_object(w);
+	for (int p = 0; p < PRIORITIES; p++)
+		jw_key_int(w, delivery_priority_name((enum delivery_priority)p), v->waiting_of[p]);
+	jw_object_end(w);
+}
+
 static const char *health_of(const struct delivery_view *v, int64_t oldest_age_ms)
 {
 	if (strcmp(v->state, "running") == 0)
 		return oldest_age_ms > LATE_MS ? "late" : "good";
-	return strcmp(v->state, "paused") == 0 ? "paused" : "failing";
+	return strcmp(v->state, "paused") == 0 || strcmp(v->state, "maintenance") == 0 ? v->state : "failing";
 }
 
 static void write_time(struct json_writer *w, const char *name, int64_t at)
@@ -52,9 +82,16 @@ static void write_live(void *ctx, const struct hub *h, const struct config_syste
 	jw_key_text(w, "state", str_from(v.state));
 	write_time(w, "state_since", v.state_since);
 	jw_key_text(w, "breaker", str_from(breaker_of(&v)));
+	write_breakers(w, &v);
+	write_rates(w, &v);
+	jw_key_int(w, "slots", v.slots);
+	jw_key_bool(w, "catching_up", v.catching_up);
+	jw_key_bool(w, "backlog_over_limit", v.crowded);
+	write_time(w, "maintenance_until", v.maintenance_until == INT64_MAX ? 0 : v.maintenance_until);
 	jw_key_int(w, "in_flight", v.in_flight);
 	jw_key_int(w, "waiting", v.waiting);
 	jw_key_bool(w, "waiting_more", v.more);
+	write_waiting(w, &v);
 	jw_key_int(w, "failures", v.failures);
 	write_time(w, "next_attempt_at", v.next_attempt_at);
 	write_time(w, "last_success_at", v.last_success_at);

@@ -56,6 +56,8 @@ static bool erp_has_order(struct hub *h, struct str order_id, struct arena *a)
 /* A delivery that was never tried may have lost its reason meanwhile. */
 static enum delivery_status decide_start(struct hub *h, struct command *c, const struct delivery_start *s)
 {
+	if (s->superseded)
+		return DELIVERY_SUPERSEDED;
 	switch ((enum operation)s->operation) {
 	case OP_AVAILABILITY:
 		return publish_start(h->state.publisher, s->system, s->seq, s->attempts) ? DELIVERY_SENDING
@@ -118,7 +120,8 @@ void apply_delivery_start(struct hub *h, struct command *c)
 		if (!s->go)
 			txn_delivery_ended(t, system_name(h, s->system), (enum operation)s->operation, status);
 		txn_put(t, W_DELIVERY_STATE, SV_INT(s->seq), SV_INT(status), SV_INT(s->attempts + (s->go ? 1 : 0)),
-			SV_INT(0), SV_INT(t->now), SV_NULL, SV_NULL);
+			SV_INT(0), SV_INT(t->now), s->go ? SV_TEXT_OPT(s->batch) : SV_NULL,
+			s->superseded ? SV_TEXT(STR("a newer delivery of the same key takes its place")) : SV_NULL);
 	}
 	note_starts(h, c);
 	c->answer = answer_json(200, STR("{}"));
@@ -254,6 +257,12 @@ static void apply_result(struct hub *h, struct command *c, struct delivery_resul
 		r->status = DELIVERY_CANCELLED;
 		return;
 	}
+	if (r->unsent) {
+		r->status = DELIVERY_WAITING;
+		txn_put(t, W_DELIVERY_STATE, SV_INT(r->seq), SV_INT(r->status), SV_INT(r->attempts), SV_INT(t->now),
+			SV_INT(t->now), SV_NULL, SV_NULL);
+		return;
+	}
 	r->status = r->cancelled ? DELIVERY_CANCELLED : status_after(r);
 	t->cause.correlation_id = r->correlation_id;
 	t->cause.source = system_name(h, r->system);
@@ -312,4 +321,13 @@ void apply_system_pause(struct hub *h, struct command *c, bool pause)
 		return;
 	}
 	c->answer = answer_error(&c->arena, 404, "system_not_found", "there is no such system");
+}
+
+void apply_system_note(struct hub *h, struct command *c)
+{
+	struct txn *t = &h->batch.txn;
+
+	t->cause.correlation_id = txn_uuid(t);
+	txn_event(t, c->note.type, c->target, 0, c->note.data);
+	c->answer = answer_json(200, STR("{}"));
 }

@@ -23,6 +23,7 @@ const char *command_type_name(enum command_type t)
 	    [COMMAND_DELIVERY_RESULT] = "delivery-result",
 	    [COMMAND_SYSTEM_PAUSE] = "system-pause",
 	    [COMMAND_SYSTEM_RESUME] = "system-resume",
+	    [COMMAND_SYSTEM_NOTE] = "system-note",
 	    [COMMAND_SUBSCRIPTION_CREATE] = "subscription-create",
 	    [COMMAND_SUBSCRIPTION_CHANGE] = "subscription-change",
 	    [COMMAND_SUBSCRIPTION_DELETE] = "subscription-delete",

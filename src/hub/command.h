@@ -36,6 +36,7 @@ enum command_type {
 	COMMAND_DELIVERY_RESULT, /* results */
 	COMMAND_SYSTEM_PAUSE,    /* target: system */
 	COMMAND_SYSTEM_RESUME,
+	COMMAND_SYSTEM_NOTE,         /* target: system; note: an event about it */
 	COMMAND_SUBSCRIPTION_CREATE, /* subscription: url, types, secret */
 	COMMAND_SUBSCRIPTION_CHANGE, /* target: its id; url, types, enabled */
 	COMMAND_SUBSCRIPTION_DELETE, /* target */
@@ -88,6 +89,8 @@ struct delivery_start {
 	uint8_t operation;
 	uint32_t attempts;
 	struct str order_id; /* may be empty */
+	struct str batch;    /* the batch that it is sent with (DELIVERY_BATCH ...), or empty */
+	bool superseded;     /* a newer one takes its place: it is not sent */
 	bool go;             /* out: send it. false: it is cancelled or superseded, forget it */
 };
 
@@ -101,6 +104,7 @@ struct delivery_result {
 	enum outcome outcome;
 	bool confirmed;  /* the outcome comes from a look-up */
 	bool cancelled;  /* it was not tried: nobody wants it any more */
+	bool unsent;     /* it was started and not sent: as if it had not been tried */
 	int64_t next_at; /* technical, throttled, unknown, unauthorized: when again; 0: give up, dead letter */
 	int64_t at, duration_us;
 	int http_status;
@@ -167,6 +171,10 @@ struct command {
 			struct delivery_result *items;
 			size_t count;
 		} results;
+		struct {
+			const char *type; /* static */
+			struct str data;  /* a JSON object */
+		} note;
 		struct {
 			struct str url, types; /* types by spaces; empty: as they are */
 			int enabled;           /* -1: as it is */

@@ -42,6 +42,14 @@ void config_read_qty(struct config_loader *l, const struct json *object, const c
 struct pack *config_pack(struct config_loader *l, const struct json *at, const char *pointer, struct str connector);
 void config_read_tenant(struct config_loader *l, struct str name, const struct json *value, struct config_tenant *t);
 
+/* config_delivery.c: over what *d has. */
+void config_read_delivery(struct config_loader *l, const struct json *delivery, const char *pointer,
+			  struct config_delivery *d);
+/* By operation: the pack's policies, with what the tenant and then the system say. Either may be NULL. */
+const struct operation_policy *config_read_operations(struct config_loader *l, const struct pack *p,
+						      const struct json *tenant, const struct json *system,
+						      const char *pointer);
+
 void config_read_reconcile(struct config_loader *l, const char *tenant_pointer, const struct json *value,
 			   struct config_tenant *t);
 

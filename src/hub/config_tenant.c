@@ -10,6 +10,7 @@ struct tenant_loader {
 	struct config_tenant *t;
 	const char *pointer; /* "/tenants/acme" */
 	struct config_delivery delivery;
+	const struct json *delivery_json; /* the tenant's */
 };
 
 /* The children of an object; 0 where it is absent or of a wrong type. */
@@ -29,25 +30,6 @@ static const char *under(struct tenant_loader *tl, const char *pointer, const ch
 {
 	const char *at = arena_printf(tl->l->findings->arena, "%s/%s", pointer, name);
 	return at ? at : pointer;
-}
-
-static void read_delivery(const struct json *delivery, struct config_delivery *d)
-{
-	config_read_u32(delivery, "slots", &d->slots);
-	config_read_duration(delivery, "retry_base", &d->retry_base_ms);
-	config_read_duration(delivery, "retry_max", &d->retry_max_ms);
-	config_read_duration(delivery, "give_up_after", &d->give_up_after_ms);
-	config_read_duration(delivery, "confirm_after", &d->confirm_after_ms);
-	config_read_duration(delivery, "timeout", &d->timeout_ms);
-	config_read_u32(delivery, "queue", &d->queue_max);
-}
-
-static void check_delivery(struct tenant_loader *tl, const struct json *at, const char *pointer,
-			   const struct config_delivery *d)
-{
-	if (at && (d->retry_base_ms < 1 || d->retry_max_ms < d->retry_base_ms))
-		config_finding(tl->l, at, pointer, "bad_retry",
-			       "retry_base must be 1ms or more, and retry_max not less than retry_base.");
 }
 
 static bool read_degrees(struct tenant_loader *tl, const struct json *value, const char *pointer, const char *name,
@@ -302,8 +284,11 @@ static void read_system(struct tenant_loader *tl, struct str name, const struct 
 	read_bearer(tl, value, pointer, s);
 	read_sku_rule(tl, json_get(value, "sku"), s);
 	read_settings(tl, value, pointer, s);
-	read_delivery(json_get(value, "delivery"), &s->delivery);
-	check_delivery(tl, json_get(value, "delivery"), under(tl, pointer, "delivery"), &s->delivery);
+	config_read_delivery(tl->l, json_get(value, "delivery"), under(tl, pointer, "delivery"), &s->delivery);
+	if (s->pack)
+		s->operations = config_read_operations(tl->l, s->pack, json_get(tl->delivery_json, "operations"),
+						       json_get(json_get(value, "delivery"), "operations"),
+						       under(tl, pointer, "delivery/operations"));
 	read_warehouse(tl, value, pointer, s);
 }
 
@@ -469,13 +454,7 @@ void config_read_tenant(struct config_loader *l, struct str name, const struct j
 	struct tenant_loader tl = {
 	    .l = l,
 	    .t = t,
-	    .delivery = {.slots = 4,
-			 .retry_base_ms = 1000,
-			 .retry_max_ms = 300000,
-			 .give_up_after_ms = 3 * (int64_t)86400000,
-			 .confirm_after_ms = 0,
-			 .timeout_ms = 0,
-			 .queue_max = 10000},
+	    .delivery = CONFIG_DELIVERY_DEFAULT,
 	};
 	const struct json *records = json_get(value, "records"), *delivery = json_get(value, "delivery");
 
@@ -485,9 +464,9 @@ void config_read_tenant(struct config_loader *l, struct str name, const struct j
 	t->name = name;
 	t->attempts_kept_ms = 30 * (int64_t)86400000;
 	t->sku_case = str_is(json_get_text(value, "sku_case"), "upper") ? SKU_UPPER : SKU_AS_IS;
-	read_delivery(delivery, &tl.delivery);
+	tl.delivery_json = delivery;
+	config_read_delivery(l, delivery, under(&tl, tl.pointer, "delivery"), &tl.delivery);
 	config_read_duration(json_get(value, "retention"), "attempts", &t->attempts_kept_ms);
-	check_delivery(&tl, delivery, under(&tl, tl.pointer, "delivery"), &tl.delivery);
 	t->delivery = tl.delivery;
 	read_locations(&tl, json_get(value, "locations"));
 	read_systems(&tl, json_get(value, "systems"));

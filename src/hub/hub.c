@@ -220,7 +220,7 @@ void hub_set_sinks(struct hub *h, const struct hub_sinks *sinks)
 static bool is_internal(enum command_type t)
 {
 	return t == COMMAND_DELIVERY_START || t == COMMAND_DELIVERY_RESULT || t == COMMAND_MESSAGE_DEAD ||
-	       t == COMMAND_JOB_PROGRESS;
+	       t == COMMAND_JOB_PROGRESS || t == COMMAND_SYSTEM_NOTE;
 }
 
 enum rc hub_submit(struct hub *h, struct command *c)
@@ -294,6 +294,9 @@ void apply_command(struct hub *h, struct command *c)
 		break;
 	case COMMAND_SYSTEM_RESUME:
 		apply_system_pause(h, c, false);
+		break;
+	case COMMAND_SYSTEM_NOTE:
+		apply_system_note(h, c);
 		break;
 	case COMMAND_SUBSCRIPTION_CREATE:
 		apply_subscription_create(h, c);

@@ -162,6 +162,7 @@ enum delivery_priority system_priority(const struct hub *h, uint32_t system, uns
 void apply_delivery_start(struct hub *h, struct command *c);
 void apply_delivery_result(struct hub *h, struct command *c);
 void apply_system_pause(struct hub *h, struct command *c, bool pause);
+void apply_system_note(struct hub *h, struct command *c);
 
 /* apply_reverse.c: finds what is taken back and takes it back. RC_NOT_FOUND "movement_not_found". */
 struct movement_result;

@@ -137,6 +137,20 @@ enum rc pack_render(const struct pack *p, struct mediator *m, enum operation op,
 enum rc pack_render_lookup(const struct pack *p, struct mediator *m, enum operation op, const struct json *input,
 			   struct arena *arena, struct pack_request *out, struct err *e) MUST_CHECK;
 
+/* What a request cost in the destination's points, in thousandths, as the answer says. */
+struct pack_cost {
+	bool known;
+	int64_t requested, actual;                /* 0: not said */
+	int64_t available, maximum, restore_rate; /* a second */
+};
+
+/* One delivery of a batch by itself. */
+struct pack_part {
+	bool said; /* false: as the whole */
+	enum outcome outcome;
+	struct str external_id, detail;
+};
+
 struct pack_answer {
 	enum outcome outcome;
 	struct str external_id;   /* what the destination calls it; may be empty */
@@ -146,12 +160,18 @@ struct pack_answer {
 	const struct json *items; /* availability: array of {"sku","available"} that were stale; else NULL. Status 412:
 				     all were, if it is empty */
 	const struct json *page;  /* of the operations that read: {"as_of","items":[...],"next_cursor"}, else NULL */
+	struct pack_cost cost;
+	const struct pack_part *parts; /* of a batch, by its deliveries; NULL: all are as the whole */
 };
 /* status 0: the transfer failed, body (the transport's words) says how, and sent tells whether the request may have
  * arrived. */
 enum rc pack_classify(const struct pack *p, struct mediator *m, enum operation op, int status, struct str retry_after,
 		      struct str body, bool sent, struct arena *arena, struct pack_answer *out,
 		      struct err *e) MUST_CHECK;
+/* Of a batch: deliveries as they were rendered, in order; out->parts has as many, or is NULL. */
+enum rc pack_classify_batch(const struct pack *p, struct mediator *m, enum operation op, int status,
+			    struct str retry_after, struct str body, bool sent, const struct json *deliveries,
+			    struct arena *arena, struct pack_answer *out, struct err *e) MUST_CHECK;
 /* *found: the destination has it (then answer->external_id). delivery_id: what is looked for in a list. */
 enum rc pack_classify_lookup(const struct pack *p, struct mediator *m, enum operation op, struct str delivery_id,
 			     int status, struct str body, struct arena *arena, bool *found, struct pack_answer *out,

@@ -2,12 +2,14 @@
 #include "mediate/pack_state.h"
 
 #include "base/clock.h"
+#include "base/decimal.h"
 
 #include <stdio.h>
 
 #define ANSWER_BYTES_MAX (8u << 20)
 #define DETAIL_BYTES_MAX 500
 #define RETRY_AFTER_MAX  86400
+#define POINTS_MAX       ((int64_t)1000000000000)
 
 /* Cut at a character's end. */
 static struct str shorten(struct str s)
@@ -81,10 +83,74 @@ static struct str text_at(const struct json *j, struct str pointer)
 	return j && pointer.p ? json_text(pack_at(j, pointer)) : STR_NONE;
 }
 
-/* The mapping's {outcome?, external_id?, detail?, items?, page?} over what the table said. */
+/* A number of points, in thousandths. */
+static int64_t read_points(const struct json *cost, const char *name)
+{
+	struct decimal d, scaled;
+	if (decimal_parse(json_text(json_get(cost, name)), &d, NULL) != RC_OK ||
+	    decimal_rescale(d, 3, DECIMAL_DOWN, &scaled) != RC_OK || scaled.units < 0)
+		return 0;
+	return scaled.units < POINTS_MAX ? scaled.units : POINTS_MAX;
+}
+
+static void read_cost(const struct json *cost, struct pack_cost *out)
+{
+	if (!json_is(cost, JSON_OBJECT) || !json_get(cost, "available"))
+		return;
+	*out = (struct pack_cost){
+	    .known = true,
+	    .requested = read_points(cost, "requested"),
+	    .actual = read_points(cost, "actual"),
+	    .available = read_points(cost, "available"),
+	    .maximum = read_points(cost, "maximum"),
+	    .restore_rate = read_points(cost, "restore_rate"),
+	};
+}
+
+static enum rc bad_outcome(struct str outcome, struct err *e)
+{
+	return err_set_at(e, RC_INVALID, "mapping_failed", "/outcome", "\"" STR_FMT "\" is no outcome",
+			  STR_ARG(outcome));
+}
+
+/* One delivery's own result; null: as the whole. */
+static enum rc read_part(const struct json *j, struct pack_part *out, struct err *e)
+{
+	struct str outcome = json_get_text(j, "outcome");
+	*out = (struct pack_part){.said = outcome.p != NULL};
+	if (!outcome.p)
+		return RC_OK;
+	if (!outcome_parse(outcome, &out->outcome))
+		return bad_outcome(outcome, e);
+	out->external_id = json_text(json_get(j, "external_id"));
+	out->detail = shorten(json_get_text(j, "detail"));
+	return RC_OK;
+}
+
+static enum rc read_parts(const struct json *results, const struct json *deliveries, struct arena *arena,
+			  struct pack_answer *out, struct err *e)
+{
+	if (!json_is(results, JSON_ARRAY) || !deliveries)
+		return RC_OK;
+	if (results->count != deliveries->count)
+		return err_set_at(e, RC_INVALID, "mapping_failed", "/results", "there are %u results for %u deliveries",
+				  results->count, deliveries->count);
+	struct pack_part *parts = arena_array(arena, struct pack_part, results->count);
+	if (!parts)
+		return err_set(e, RC_LIMIT, "answer_too_large", "the answer does not fit its memory");
+	out->parts = parts;
+	for (uint32_t i = 0; i < results->count; i++) {
+		enum rc rc = read_part(&results->items[i], &parts[i], e);
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
+}
+
+/* The mapping's {outcome?, external_id?, detail?, items?, page?, cost?, results?} over what the table said. */
 static enum rc run_answer_map(const struct operation_plan *plan, struct mediator *m, int status,
-			      const struct json *json, struct str body, struct arena *arena, struct pack_answer *out,
-			      struct err *e)
+			      const struct json *json, struct str body, const struct json *deliveries,
+			      struct arena *arena, struct pack_answer *out, struct err *e)
 {
 	char number[16];
 	int n = snprintf(number, sizeof(number), "%d", status);
@@ -92,8 +158,9 @@ static enum rc run_answer_map(const struct operation_plan *plan, struct mediator
 	    {STR("status"), {.type = JSON_NUMBER, .count = (uint32_t)n, .text = number}},
 	    {STR("body"), json ? *json : (struct json){.type = JSON_NULL}},
 	    {STR("text"), {.type = JSON_STRING, .count = (uint32_t)body.n, .text = body.p ? body.p : ""}},
+	    {STR("batch"), deliveries ? *deliveries : (struct json){.type = JSON_NULL}},
 	};
-	struct json argument = {.type = JSON_OBJECT, .count = 3, .members = members};
+	struct json argument = {.type = JSON_OBJECT, .count = deliveries ? 4 : 3, .members = members};
 	struct json *result;
 	enum rc rc = mediator_call(m, plan->answer_map.map, plan->answer_map.name, &argument, arena, &result, e);
 	if (rc != RC_OK)
@@ -102,13 +169,13 @@ static enum rc run_answer_map(const struct operation_plan *plan, struct mediator
 	struct str detail = json_get_text(result, "detail");
 	const struct json *items = json_get(result, "items"), *page = json_get(result, "page");
 	if (outcome.p && !outcome_parse(outcome, &out->outcome))
-		return err_set_at(e, RC_INVALID, "mapping_failed", "/outcome", "\"" STR_FMT "\" is no outcome",
-				  STR_ARG(outcome));
+		return bad_outcome(outcome, e);
 	out->external_id = external_id.p ? external_id : out->external_id;
 	out->detail = detail.p ? shorten(detail) : out->detail;
 	out->items = json_is(items, JSON_ARRAY) ? items : out->items;
 	out->page = json_is(page, JSON_OBJECT) ? page : NULL;
-	return RC_OK;
+	read_cost(json_get(result, "cost"), &out->cost);
+	return read_parts(json_get(result, "results"), deliveries, arena, out, e);
 }
 
 static void no_answer(struct str detail, bool sent, struct pack_answer *out)
@@ -119,6 +186,13 @@ static void no_answer(struct str detail, bool sent, struct pack_answer *out)
 
 enum rc pack_classify(const struct pack *p, struct mediator *m, enum operation op, int status, struct str retry_after,
 		      struct str body, bool sent, struct arena *arena, struct pack_answer *out, struct err *e)
+{
+	return pack_classify_batch(p, m, op, status, retry_after, body, sent, NULL, arena, out, e);
+}
+
+enum rc pack_classify_batch(const struct pack *p, struct mediator *m, enum operation op, int status,
+			    struct str retry_after, struct str body, bool sent, const struct json *deliveries,
+			    struct arena *arena, struct pack_answer *out, struct err *e)
 {
 	const struct operation_plan *plan = &pack_state(p)->plans[op];
 	static const struct json none = {.type = JSON_ARRAY};
@@ -142,7 +216,7 @@ enum rc pack_classify(const struct pack *p, struct mediator *m, enum operation o
 			detail = json_get_text(json, "title");
 		out->detail = shorten(detail.n || json ? detail : body);
 	}
-	return plan->answer_map.map ? run_answer_map(plan, m, status, json, body, arena, out, e) : RC_OK;
+	return plan->answer_map.map ? run_answer_map(plan, m, status, json, body, deliveries, arena, out, e) : RC_OK;
 }
 
 static bool is_absent(const struct operation_plan *plan, int status)

@@ -182,7 +182,38 @@ static void write_request(struct tester *t, struct json_writer *w, const struct 
 	jw_object_end(w);
 }
 
-static void write_answer(struct json_writer *w, const struct pack_answer *a, const bool *found)
+static void write_cost(struct json_writer *w, const struct pack_cost *c)
+{
+	jw_key(w, "cost_thousandths");
+	jw_object(w);
+	jw_key_int(w, "requested", c->requested);
+	jw_key_int(w, "actual", c->actual);
+	jw_key_int(w, "available", c->available);
+	jw_key_int(w, "maximum", c->maximum);
+	jw_key_int(w, "restore_rate", c->restore_rate);
+	jw_object_end(w);
+}
+
+static void write_parts(struct json_writer *w, const struct pack_part *parts, uint32_t count)
+{
+	jw_key(w, "results");
+	jw_array(w);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!parts[i].said) {
+			jw_null(w);
+			continue;
+		}
+		jw_object(w);
+		jw_key_text(w, "outcome", str_from(outcome_name(parts[i].outcome)));
+		jw_opt_text(w, "external_id", parts[i].external_id);
+		jw_opt_text(w, "detail", parts[i].detail);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+}
+
+/* parts: of a batch, how many. */
+static void write_answer(struct json_writer *w, const struct pack_answer *a, const bool *found, uint32_t parts)
 {
 	jw_key(w, "answer");
 	jw_object(w);
@@ -203,6 +234,10 @@ static void write_answer(struct json_writer *w, const struct pack_answer *a, con
 		jw_key(w, "page");
 		jw_value(w, a->page);
 	}
+	if (a->cost.known)
+		write_cost(w, &a->cost);
+	if (a->parts)
+		write_parts(w, a->parts, parts);
 	jw_object_end(w);
 }
 
@@ -333,6 +368,7 @@ static void test_answer(struct tester *t, const char *folder, struct str name)
 		return;
 	bool lookup = is_lookup(fixture);
 	const struct json *json = json_get(fixture, "body"), *sent = json_get(fixture, "sent");
+	const struct json *batch = json_get(fixture, "batch");
 	if (!json_get(fixture, "status") || !json_int(json_get(fixture, "status"), &status)) {
 		fail(t, path, "fixture", "\"status\" is missing");
 		return;
@@ -345,11 +381,11 @@ static void test_answer(struct tester *t, const char *folder, struct str name)
 	struct str text = buf_str(&body), retry_after = json_get_text(fixture, "retry_after");
 	enum rc rc = lookup ? pack_classify_lookup(t->pack, t->m, op, json_get_text(fixture, "delivery_id"),
 						   (int)status, text, &t->arena, &found, &answer, &e)
-			    : pack_classify(t->pack, t->m, op, (int)status, retry_after, text, !sent || sent->boolean,
-					    &t->arena, &answer, &e);
+			    : pack_classify_batch(t->pack, t->m, op, (int)status, retry_after, text,
+						  !sent || sent->boolean, batch, &t->arena, &answer, &e);
 	begin_text(t, &w);
 	if (rc == RC_OK)
-		write_answer(&w, &answer, lookup ? &found : NULL);
+		write_answer(&w, &answer, lookup ? &found : NULL, batch ? batch->count : 0);
 	else
 		write_error(&w, &e);
 	jw_object_end(&w);

@@ -4,6 +4,7 @@
 #ifndef ORCHESTRATE_POLICY_H
 #define ORCHESTRATE_POLICY_H
 
+#include "base/calendar.h"
 #include "base/decimal.h"
 #include "mediate/pack.h"
 #include "model/movement.h"
@@ -37,6 +38,27 @@ struct config_location {
 	int16_t warehouse; /* index of the system that ships from here, -1: none */
 };
 
+/* "40/s": so many in so many ms; 0: no limit. */
+struct config_rate {
+	uint32_t count;
+	int64_t per_ms;
+};
+
+struct config_breaker {
+	int64_t window_ms; /* default 60,000 */
+	uint32_t samples;  /* answers in the window that it takes to judge; default 50; 0: no breaker */
+	uint32_t percent;  /* of failures; default 50 */
+	int64_t open_ms;   /* default 10,000; doubles while probes fail */
+	uint32_t probes;   /* good ones that close it; default 3 */
+};
+
+/* What may wait without an alert; 0: no limit. */
+struct config_backlog {
+	uint32_t count;
+	int64_t bytes; /* about */
+	int64_t age_ms;
+};
+
 struct config_delivery {
 	uint32_t slots;           /* transfers at once; default 4 */
 	int64_t retry_base_ms;    /* default 1,000 */
@@ -44,8 +66,21 @@ struct config_delivery {
 	int64_t give_up_after_ms; /* total age, then dead letter; default 3 days */
 	int64_t confirm_after_ms; /* 0: the pack's (30 s) */
 	int64_t timeout_ms;       /* 0: the pack's */
-	uint32_t queue_max;       /* heads kept in memory; the rest waits in the store; default 10,000 */
+	uint32_t queue_max; /* heads of each priority kept in memory; the rest waits in the store; default 10,000 */
+	struct config_rate rate, catch_up_rate;
+	uint32_t burst;                /* of the rate; 0: what comes in a second */
+	struct config_breaker breaker; /* of each operation */
+	struct config_backlog backlog;
+	struct calendar maintenance;
 };
+
+#define CONFIG_DELIVERY_DEFAULT                                                                                        \
+	((struct config_delivery){.slots = 4,                                                                          \
+				  .retry_base_ms = 1000,                                                               \
+				  .retry_max_ms = 300000,                                                              \
+				  .give_up_after_ms = 3 * (int64_t)86400000,                                           \
+				  .queue_max = 10000,                                                                  \
+				  .breaker = {60000, 50, 50, 10000, 3}})
 
 /* How a system's SKUs become ours. */
 struct config_sku_rule {

@@ -36,6 +36,8 @@
 #define METHOD_MAX       16
 #define POOL_MAX         64 /* easy handles kept for reuse */
 
+enum { KEPT_RETRY_AFTER, KEPT_RATE_LIMIT, KEPT_RATE_REMAINING, KEPT_RATE_RESET, KEPT_HEADERS };
+
 struct http_transfer {
 	struct http *http;
 	struct http_transfer *next, **back;
@@ -46,7 +48,7 @@ struct http_transfer {
 	const struct address_policy *addresses;
 	size_t read;
 	bool read_any, numeric, resolving, truncated, refused_address;
-	char retry_after[HTTP_HEADER_VALUE_MAX];
+	char kept[KEPT_HEADERS][HTTP_HEADER_VALUE_MAX];
 	char error[CURL_ERROR_SIZE];
 	http_done_fn done;
 	void *ctx;
@@ -153,24 +155,35 @@ static size_t on_write(char *p, size_t size, size_t count, void *ctx)
 	return n;
 }
 
+/* The value of a header line of this name, into out; a list that comes in several lines is joined. */
+static bool keep_header(const char *p, size_t n, const char *name, char out[HTTP_HEADER_VALUE_MAX])
+{
+	size_t skip = strlen(name), used = strlen(out), comma = used ? 2 : 0;
+	if (n <= skip || p[skip] != ':' || strncasecmp(p, name, skip) != 0)
+		return false;
+	for (skip++; skip < n && (p[skip] == ' ' || p[skip] == '\t');)
+		skip++;
+	while (n > skip && (p[n - 1] == '\r' || p[n - 1] == '\n' || p[n - 1] == ' '))
+		n--;
+	if (used + comma + n - skip >= HTTP_HEADER_VALUE_MAX)
+		return true;
+	memcpy(out + used, ", ", comma);
+	memcpy(out + used + comma, p + skip, n - skip);
+	out[used + comma + n - skip] = '\0';
+	return true;
+}
+
 static size_t on_header(char *p, size_t size, size_t count, void *ctx)
 {
-	static const char name[] = "retry-after:";
+	static const char *const names[KEPT_HEADERS] = {"retry-after", "ratelimit", "ratelimit-remaining",
+							"ratelimit-reset"};
 	struct http_transfer *t = ctx;
-	size_t n = size * count, skip = sizeof(name) - 1;
+	size_t n = size * count;
 	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)
-		t->retry_after[0] = '\0'; /* a new status line: what came before was interim */
-	if (n <= skip || strncasecmp(p, name, skip) != 0)
-		return n;
-	while (skip < n && (p[skip] == ' ' || p[skip] == '\t'))
-		skip++;
-	size_t end = n;
-	while (end > skip && (p[end - 1] == '\r' || p[end - 1] == '\n' || p[end - 1] == ' '))
-		end--;
-	if (end - skip < sizeof(t->retry_after)) {
-		memcpy(t->retry_after, p + skip, end - skip);
-		t->retry_after[end - skip] = '\0';
-	}
+		memset(t->kept, 0, sizeof(t->kept)); /* a new status line: what came before was interim */
+	for (int i = 0; i < KEPT_HEADERS && n && (*p == 'r' || *p == 'R'); i++)
+		if (keep_header(p, n, names[i], t->kept[i]))
+			break;
 	return n;
 }
 
@@ -470,7 +483,10 @@ static void finish(struct http_transfer *t, CURLcode result)
 	};
 	detach(t, result == CURLE_OPERATION_TIMEDOUT);
 	if (whole) {
-		a.retry_after = str_from(t->retry_after);
+		a.retry_after = str_from(t->kept[KEPT_RETRY_AFTER]);
+		a.rate_limit = str_from(t->kept[KEPT_RATE_LIMIT]);
+		a.rate_remaining = str_from(t->kept[KEPT_RATE_REMAINING]);
+		a.rate_reset = str_from(t->kept[KEPT_RATE_RESET]);
 		a.body = buf_str(&t->body);
 	} else if (t->refused_address) {
 		a.error = STR("the address is not allowed");

@@ -27,8 +27,9 @@ struct http_request {
 };
 
 struct http_answer {
-	int status;             /* 0: no whole answer */
-	struct str retry_after; /* the header, or empty */
+	int status;                                        /* 0: no whole answer */
+	struct str retry_after;                            /* the header, or empty */
+	struct str rate_limit, rate_remaining, rate_reset; /* RateLimit, RateLimit-Remaining, RateLimit-Reset */
 	struct str body;
 	bool truncated;   /* the body was longer than HTTP_ANSWER_BYTES_MAX */
 	bool sent;        /* some byte of the request may have left */
