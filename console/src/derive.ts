@@ -74,6 +74,8 @@ export type Tone = "good" | "busy" | "late" | "bad" | "paused";
 export function health(s: System): { tone: Tone; words: string } {
 	if (s.paused)
 		return { tone: "paused", words: "Paused" };
+	if (s.state === "maintenance")
+		return { tone: "paused", words: "In maintenance" };
 	if (s.state === "stopped")
 		return { tone: "bad", words: "Refuses our key" };
 	if (s.health === "failing")

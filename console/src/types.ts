@@ -53,8 +53,8 @@ export interface System {
 	backlog: number;
 	oldest_at?: string;
 	/* What the delivery engine knows; absent while it does not run. */
-	health?: "good" | "late" | "failing" | "paused";
-	state?: "running" | "backing_off" | "stopped" | "paused";
+	health?: "good" | "late" | "failing" | "paused" | "maintenance";
+	state?: "running" | "backing_off" | "stopped" | "paused" | "maintenance";
 	breaker?: "closed" | "open" | "half_open";
 	in_flight?: number;
 	failures?: number;
