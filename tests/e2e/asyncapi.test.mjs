@@ -68,6 +68,8 @@ test("what a server tells is described", async (t) => {
 	const held = (await hub.post("/v1/reservations", { channel: "shop", ttl_s: 600, lines: [{ sku: "B", quantity: "1" }] })).expect(201).json;
 	(await hub.call("DELETE", `/v1/reservations/${held.reservation_id}`)).expect(200);
 	(await hub.push("erp", "item", { sku: "A", uom: "EA" })).expect(202);
+	for (const type of ["customer", "price-list", "invoice"])
+		(await hub.push("erp", type, readFileSync(join(root, `connectors/canonical/fixtures/inbound/${type}.plain.json`), "utf8"))).expect(202);
 	(await hub.push("shop", "order", "<order/>")).expect(202);
 	await until("a dead letter", async () => (await hub.read("/v1/overview")).dead_letters_open > 0);
 	const [letter] = (await hub.read("/v1/dead-letters")).items;
@@ -85,7 +87,7 @@ test("what a server tells is described", async (t) => {
 	const events = await hub.events();
 	events.forEach(fits);
 	const seen = new Set(events.map((e) => e.type));
-	for (const type of ["order.captured", "order.accepted", "order.shipped", "order.backordered", "shipment.created", "stock.moved", "availability.changed", "item.recorded", "exception.raised",
+	for (const type of ["order.captured", "order.accepted", "order.shipped", "order.backordered", "shipment.created", "stock.moved", "availability.changed", "item.recorded", "customer.recorded", "price-list.recorded", "invoice.recorded", "exception.raised",
 		"reservation.held", "reservation.voided", "dead_letter.raised", "dead_letter.discarded", "system.paused", "system.resumed", "subscription.created", "subscription.test", "subscription.rotated", "subscription.disabled",
 		"subscription.enabled", "subscription.deleted", "reconciliation.started", "reconciliation.completed"])
 		assert.ok(seen.has(type), `${type} in ${[...seen]}`);
