@@ -107,6 +107,62 @@ static void check_delivery(const struct config_delivery *d, const int64_t expect
 	"      wms: {connector: canonical, url: \"http://127.0.0.1:9004\", roles: [warehouse], locations: [east, "     \
 	"west]}\n"
 
+static void test_delivery_policies(void **state)
+{
+	(void)state;
+	struct config *c = load_good(
+	    "tenants:\n"
+	    "  acme:\n"
+	    "    locations: {east: {}}\n"
+	    "    delivery: {rate: 600/m, breaker: {samples: 7}, operations: {price: {priority: normal, retry: [1s]}}}\n"
+	    "    systems:\n"
+	    "      shop:\n"
+	    "        connector: canonical\n"
+	    "        url: http://h\n"
+	    "        roles: [channel]\n"
+	    "        delivery:\n"
+	    "          burst: 9\n"
+	    "          catch_up_rate: 5/s\n"
+	    "          breaker: {window: 20s, failures: 75%, open: 3s, probes: 2}\n"
+	    "          backlog: {count: 10, bytes: 5000000000, age: 2h}\n"
+	    "          maintenance:\n"
+	    "            - {days: [mon, sun], from: \"22:30\", to: \"24:00\", zone: Europe/Berlin}\n"
+	    "            - {from: \"2026-01-01T00:00:00Z\", to: \"2026-01-01T02:00:00Z\"}\n"
+	    "          operations: {price: {on_failure: latest_wins}, stock.transactions: {batch: {count: 5}}}\n"
+	    "      erp: {connector: canonical, url: \"http://h\", roles: [erp]}\n");
+	const struct config_system *shop = &c->tenants[0].systems[0], *erp = &c->tenants[0].systems[1];
+	const struct config_delivery *d = &shop->delivery;
+	assert_int_equal(d->rate.count, 600);
+	assert_int_equal(d->rate.per_ms, 60000);
+	assert_int_equal(d->burst, 9);
+	assert_int_equal(d->catch_up_rate.count, 5);
+	assert_int_equal(d->breaker.window_ms, 20000);
+	assert_int_equal(d->breaker.samples, 7);
+	assert_int_equal(d->breaker.percent, 75);
+	assert_int_equal(d->breaker.open_ms, 3000);
+	assert_int_equal(d->breaker.probes, 2);
+	assert_int_equal(d->backlog.count, 10);
+	assert_int_equal(d->backlog.bytes, 5000000000);
+	assert_int_equal(d->backlog.age_ms, 7200000);
+	assert_int_equal(d->maintenance.count, 2);
+	assert_int_equal(d->maintenance.windows[0].days, 1 | 64);
+	assert_int_equal(d->maintenance.windows[0].from_min, 22 * 60 + 30);
+	assert_int_equal(d->maintenance.windows[0].to_min, 24 * 60);
+	assert_null(d->maintenance.windows[1].zone);
+	/* The system's word over the tenant's, over the pack's. */
+	const struct operation_policy *price = config_operation(shop, OP_PRICE);
+	assert_int_equal(price->priority, PRIORITY_NORMAL);
+	assert_int_equal(price->on_failure, ON_FAILURE_LATEST);
+	assert_int_equal(price->delay_count, 1);
+	assert_int_equal(config_operation(shop, OP_STOCK_TRANSACTIONS)->batch_count, 5);
+	assert_int_equal(config_operation(erp, OP_STOCK_TRANSACTIONS)->batch_count, 200);
+	assert_int_equal(config_operation(erp, OP_PRICE)->on_failure, ON_FAILURE_BLOCK);
+	assert_int_equal(config_operation(erp, OP_ORDER_POST)->priority, PRIORITY_EXPEDITED);
+	assert_int_equal(config_operation(erp, OP_ITEM)->priority, PRIORITY_BULK);
+	assert_int_equal(erp->delivery.maintenance.count, 0);
+	config_unref(c);
+}
+
 static void test_the_contracts_example(void **state)
 {
 	struct config *c =
@@ -318,6 +374,12 @@ static void test_every_error_has_its_line(void **state)
 	    {HEAD "      shop:\n        connector: canonical\n        url: http://h\n        roles: [channel]\n"
 		  "        delivery: {retry_base: 2m, retry_max: 1m}\n",
 	     "bad_retry", "#/tenants/acme/systems/shop/delivery", 9},
+	    {HEAD "      shop:\n        connector: canonical\n        url: http://h\n        roles: [channel]\n"
+		  "        delivery: {operations: {order.status: {priority: bulk}}}\n",
+	     "mixed_priorities", "#/tenants/acme/systems/shop/delivery/operations", 9},
+	    {HEAD "      shop:\n        connector: canonical\n        url: http://h\n        roles: [channel]\n"
+		  "        delivery: {maintenance: [{days: [sat], from: \"22:00\", to: \"23:61\"}]}\n",
+	     "bad_maintenance", "#/tenants/acme/systems/shop/delivery/maintenance", 9},
 	    {HEAD "      shop: {connector: canonical, url: \"http://${env:TEST_UNSET}\", roles: [channel]}\n",
 	     "env_unset", "#/tenants/acme/systems/shop/url", 5},
 	    {HEAD "      shop: {connector: canonical, url: \"http://${secret:NONE}\", roles: [channel]}\n",
@@ -597,6 +659,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_the_contracts_example),
+	    TEST(test_delivery_policies),
 	    TEST(test_defaults),
 	    TEST(test_every_key),
 	    TEST(test_every_error_has_its_line),

@@ -195,6 +195,7 @@ static const char whole_script[] =
     "method = 'POST'}\n"
     "end\n"
     "function answered(a)\n"
+    "  if opt(a, 'body', 'cost') then return {cost = a.body.cost, results = opt(a, 'body', 'results')} end\n"
     "  if opt(a, 'body', 'ok') == false then return {outcome = 'refused', detail = a.body.why} end\n"
     "  return {external_id = opt(a, 'body', 'id')}\n"
     "end\n";
@@ -270,8 +271,48 @@ static void check_outbound(const struct pack *p, struct arena *a)
 	assert_string_equal(e.code, "operation_not_supported");
 }
 
+/* What a request cost in points, in thousandths; and the single results of a batch, which have to be as many. */
+static void check_costs(const struct pack *p, struct arena *a)
+{
+	const struct json *batch = parse(a, "[{\"n\":1},{\"n\":2}]");
+	struct pack_answer answer;
+	struct err e = ERR_NONE;
+	assert_int_equal(pack_classify_batch(
+			     p, mediator, OP_ORDER_POST, 200, STR_NONE,
+			     STR("{\"cost\":{\"requested\":101,\"actual\":46.5,\"available\":\"1953.25\","
+				 "\"maximum\":2000.0,\"restore_rate\":100},\"results\":[null,{\"outcome\":\"refused\","
+				 "\"detail\":\"no\"}]}"),
+			     true, batch, a, &answer, &e),
+			 RC_OK);
+	assert_true(answer.cost.known);
+	assert_int_equal(answer.cost.requested, 101000);
+	assert_int_equal(answer.cost.actual, 46500);
+	assert_int_equal(answer.cost.available, 1953250);
+	assert_int_equal(answer.cost.maximum, 2000000);
+	assert_int_equal(answer.cost.restore_rate, 100000);
+	assert_false(answer.parts[0].said);
+	assert_int_equal(answer.parts[1].outcome, OUTCOME_REFUSED);
+	assert_true(str_is(answer.parts[1].detail, "no"));
+	static const char *const bad[] = {"{\"cost\":{},\"results\":[null]}",
+					  "{\"cost\":{},\"results\":[null,{\"outcome\":\"fine\"}]}"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		e = ERR_NONE;
+		assert_int_equal(pack_classify_batch(p, mediator, OP_ORDER_POST, 200, STR_NONE, str_from(bad[i]), true,
+						     batch, a, &answer, &e),
+				 RC_INVALID);
+		assert_string_equal(e.code, "mapping_failed");
+	}
+	e = ERR_NONE;
+	assert_int_equal(pack_classify(p, mediator, OP_ORDER_POST, 200, STR_NONE,
+				       STR("{\"cost\":{\"requested\":1},\"results\":[null]}"), true, a, &answer, &e),
+			 RC_OK);
+	assert_false(answer.cost.known); /* without what is left it says nothing */
+	assert_null(answer.parts);
+}
+
 static void check_answers(const struct pack *p, struct arena *a)
 {
+	check_costs(p, a);
 	struct pack_answer answer;
 	struct err e = ERR_NONE;
 	bool found = true;

@@ -215,6 +215,23 @@ static void test_accept_and_release(void **state)
 	assert_int_equal(w.orders->orders.count, 1);
 }
 
+/* The warehouse's shipment may be here before its answer to the request: it was released nevertheless, once. */
+static void test_shipped_before_the_release_is_answered(void **state)
+{
+	struct order_open *o;
+
+	(void)state;
+	stock_up(9, 0, 0);
+	o = order_one("shop", 3);
+	order_step_accepted(w.orders, &w.txn, o, 1, STR("SO-7"));
+	ship(o->order_id, "A", 1, NULL);
+	assert_int_equal(o->status, ORDER_PARTIALLY_SHIPPED);
+	assert_int_equal(world_events(&w, "order.released"), 1);
+	order_step_released(w.orders, &w.txn, o);
+	assert_int_equal(o->status, ORDER_PARTIALLY_SHIPPED);
+	assert_int_equal(world_events(&w, "order.released"), 1);
+}
+
 /* A warehouse may ship before the ERP has answered: the answer does not turn the order back. */
 static void test_accepted_after_the_first_shipment(void **state)
 {
@@ -715,6 +732,7 @@ int main(void)
 	    TEST(test_lots_of_a_location_count_together),
 	    TEST(test_refused_capture),
 	    TEST(test_accept_and_release),
+	    TEST(test_shipped_before_the_release_is_answered),
 	    TEST(test_accepted_after_the_first_shipment),
 	    TEST(test_refused_stays_on_hold),
 	    TEST(test_stock_that_came_while_on_hold),

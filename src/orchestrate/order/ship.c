@@ -118,6 +118,14 @@ static bool settle_lines(struct order_book *b, struct txn *t, struct order_open 
 	return complete;
 }
 
+/* A shipment may overtake the warehouse's answer to the request for it: that it was released is told all the same. */
+static void note_release(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	for (size_t i = 0; i < b->tenant->system_count && o->status == ORDER_ACCEPTED; i++)
+		if (system_can(&b->tenant->systems[i], ROLE_WAREHOUSE, OP_SHIPMENT_REQUEST))
+			order_step_released(b, t, o);
+}
+
 void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, struct str shipment_id,
 			int64_t document, struct str lines)
 {
@@ -127,6 +135,7 @@ void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *
 	struct str params;
 	int64_t event;
 
+	note_release(b, t, o);
 	order_changed(b, o);
 	if (complete || o->status != ORDER_PARTIALLY_SHIPPED)
 		order_set_status(b, t, o, complete ? ORDER_SHIPPED : ORDER_PARTIALLY_SHIPPED, STR_NONE);

@@ -1,0 +1,296 @@
+/*
+ * What the policies of the delivery engine do to a system: rates, breakers, priorities, batches, order per key, maintenance. Hours
+ * pass by the test clock.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { order, until, world } from "./harness.mjs";
+
+const HOUR = 3_600_000;
+const names = ["shop", "erp", "wms"];
+
+/* A world in which one system is delivered to in this way, with stock of A that everybody has heard of. */
+async function policed(t, system, delivery, changes = {}) {
+	const w = await world(t, names, { ...changes, systems: { [system]: { delivery: `{${delivery}}` } } });
+	await w.hub.count({ A: "1000" });
+	await until("the ERP has heard of the stock", async () => w.erp.of("/stock-transactions").length > 0 && (await idle(w.hub, "erp")));
+	return w;
+}
+
+const idle = async (hub, system) => (await hub.read(`/v1/systems/${system}`)).backlog === 0;
+const post = (hub, path) => hub.post(path, {});
+const told = async (hub, type) => (await hub.events(0, type)).map((e) => e.data);
+
+async function capture(hub, n) {
+	const taken = [];
+	for (let i = 0; i < n; i++)
+		taken.push(await hub.capture(order({ A: "1" })));
+	return taken;
+}
+
+let last = 0;
+async function adjust(hub, quantity = "1") {
+	const id = `adj-${++last}`;
+	(await hub.post("/v1/stock/movements", { source: "wms", source_event_id: id, type: "adjust", occurred_at: new Date().toISOString(), lines: [{ sku: "A", location: "east", quantity }] })).expect(200);
+	return id;
+}
+
+/* What the ERP was told of stock: the movements' own ids, request by request. */
+const transactions = (erp) => erp.of("/stock-transactions").map((r) => r.json.items.map((i) => i.source_event_id));
+
+async function deliveries(hub, system, operation) {
+	const { items } = await hub.read(`/v1/deliveries?system=${system}&limit=1000`);
+	return items.filter((d) => d.operation === operation);
+}
+
+/* n have come, the rest waits for a later time, and no request is under way. */
+async function stopsAt(hub, peer, path, n, waiting) {
+	await until(`${peer.name} has ${n} and the rest waits`, async () => {
+		const s = await hub.read(`/v1/systems/${peer.name}`);
+		return peer.of(path).length === n && s.waiting === waiting && s.in_flight === 0 && s.next_attempt_at;
+	});
+	assert.equal(peer.of(path).length, n);
+}
+
+test("a rate is kept, with its burst", async (t) => {
+	const { hub, wms } = await policed(t, "wms", "rate: 1/h, burst: 2");
+	await capture(hub, 5);
+	await stopsAt(hub, wms, "/shipment-requests", 2, 3);
+	await hub.advance(HOUR);
+	await stopsAt(hub, wms, "/shipment-requests", 3, 2);
+	await hub.advance(10 * HOUR);
+	await until("the rest", () => wms.of("/shipment-requests").length === 5);
+	const { rates } = await hub.read("/v1/systems/wms");
+	assert.ok(rates.requests_per_minute >= 2, JSON.stringify(rates));
+});
+
+test("RateLimit and Retry-After are obeyed, a date as well", async (t) => {
+	const { hub, wms } = await policed(t, "wms", "slots: 1");
+	const says = [
+		{ status: 201, body: { external_id: "1" }, headers: { ratelimit: '"default";r=0;t=3600', "ratelimit-policy": '"default";q=10;w=3600' } },
+		{ status: 201, body: { external_id: "2" }, headers: { "ratelimit-remaining": "0", "ratelimit-reset": "3600" } },
+		() => ({ status: 429, headers: { "retry-after": new Date(Date.now() + 5 * HOUR).toUTCString() } }),
+	];
+	wms.handler = (r) => {
+		const say = r.method === "POST" ? says.shift() : undefined;
+		return typeof say === "function" ? say() : say;
+	};
+	await capture(hub, 3);
+	await stopsAt(hub, wms, "/shipment-requests", 1, 2);
+	await hub.advance(HOUR);
+	await stopsAt(hub, wms, "/shipment-requests", 2, 1);
+	await hub.advance(HOUR);
+	/* by now the server's clock is two hours ahead: the date is three hours away, and one is the most that is waited */
+	await stopsAt(hub, wms, "/shipment-requests", 3, 1);
+	await hub.advance(HOUR);
+	await until("the third again", () => wms.of("/shipment-requests").length === 4);
+	assert.equal(wms.requests.at(-1).key, wms.requests.at(-2).key);
+});
+
+test("an operation that fails is stopped by its breaker, the others go on", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "breaker: {samples: 4, failures: 50%, open: 1h, probes: 1}");
+	erp.handler = (r) => (r.path === "/stock-transactions" ? { status: 500 } : undefined);
+	await adjust(hub);
+	const open = await until("it is open", async () => {
+		const s = await hub.read("/v1/systems/erp");
+		return s.breakers["stock.transactions"] === "open" && s;
+	});
+	assert.deepEqual(Object.keys(open.breakers), ["stock.transactions"]);
+	const failed = erp.of("/stock-transactions").length;
+	const [o] = await capture(hub, 1);
+	await hub.orderIs(o.order_id, "released");
+	assert.equal(erp.of("/stock-transactions").length, failed);
+	erp.handler = undefined;
+	await hub.advance(HOUR);
+	await until("it is closed", async () => (await told(hub, "delivery.breaker_closed")).length === 1);
+	const [opened] = await told(hub, "delivery.breaker_opened");
+	assert.deepEqual([opened.system, opened.operation, opened.failures >= 2], ["erp", "stock.transactions", true]);
+	assert.equal((await told(hub, "delivery.breaker_half_open")).length, 1);
+	await until("nothing waits", () => idle(hub, "erp"));
+	assert.equal(erp.of("/stock-transactions").length, failed + 1);
+	assert.deepEqual((await hub.read("/v1/systems/erp")).breakers, {});
+});
+
+test("what is urgent goes before a backlog, also one that is not in memory", async (t) => {
+	const bulk = ["order.post", "order.cancel", "shipment.request", "order.status", "shipment"].map((op) => `${op}: {priority: bulk}`);
+	const { hub, erp } = await policed(t, "erp", `slots: 1, queue: 5, operations: {${bulk.join(", ")}, stock.transactions: {priority: expedited}}`);
+	(await post(hub, "/v1/systems/erp/pause")).expect(200);
+	const taken = await capture(hub, 30);
+	await until("they wait", async () => (await hub.read("/v1/systems/erp")).backlog === 30);
+	const before = erp.requests.length;
+	await adjust(hub);
+	await until("it waits with them", async () => (await hub.read("/v1/systems/erp")).backlog === 31);
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	for (const o of taken)
+		await hub.orderIs(o.order_id, "released");
+	assert.equal(erp.requests[before].path, "/stock-transactions");
+	/* the backlog itself keeps its order */
+	assert.deepEqual(erp.of("/orders").map((r) => r.json.order_id), taken.map((o) => o.order_id));
+});
+
+test("several stock transactions go in one request, and each has its own end", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "slots: 4");
+	(await post(hub, "/v1/systems/erp/pause")).expect(200);
+	const ids = [await adjust(hub), await adjust(hub, "-1"), await adjust(hub)];
+	erp.handler = (r) => (r.path === "/stock-transactions" ? { status: 207, body: { items: [{ movement_id: r.json.items[1].movement_id, status: 422, detail: "the period is closed" }] } } : undefined);
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	await until("nothing waits", () => idle(hub, "erp"));
+	assert.deepEqual(transactions(erp).at(-1), ids);
+	const mine = (await deliveries(hub, "erp", "stock.transactions")).slice(0, 3).reverse();
+	assert.deepEqual(mine.map((d) => d.status), ["delivered", "dead_letter", "delivered"]);
+	const { items } = await hub.read("/v1/exceptions");
+	assert.deepEqual(items.map((e) => [e.kind, e.detail]), [["delivery_refused", "the period is closed"]]);
+	await hub.audit();
+});
+
+test("a batch that is refused as a whole is sent one by one", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "slots: 4");
+	(await post(hub, "/v1/systems/erp/pause")).expect(200);
+	const ids = [await adjust(hub), await adjust(hub), await adjust(hub)];
+	const bad = (r) => r.json.items.some((i) => i.source_event_id === ids[1]);
+	erp.handler = (r) => (r.path === "/stock-transactions" && bad(r) ? { status: 422, body: { detail: "no such item" } } : undefined);
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	await until("nothing waits", () => idle(hub, "erp"));
+	assert.deepEqual(transactions(erp).slice(-4), [ids, [ids[0]], [ids[1]], [ids[2]]]);
+	assert.equal((await hub.read("/v1/exceptions")).items.length, 1);
+	await hub.audit();
+});
+
+test("a batch without an answer is sent again as it was, also after a kill", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "slots: 4, timeout: 60s");
+	(await post(hub, "/v1/systems/erp/pause")).expect(200);
+	const ids = [await adjust(hub), await adjust(hub)];
+	let lost = 0;
+	erp.handler = (r) => (r.path !== "/stock-transactions" ? undefined : ++lost === 1 ? "lose" : lost === 2 ? new Promise(() => {}) : undefined);
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	await until("it came twice", () => lost === 2);
+	await hub.kill();
+	await hub.start();
+	await adjust(hub);
+	await until("nothing waits", () => idle(hub, "erp"));
+	const mine = erp.of("/stock-transactions").filter((r) => r.json.items.some((i) => ids.includes(i.source_event_id)));
+	assert.equal(mine.length, 3);
+	assert.deepEqual(mine[0].json.items.map((i) => i.source_event_id), ids);
+	for (const r of mine)
+		assert.deepEqual([r.key, r.text], [mine[0].key, mine[0].text]);
+	await hub.audit();
+});
+
+test("the latest wins: older ones that wait are superseded", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "operations: {stock.transactions: {on_failure: latest_wins}}");
+	(await post(hub, "/v1/systems/erp/pause")).expect(200);
+	const ids = [await adjust(hub), await adjust(hub), await adjust(hub)];
+	const before = transactions(erp).length;
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	await until("nothing waits", () => idle(hub, "erp"));
+	assert.deepEqual(transactions(erp).slice(before), [[ids[2]]]);
+	const mine = (await deliveries(hub, "erp", "stock.transactions")).slice(0, 3).reverse();
+	assert.deepEqual(mine.map((d) => d.status), ["superseded", "superseded", "delivered"]);
+	assert.match(mine[0].reason, /newer/);
+	await hub.audit();
+});
+
+test("a key goes on without one that fails, which comes later, also after a restart", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "operations: {stock.transactions: {on_failure: {skip_after: 2}, batch: {count: 1}}}");
+	let away = true;
+	(await post(hub, "/v1/systems/erp/pause")).expect(200);
+	const first = await adjust(hub), second = await adjust(hub);
+	erp.handler = (r) => (r.path === "/stock-transactions" && away && r.json.items[0].source_event_id === first ? { status: 500 } : undefined);
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	await until("the second is there", () => transactions(erp).some(([id]) => id === second));
+	const seen = transactions(erp).map(([id]) => id);
+	assert.equal(seen.slice(0, seen.indexOf(second)).filter((id) => id === first).length, 2);
+	await hub.stop();
+	await hub.start();
+	const third = await adjust(hub);
+	await until("the third is there", () => transactions(erp).some(([id]) => id === third));
+	away = false;
+	await until("nothing waits", () => idle(hub, "erp"));
+	const mine = (await deliveries(hub, "erp", "stock.transactions")).slice(0, 3);
+	assert.deepEqual(mine.map((d) => d.status), ["delivered", "delivered", "delivered"]);
+	await hub.audit();
+});
+
+test("a list of pauses ends with a dead letter", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "operations: {stock.transactions: {retry: [10ms, 20ms], batch: {count: 1}}}");
+	erp.handler = (r) => (r.path === "/stock-transactions" ? { status: 500 } : undefined);
+	const before = transactions(erp).length;
+	await adjust(hub);
+	await until("it is given up", async () => (await hub.read("/v1/overview")).dead_letters_open === 1);
+	assert.equal(transactions(erp).length, before + 3);
+	await hub.audit();
+});
+
+test("in maintenance everything waits and does not grow old", async (t) => {
+	const now = Date.now();
+	const window = `{from: "${new Date(now - HOUR).toISOString()}", to: "${new Date(now + 5 * HOUR).toISOString()}"}`;
+	const { hub, wms } = await policed(t, "wms", `give_up_after: 30m, maintenance: [${window}]`);
+	const [o] = await capture(hub, 1);
+	await hub.orderIs(o.order_id, "accepted");
+	const s = await until("it waits", async () => {
+		const seen = await hub.read("/v1/systems/wms");
+		return seen.backlog === 1 && seen.state === "maintenance" && seen;
+	});
+	assert.deepEqual([s.health, s.maintenance_until], ["maintenance", new Date(now + 5 * HOUR).toISOString()]);
+	let tries = 0;
+	wms.handler = (r) => (r.method === "POST" && ++tries === 1 ? { status: 500 } : undefined);
+	await hub.advance(4 * HOUR);
+	assert.equal((await hub.read("/v1/systems/wms")).state, "maintenance");
+	assert.equal(wms.requests.length, 0);
+	await hub.advance(HOUR);
+	/* five hours old, and yet tried again after a failure */
+	await hub.orderIs(o.order_id, "released");
+	assert.equal(tries, 2);
+	assert.deepEqual((await told(hub, "system.maintenance_ended")).map((d) => d.system), ["wms"]);
+});
+
+test("after a pause what has gathered is sent at the catch-up rate", async (t) => {
+	const { hub, wms } = await policed(t, "wms", "slots: 1, catch_up_rate: 1/h");
+	(await post(hub, "/v1/systems/wms/pause")).expect(200);
+	const taken = await capture(hub, 4);
+	await until("they wait", async () => (await hub.read("/v1/systems/wms")).backlog === 4);
+	(await post(hub, "/v1/systems/wms/resume")).expect(200);
+	await stopsAt(hub, wms, "/shipment-requests", 1, 3);
+	assert.equal((await hub.read("/v1/systems/wms")).catching_up, true);
+	for (let n = 2; n <= 4; n++) {
+		await hub.advance(HOUR);
+		await until(`${n} have come`, () => wms.of("/shipment-requests").length === n);
+	}
+	for (const o of taken)
+		await hub.orderIs(o.order_id, "released");
+	/* caught up: others go at once */
+	await until("it has caught up", async () => !(await hub.read("/v1/systems/wms")).catching_up);
+	for (const o of await capture(hub, 3))
+		await hub.orderIs(o.order_id, "released");
+});
+
+test("a backlog over its limit is told, and when it is gone", async (t) => {
+	const { hub } = await policed(t, "wms", "backlog: {count: 2, age: 1h}");
+	(await post(hub, "/v1/systems/wms/pause")).expect(200);
+	const [first] = await capture(hub, 1);
+	await hub.orderIs(first.order_id, "accepted");
+	await hub.advance(2 * HOUR);
+	await until("it is too old", async () => (await told(hub, "system.backlog_high")).length === 1);
+	assert.equal((await told(hub, "system.backlog_high"))[0].limit, "age");
+	await capture(hub, 3);
+	await until("it is shown", async () => (await hub.read("/v1/systems/wms")).backlog_over_limit);
+	(await post(hub, "/v1/systems/wms/resume")).expect(200);
+	await until("it is normal", async () => (await told(hub, "system.backlog_normal")).length === 1);
+	assert.equal((await hub.read("/v1/systems/wms")).backlog_over_limit, false);
+});
+
+test("a check refuses policies that do not fit together", async (t) => {
+	const rows = [
+		["operations: {order.post: {priority: bulk}}", /mixed_priorities/],
+		["operations: {order.pots: {priority: bulk}}", /unknown_operation/],
+		["operations: {price: {batch: {count: 10}}}", /not_batched/],
+		["operations: {price: {retry: {base: 1h, max: 1s}}}", /bad_operation/],
+		["maintenance: [{days: [sat], from: '22:00', to: '25:00'}]", /bad_maintenance/],
+		["maintenance: [{days: [sat], from: '22:00', to: '23:00', zone: Europe/Atlantis}]", /bad_maintenance/],
+		["maintenance: [{from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z'}]", /bad_maintenance/],
+		["rate: fast", /rate/],
+		["breaker: {failures: 0%}", /failures/],
+	];
+	for (const [delivery, finding] of rows)
+		await assert.rejects(world(t, names, { systems: { erp: { delivery: `{${delivery}}` } } }), finding, delivery);
+});
