@@ -15,6 +15,8 @@ static void read_rate(const struct json *delivery, const char *name, struct conf
 	uint32_t count = 0;
 	size_t i = 0;
 
+	if (!text.n)
+		return;
 	for (; i < text.n && i < 7 && text.p[i] >= '0' && text.p[i] <= '9'; i++)
 		count = count * 10 + (uint32_t)(text.p[i] - '0');
 	struct str per = {text.p + i, text.n - i};
