@@ -312,7 +312,8 @@ static enum rc render_together(struct attempt *first, struct attempt *const *lis
 		first->batch_id = name_batch(first, list, count, in);
 	enum rc rc = input ? render(first, m, input, now_ms, &cause) : RC_LIMIT;
 	for (size_t i = 1; i < count && rc == RC_OK; i++)
-		list[i]->batch_id = list[i]->left_out ? STR_NONE : first->batch_id;
+		list[i]->batch_id =
+		    list[i]->left_out ? STR_NONE : arena_copy(&list[i]->arena, first->batch_id); /* they end apart */
 	if (rc == RC_OK || in == 1)
 		render_end(first, rc, &cause);
 	return in == 1 ? RC_OK : rc;
