@@ -198,6 +198,8 @@ bool duration_parse(struct str text, int64_t *ms)
 	int64_t n = 0;
 	size_t digits = 0;
 
+	if (!text.n)
+		return false;
 	while (digits < text.n && digits < 12 && text.p[digits] >= '0' && text.p[digits] <= '9')
 		n = n * 10 + (text.p[digits++] - '0');
 	if (!digits)

@@ -113,7 +113,7 @@ test("an operation that fails is stopped by its breaker, the others go on", asyn
 
 test("what is urgent goes before a backlog, also one that is not in memory", async (t) => {
 	const bulk = ["order.post", "order.cancel", "shipment.request", "order.status", "shipment"].map((op) => `${op}: {priority: bulk}`);
-	const { hub, erp } = await policed(t, "erp", `slots: 1, queue: 5, operations: {${bulk.join(", ")}, stock.transactions: {priority: expedited}}`);
+	const { hub, erp } = await policed(t, "erp", `slots: 1, queue: 5, operations: {${bulk.join(", ")}, stock.transactions: {priority: expedited, batch: {count: 1}}}`);
 	(await post(hub, "/v1/systems/erp/pause")).expect(200);
 	const taken = await capture(hub, 30);
 	await until("they wait", async () => (await hub.read("/v1/systems/erp")).backlog === 30);
