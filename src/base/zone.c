@@ -167,7 +167,7 @@ static bool read_day(const char **p, struct zone_day *d)
 		ok = read_number(p, 12, &d->month) && d->month >= 1 && *(*p)++ == '.' && read_number(p, 5, &d->week) &&
 		     d->week >= 1 && *(*p)++ == '.' && read_number(p, 6, &d->day);
 	} else {
-		ok = read_number(p, d->kind == 'J' ? 365 : 365, &d->day) && (d->kind == '0' || d->day >= 1);
+		ok = read_number(p, 365, &d->day) && (d->kind == '0' || d->day >= 1);
 	}
 	if (!ok || **p != '/')
 		return ok;

@@ -16,10 +16,14 @@ static struct str part(struct str s, char separator, struct str *rest)
 {
 	bool quoted = false;
 	size_t i = 0;
+	*rest = STR_NONE;
+	if (!s.p)
+		return s;
 	for (; i < s.n && (quoted || s.p[i] != separator); i++)
 		if (s.p[i] == '"')
 			quoted = !quoted;
-	*rest = i < s.n ? (struct str){s.p + i + 1, s.n - i - 1} : STR_NONE;
+	if (i < s.n)
+		*rest = (struct str){s.p + i + 1, s.n - i - 1};
 	return trim((struct str){s.p, i});
 }
 
