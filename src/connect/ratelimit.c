@@ -18,7 +18,7 @@ static struct str part(struct str s, char separator, struct str *rest)
 	size_t i = 0;
 	*rest = STR_NONE;
 	if (!s.p)
-		return s;
+		return STR_NONE;
 	for (; i < s.n && (quoted || s.p[i] != separator); i++)
 		if (s.p[i] == '"')
 			quoted = !quoted;
