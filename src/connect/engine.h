@@ -174,6 +174,21 @@ void engine_post(struct delivery_engine *d, struct note *n); /* any thread */
 void engine_work(struct delivery_engine *d, struct work *work, struct note *n);
 uint64_t engine_random(struct delivery_engine *d);
 void engine_activate(struct engine_destination *t);
+void *engine_main(void *engine); /* the thread */
+int64_t engine_cancel_all(struct delivery_engine *d);
+
+/* roster.c */
+void roster_init(struct engine_destination *t, struct delivery_hub *h, const struct config_system *s);
+void roster_done(struct engine_destination *t);
+void roster_free(struct engine_destination *t); /* of a subscription */
+/* NULL: a subscription that had nothing to deliver since the start. */
+struct engine_destination *roster_known(const struct delivery_hub *h, uint32_t system);
+struct engine_destination *roster_of(struct delivery_hub *h, uint32_t system);
+/* It may have another url now, or nobody may want its deliveries any more. */
+void roster_changed(struct engine_destination *t);
+void roster_gone(struct delivery_hub *h, uint32_t system); /* a subscription: needed while it has something to do */
+bool roster_forget(struct engine_destination *t);          /* frees it if it is gone, and has nothing left to do */
+void roster_show(struct engine_destination *t, bool paused, int64_t next);
 
 /* window.c */
 void window_add(struct engine_destination *t, const struct delivery_head *heads, size_t count);
