@@ -1,6 +1,8 @@
 /* What the hub has committed, row by row to the model, and beside it what the hub shows from memory. */
 #include "simulate/world.h"
 
+#include "store/sqlite/fault_vfs.h"
+
 #define EVENTS_AT_ONCE 500
 
 static enum rc take_movement(void *ctx, const struct store_value *c, size_t count)
@@ -79,12 +81,16 @@ static void compare_view(struct world *w)
 void follow(struct world *w)
 {
 	int64_t position = w->model->position, movement = w->model->movement;
+	uint64_t writes = fault_vfs_writes();
 	struct err e = ERR_NONE;
 
+	if (w->followed == writes)
+		return;
 	if (read_log(w, w->model, &e) != RC_OK) {
 		world_say(w, "the log cannot be read now: %s", e.detail);
 		return;
 	}
+	w->followed = writes;
 	w->counts.events += w->model->position - position;
 	w->counts.movements += w->model->movement - movement;
 	if (w->model->position != position || w->model->movement != movement) {

@@ -110,6 +110,7 @@ struct world {
 	struct delivery_hub *engine_hub;
 	int64_t hub_at, engine_at; /* when they want to be run */
 	int64_t idle_ms;           /* see note_sleep */
+	uint64_t followed;         /* writes of the disk when the log was read last */
 	uint32_t epoch;            /* of the process: what it had in memory is of this one */
 	int64_t disk_until;        /* a fault of the disk ends */
 	bool plan_cuts;            /* the disk's fault is a power cut */

@@ -1,5 +1,7 @@
 #include "store/sqlite/fault_vfs.h"
 
+#include "store/sqlite/fault_locks.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,12 +37,17 @@ struct node {
 	unsigned char *image;
 	int64_t size, room;
 	struct pending *first, **last;
+	/* Where this process is alone: what has reached the disk, and who has locked it. */
+	unsigned char *disk;
+	int64_t disk_size, disk_room;
+	struct fault_locks locks;
 };
 
 struct fault_file {
 	sqlite3_file base;
 	struct node *node; /* NULL: passed through */
 	sqlite3_file *real;
+	struct fault_locker locker;
 };
 
 static struct {
@@ -50,7 +57,8 @@ static struct {
 	struct node *nodes;
 	struct fault_plan plan;
 	uint64_t counts[FAULT_OPS];
-	bool fired, dark, lies; /* dark: the power is off */
+	bool fired, dark, lies, alone; /* dark: the power is off */
+	uint64_t writes;
 	int open_files;
 	uint64_t random;
 } f = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -75,8 +83,29 @@ static void pending_free(struct node *node)
 	node->last = &node->first;
 }
 
-static void to_disk(const struct node *node, const struct pending *p, size_t n)
+static void bytes_resize(unsigned char **bytes, int64_t *room, int64_t *size, int64_t to)
 {
+	if (to > *room) {
+		*room = to + to / 2;
+		*bytes = realloc(*bytes, (size_t)*room);
+		assert(*bytes);
+	}
+	if (to > *size)
+		memset(*bytes + *size, 0, (size_t)(to - *size));
+	*size = to;
+}
+
+static void to_disk(struct node *node, const struct pending *p, size_t n)
+{
+	if (f.alone) {
+		int64_t end = p->truncates ? p->offset : p->offset + (int64_t)n;
+
+		if (p->truncates || end > node->disk_size)
+			bytes_resize(&node->disk, &node->disk_room, &node->disk_size, end);
+		if (!p->truncates && n > 0)
+			memcpy(node->disk + p->offset, p->bytes, n);
+		return;
+	}
 	if (p->truncates) {
 		int r = ftruncate(node->fd, p->offset);
 		assert(r == 0);
@@ -135,14 +164,7 @@ static int strike(enum fault_op op)
 
 static void image_resize(struct node *node, int64_t size)
 {
-	if (size > node->room) {
-		node->room = size + size / 2;
-		node->image = realloc(node->image, (size_t)node->room);
-		assert(node->image);
-	}
-	if (size > node->size)
-		memset(node->image + node->size, 0, (size_t)(size - node->size));
-	node->size = size;
+	bytes_resize(&node->image, &node->room, &node->size, size);
 }
 
 static void remember(struct node *node, bool truncates, const void *bytes, size_t n, int64_t offset)
@@ -192,6 +214,11 @@ static struct node *node_get(const char *path)
 	image_resize(node, st.st_size);
 	n = pread(fd, node->image, (size_t)st.st_size, 0);
 	assert(n == st.st_size);
+	if (f.alone) {
+		bytes_resize(&node->disk, &node->disk_room, &node->disk_size, st.st_size);
+		if (n > 0)
+			memcpy(node->disk, node->image, (size_t)n);
+	}
 	f.nodes = node;
 	return node;
 }
@@ -207,6 +234,10 @@ static int fault_close(sqlite3_file *base)
 	int result = file->real->pMethods->xClose(file->real);
 
 	pthread_mutex_lock(&f.mutex);
+	if (file->node && f.alone) {
+		fault_locks_unlock(&file->node->locks, &file->locker, SQLITE_LOCK_NONE);
+		fault_locks_unmap(&file->node->locks, &file->locker);
+	}
 	f.open_files--;
 	pthread_mutex_unlock(&f.mutex);
 	free(file->real);
@@ -245,6 +276,7 @@ static int fault_write(sqlite3_file *base, const void *bytes, int n, sqlite3_int
 	if (!file->node)
 		return file->real->pMethods->xWrite(file->real, bytes, n, offset);
 	pthread_mutex_lock(&f.mutex);
+	f.writes++;
 	result = strike(FAULT_WRITE);
 	if (result == SQLITE_OK)
 		remember(file->node, false, bytes, (size_t)n, offset);
@@ -300,19 +332,47 @@ static int fault_file_size(sqlite3_file *base, sqlite3_int64 *size)
 	return SQLITE_OK;
 }
 
+static bool locks_here(const struct fault_file *file)
+{
+	return f.alone && file->node;
+}
+
 static int fault_lock(sqlite3_file *base, int level)
 {
-	return file_of(base)->real->pMethods->xLock(file_of(base)->real, level);
+	struct fault_file *file = file_of(base);
+	int result;
+
+	if (!locks_here(file))
+		return file->real->pMethods->xLock(file->real, level);
+	pthread_mutex_lock(&f.mutex);
+	result = fault_locks_lock(&file->node->locks, &file->locker, level);
+	pthread_mutex_unlock(&f.mutex);
+	return result;
 }
 
 static int fault_unlock(sqlite3_file *base, int level)
 {
-	return file_of(base)->real->pMethods->xUnlock(file_of(base)->real, level);
+	struct fault_file *file = file_of(base);
+	int result;
+
+	if (!locks_here(file))
+		return file->real->pMethods->xUnlock(file->real, level);
+	pthread_mutex_lock(&f.mutex);
+	result = fault_locks_unlock(&file->node->locks, &file->locker, level);
+	pthread_mutex_unlock(&f.mutex);
+	return result;
 }
 
 static int fault_check_lock(sqlite3_file *base, int *out)
 {
-	return file_of(base)->real->pMethods->xCheckReservedLock(file_of(base)->real, out);
+	struct fault_file *file = file_of(base);
+
+	if (!locks_here(file))
+		return file->real->pMethods->xCheckReservedLock(file->real, out);
+	pthread_mutex_lock(&f.mutex);
+	*out = fault_locks_reserved(&file->node->locks);
+	pthread_mutex_unlock(&f.mutex);
+	return SQLITE_OK;
 }
 
 static int fault_control(sqlite3_file *base, int op, void *argument)
@@ -335,22 +395,48 @@ static int fault_characteristics(sqlite3_file *base)
 
 static int fault_shm_map(sqlite3_file *base, int page, int size, int extend, void volatile **out)
 {
-	return file_of(base)->real->pMethods->xShmMap(file_of(base)->real, page, size, extend, out);
+	struct fault_file *file = file_of(base);
+	int result;
+
+	if (!locks_here(file))
+		return file->real->pMethods->xShmMap(file->real, page, size, extend, out);
+	pthread_mutex_lock(&f.mutex);
+	result = fault_locks_map(&file->node->locks, &file->locker, page, size, extend != 0, out);
+	pthread_mutex_unlock(&f.mutex);
+	return result;
 }
 
 static int fault_shm_lock(sqlite3_file *base, int offset, int n, int flags)
 {
-	return file_of(base)->real->pMethods->xShmLock(file_of(base)->real, offset, n, flags);
+	struct fault_file *file = file_of(base);
+	int result;
+
+	if (!locks_here(file))
+		return file->real->pMethods->xShmLock(file->real, offset, n, flags);
+	pthread_mutex_lock(&f.mutex);
+	result = fault_locks_slots(&file->node->locks, &file->locker, offset, n, flags);
+	pthread_mutex_unlock(&f.mutex);
+	return result;
 }
 
 static void fault_shm_barrier(sqlite3_file *base)
 {
-	file_of(base)->real->pMethods->xShmBarrier(file_of(base)->real);
+	if (locks_here(file_of(base)))
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	else
+		file_of(base)->real->pMethods->xShmBarrier(file_of(base)->real);
 }
 
 static int fault_shm_unmap(sqlite3_file *base, int delete_file)
 {
-	return file_of(base)->real->pMethods->xShmUnmap(file_of(base)->real, delete_file);
+	struct fault_file *file = file_of(base);
+
+	if (!locks_here(file))
+		return file->real->pMethods->xShmUnmap(file->real, delete_file);
+	pthread_mutex_lock(&f.mutex);
+	fault_locks_unmap(&file->node->locks, &file->locker);
+	pthread_mutex_unlock(&f.mutex);
+	return SQLITE_OK;
 }
 
 /* Version 2: without memory-mapped reads, which would pass the image by. */
@@ -499,18 +585,57 @@ void fault_vfs_lie(bool lie)
 	pthread_mutex_unlock(&f.mutex);
 }
 
-void fault_vfs_power_on(void)
+void fault_vfs_alone(void)
 {
 	pthread_mutex_lock(&f.mutex);
+	assert(!f.nodes);
+	f.alone = true;
+	pthread_mutex_unlock(&f.mutex);
+}
+
+uint64_t fault_vfs_writes(void)
+{
+	pthread_mutex_lock(&f.mutex);
+	uint64_t n = f.writes;
+	pthread_mutex_unlock(&f.mutex);
+	return n;
+}
+
+static bool is_deleted(const struct node *node)
+{
+	struct stat st;
+
+	return fstat(node->fd, &st) != 0 || st.st_nlink == 0;
+}
+
+static void node_free(struct node *node)
+{
+	close(node->fd);
+	free(node->image);
+	free(node->disk);
+	free(node);
+}
+
+void fault_vfs_power_on(void)
+{
+	struct node *node, **link = &f.nodes;
+
+	pthread_mutex_lock(&f.mutex);
 	assert(f.open_files == 0);
-	for (struct node *node = f.nodes, *next; node; node = next) {
-		next = node->next;
+	while ((node = *link)) {
 		pending_free(node);
-		close(node->fd);
-		free(node->image);
-		free(node);
+		if (f.alone && !is_deleted(node)) {
+			/* The page cache is read again. */
+			node->size = 0;
+			image_resize(node, node->disk_size);
+			if (node->disk_size > 0)
+				memcpy(node->image, node->disk, (size_t)node->disk_size);
+			link = &node->next;
+		} else {
+			*link = node->next;
+			node_free(node);
+		}
 	}
-	f.nodes = NULL;
 	f.dark = false;
 	f.plan = (struct fault_plan){0};
 	pthread_mutex_unlock(&f.mutex);

@@ -35,6 +35,11 @@ struct fault_plan {
 };
 
 void fault_vfs_register(const char *name);
+/* Nobody else looks at these files: locks, shared memory and what is on the disk are kept in memory, which is several
+ * times faster; of the real files there are only the names. Before any file is opened. */
+void fault_vfs_alone(void);
+/* Grows with every write, also one that fails: what has not grown has committed nothing. */
+uint64_t fault_vfs_writes(void);
 /* NULL: nothing fails. Sets the counters to zero. */
 void fault_vfs_plan(const struct fault_plan *plan);
 /* How many there were since the plan was made. */
