@@ -224,7 +224,7 @@ void txn_delivery_reopen(struct txn *t, const struct delivery *d, struct str rep
 	remember_head(t, &head);
 }
 
-void txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail)
+struct str txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail)
 {
 	struct str id = txn_uuid(t);
 	struct buf data;
@@ -244,6 +244,7 @@ void txn_exception(struct txn *t, const char *kind, struct str subject, struct s
 	txn_count(t, COUNTED_EXCEPTIONS, str_from(kind), STR_NONE, STR_NONE, 1);
 	txn_event(t, "exception.raised", subject, 0, txn_text(t, &data));
 	buf_done(&data);
+	return id;
 }
 
 /* Of a subscription there is none: it would be sent to it, and be the next to fail. */

@@ -37,6 +37,7 @@ enum counted {
 	COUNTED_DEAD_LETTERS,      /* open ones: class */
 	COUNTED_BACKORDERED_LINES, /* ever: a metric only */
 	COUNTED_DRIFT,             /* ever: a metric only */
+	COUNTED_AWAY,              /* the same: channel, what was decided */
 	COUNTED_KINDS
 };
 
@@ -118,7 +119,7 @@ void txn_system_gone(struct txn *t, uint32_t system);
 void txn_delivery_reopen(struct txn *t, const struct delivery *d, struct str replay);
 
 /* Something that a person must decide; also an event. */
-void txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail);
+struct str txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail);
 /* class: "mapping", "validation", "refused", "configuration", "technical", "unknown". inbox, delivery: 0 for none.
  * trace_key: the business object whose later success closes it; may be empty. Also an event. */
 void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64_t inbox, int64_t delivery,

@@ -247,6 +247,16 @@ static enum delivery_status status_after(const struct delivery_result *r)
 	return r->next_at ? DELIVERY_WAITING : DELIVERY_DEAD;
 }
 
+/* It says as well whether the system is there. */
+static void note_answer(struct hub *h, const struct delivery_result *r)
+{
+	bool good = r->outcome == OUTCOME_DELIVERED || r->outcome == OUTCOME_REFUSED;
+
+	if (good || r->outcome == OUTCOME_TECHNICAL || r->outcome == OUTCOME_UNKNOWN ||
+	    r->outcome == OUTCOME_UNAUTHORIZED)
+		away_answered(h->state.away, &h->batch.txn, (uint16_t)r->system, (enum operation)r->operation, good);
+}
+
 static void apply_result(struct hub *h, struct command *c, struct delivery_result *r)
 {
 	struct txn *t = &h->batch.txn;
@@ -266,6 +276,8 @@ static void apply_result(struct hub *h, struct command *c, struct delivery_resul
 	r->status = r->cancelled ? DELIVERY_CANCELLED : status_after(r);
 	t->cause.correlation_id = r->correlation_id;
 	t->cause.source = system_name(h, r->system);
+	if (!r->cancelled && !system_is_subscription(r->system))
+		note_answer(h, r);
 	if (!r->cancelled)
 		txn_put(t, W_ATTEMPT, SV_INT(++t->heads->attempt), SV_INT(r->seq), SV_INT(r->attempts), SV_INT(r->at),
 			SV_INT(r->duration_us), SV_INT(r->outcome), SV_INT(r->http_status), SV_TEXT_OPT(r->detail),
@@ -323,11 +335,36 @@ void apply_system_pause(struct hub *h, struct command *c, bool pause)
 	c->answer = answer_error(&c->arena, 404, "system_not_found", "there is no such system");
 }
 
+/* What the engine says of a system decides what may be promised meanwhile. */
+static void note_away(struct hub *h, struct command *c)
+{
+	struct txn *t = &h->batch.txn;
+	const struct config_system *s = config_find_system(h->tenant, c->target);
+	struct json *data;
+	enum operation op;
+
+	if (!s)
+		return;
+	if (strcmp(c->note.type, "system.failing") == 0 || strcmp(c->note.type, "system.credentials_refused") == 0)
+		away_failing(h->state.away, t, s->index, false);
+	else if (strcmp(c->note.type, "system.recovered") == 0)
+		away_back(h->state.away, t, s->index, false);
+	if (strncmp(c->note.type, "delivery.breaker_", 17) != 0 ||
+	    json_parse(&c->arena, c->note.data, &(struct json_limits){64u << 10, 4, 64}, &data, NULL) != RC_OK ||
+	    !operation_parse(json_get_text(data, "operation"), &op) || op != OP_ORDER_POST)
+		return;
+	if (strcmp(c->note.type, "delivery.breaker_closed") == 0)
+		away_back(h->state.away, t, s->index, true);
+	else
+		away_failing(h->state.away, t, s->index, true);
+}
+
 void apply_system_note(struct hub *h, struct command *c)
 {
 	struct txn *t = &h->batch.txn;
 
 	t->cause.correlation_id = txn_uuid(t);
 	txn_event(t, c->note.type, c->target, 0, c->note.data);
+	note_away(h, c);
 	c->answer = answer_json(200, STR("{}"));
 }

@@ -80,6 +80,9 @@ void apply_exception_resolve(struct hub *h, struct command *c)
 	if (!find_open(h, c, row))
 		return;
 	t->cause.correlation_id = txn_copy(t, row[CORRELATION].bytes);
+	/* The order's own end of it would close it a second time. */
+	if (row[ORDER].bytes.n && order_find(h->state.orders, row[ORDER].bytes))
+		order_exception_ended(h->state.orders, order_find(h->state.orders, row[ORDER].bytes), row[SEQ].integer);
 	if (c->action.n)
 		rc = act(h, c, row[ORDER].bytes, &e);
 	if (rc != RC_OK) {

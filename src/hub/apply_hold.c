@@ -90,6 +90,29 @@ static enum rc resolve_lines(struct hub *h, struct str channel, struct movement_
 	return RC_OK;
 }
 
+/* A reservation is a promise: over the limits it is refused, whatever the channel does with orders. */
+static enum rc judge_away(struct hub *h, struct command *c, const struct hold_request *r, struct err *e)
+{
+	const struct config_channel *channel = config_find_channel(h->tenant, r->channel);
+	struct away_need *needs;
+	bool away = false;
+	enum rc rc;
+
+	if (!channel || channel->away.over_limit == AWAY_ACCEPT)
+		return RC_OK;
+	needs = arena_array(&c->arena, struct away_need, r->line_count);
+	if (!needs)
+		return err_set(e, RC_LIMIT, "batch_too_large", "the batch is full");
+	for (size_t i = 0; i < r->line_count; i++)
+		needs[i] = (struct away_need){stock_find(h->state.stock, r->lines[i].sku), r->lines[i].quantity};
+	rc = away_judge(h->state.away, h->state.stock, (uint16_t)(channel - h->tenant->channels), needs, r->line_count,
+			NULL, STR_NONE, h->batch.txn.now, &away, e);
+	if (away)
+		txn_count(&h->batch.txn, COUNTED_AWAY, channel->name, rc == RC_OK ? STR("accepted") : STR("refused"),
+			  STR_NONE, 1);
+	return rc;
+}
+
 struct placed {
 	bool done, repeat;
 	struct str id, code; /* of the reservation; of the refusal */
@@ -114,6 +137,8 @@ static struct answer place_one(struct hub *h, struct command *c, struct hold_dra
 		return repeated(h, c, in, seen);
 	out->rc = resolve_lines(h, r->channel, r->lines, r->line_count, &e);
 	if (out->rc == RC_OK)
+		out->rc = judge_away(h, c, r, &e);
+	if (out->rc == RC_OK)
 		out->rc = hold_step_place(d, r, &result, &e);
 	if (out->rc != RC_OK) {
 		out->code = arena_copy(&c->arena, str_from(e.code));
@@ -133,7 +158,7 @@ static void place_single(struct hub *h, struct command *c, struct hold_draft *d)
 	struct placed p = {0};
 
 	c->answer = place_one(h, c, d, in, &p);
-	if (p.done || (!p.repeat && p.rc != RC_LIMIT && c->idempotency_key.n))
+	if (p.done || (!p.repeat && p.rc != RC_LIMIT && p.rc != RC_RETRY && c->idempotency_key.n))
 		inbox_settle(h, c, p.done ? FATE_APPLIED : FATE_REJECTED, in->request.reservation_id, p.code, p.id);
 }
 

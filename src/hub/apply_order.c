@@ -108,6 +108,67 @@ static void note_sold(struct hub *h, uint16_t channel, const struct order *order
 	}
 }
 
+/* What it asks for beyond what a reservation holds for it already. */
+static size_t needs_of(struct hub *h, const struct order *order, struct away_need *needs)
+{
+	const struct hold *hold = order->reservation_id.n ? hold_find(h->state.holds, order->reservation_id) : NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; hold && i < hold->line_count; i++)
+		hold->lines[i].place->item->wanted = 0;
+	for (size_t i = 0; hold && i < hold->line_count; i++)
+		hold->lines[i].place->item->wanted += hold->lines[i].quantity;
+	for (size_t i = 0; i < order->line_count; i++) {
+		struct away_need n = {stock_find(h->state.stock, order->lines[i].sku), order->lines[i].quantity};
+		qty_t held = hold && n.item ? n.item->wanted : 0;
+
+		held = held < n.quantity ? held : n.quantity;
+		n.quantity -= held;
+		if (held)
+			n.item->wanted -= held;
+		if (n.quantity > 0)
+			needs[count++] = n;
+	}
+	return count;
+}
+
+/* RC_OK: it is taken; *held: it is on hold until the ERP is there again. RC_RETRY: it is refused. */
+static enum rc judge_away(struct hub *h, struct command *c, bool *held, struct err *e)
+{
+	const struct config_channel *channel = config_find_channel(h->tenant, c->order.channel);
+	struct str decision = STR("accepted");
+	struct away_need *needs;
+	bool away = false;
+	size_t count;
+	enum rc rc;
+
+	*held = false;
+	if (!channel || channel->away.over_limit == AWAY_ACCEPT)
+		return RC_OK;
+	needs = arena_array(&c->arena, struct away_need, c->order.line_count);
+	if (!needs)
+		return err_set(e, RC_LIMIT, "batch_too_large", "the batch is full");
+	for (size_t i = 0; i < c->order.line_count; i++) {
+		struct stock_item *item = stock_find(h->state.stock, c->order.lines[i].sku);
+
+		if (item)
+			item->wanted = 0;
+	}
+	count = needs_of(h, &c->order, needs);
+	if (count == 0)
+		return RC_OK;
+	rc = away_judge(h->state.away, h->state.stock, (uint16_t)(channel - h->tenant->channels), needs, count,
+			c->order.value_known ? &c->order.value : NULL, c->order.currency, h->batch.txn.now, &away, e);
+	if (rc != RC_OK) {
+		*held = channel->away.over_limit == AWAY_HOLD;
+		decision = *held ? STR("held") : STR("refused");
+		rc = *held ? RC_OK : rc;
+	}
+	if (away)
+		txn_count(&h->batch.txn, COUNTED_AWAY, channel->name, decision, STR_NONE, 1);
+	return rc;
+}
+
 void apply_order_capture(struct hub *h, struct command *c)
 {
 	struct txn *t = &h->batch.txn;
@@ -118,6 +179,7 @@ void apply_order_capture(struct hub *h, struct command *c)
 	    arena_printf(&c->arena, STR_FMT "/" STR_FMT, STR_ARG(c->order.channel), STR_ARG(c->order.external_id)));
 	struct err e = ERR_NONE;
 	struct hold *hold;
+	bool held = false;
 	enum rc rc;
 
 	if (seen) {
@@ -126,13 +188,15 @@ void apply_order_capture(struct hub *h, struct command *c)
 	}
 	rc = resolve_lines(h, c, &e);
 	if (rc == RC_OK)
+		rc = judge_away(h, c, &held, &e);
+	if (rc == RC_OK)
 		rc = order_step_capture(h->state.orders, t, &capture, &e);
 	if (rc != RC_OK) {
 		c->answer = answer_problem(&c->arena, answer_status_of(rc), &e);
 		/* Who sent it as a message was told that we have it. */
-		if (rc == RC_INVALID && c->message_seq)
+		if ((rc == RC_INVALID || rc == RC_RETRY) && c->message_seq)
 			txn_exception(t, "order_not_taken", natural_key, STR_NONE, txn_copy(t, str_from(e.detail)));
-		if (rc == RC_INVALID)
+		if (rc == RC_INVALID || (rc == RC_RETRY && c->message_seq))
 			inbox_settle(h, c, FATE_REJECTED, natural_key, str_from(e.code), STR_NONE);
 		return;
 	}
@@ -141,7 +205,10 @@ void apply_order_capture(struct hub *h, struct command *c)
 	hold = c->order.reservation_id.n ? hold_find(h->state.holds, c->order.reservation_id) : NULL;
 	if (hold)
 		hold_step_commit(h->state.holds, t, hold, capture.out);
-	order_step_decide(h->state.orders, t, capture.out);
+	if (held)
+		order_step_await(h->state.orders, t, capture.out, txn_copy(t, str_from(e.detail)));
+	else
+		order_step_decide(h->state.orders, t, capture.out);
 	c->answer = captured(c, capture.out->order_id, t->cause.correlation_id, capture.out->status);
 	inbox_settle(h, c, FATE_APPLIED, natural_key, STR_NONE, txn_copy(t, capture.out->order_id));
 }

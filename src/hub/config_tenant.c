@@ -305,9 +305,10 @@ static void read_systems(struct tenant_loader *tl, const struct json *systems)
 	}
 }
 
-static void read_share(struct tenant_loader *tl, const struct json *channel, const char *pointer, int32_t *ppm)
+static void read_share(struct tenant_loader *tl, const struct json *channel, const char *pointer, const char *name,
+		       int32_t *ppm)
 {
-	const struct json *value = json_get(channel, "share");
+	const struct json *value = json_get(channel, name);
 	struct str text = json_text(value);
 	struct decimal percent, scaled;
 
@@ -316,7 +317,7 @@ static void read_share(struct tenant_loader *tl, const struct json *channel, con
 	    decimal_rescale(percent, 4, DECIMAL_DOWN, &scaled) != RC_OK)
 		return;
 	if (scaled.units < 0 || scaled.units > 1000000)
-		config_finding(tl->l, value, under(tl, pointer, "share"), "bad_share", "A share is 0%% to 100%%.");
+		config_finding(tl->l, value, under(tl, pointer, name), "bad_share", "A share is 0%% to 100%%.");
 	else
 		*ppm = (int32_t)scaled.units;
 }
@@ -366,6 +367,41 @@ static void read_quota(struct tenant_loader *tl, const struct json *quota, const
 			       "A share is more than 0%% and at most 100%%.");
 }
 
+/* Amounts of money by currency. */
+static void read_amounts(struct tenant_loader *tl, const struct json *value, const char *pointer, struct config_away *a)
+{
+	size_t n = members(value, 200);
+
+	a->max_value = arena_array(tl->l->arena, struct config_amount, n);
+	for (size_t i = 0; i < n; i++) {
+		const struct json_member *m = &value->members[i];
+		struct config_amount *to = &a->max_value[a->max_value_count];
+
+		to->currency = m->name;
+		if (json_is(&m->value, JSON_STRING) &&
+		    (decimal_parse(json_text(&m->value), &to->amount, NULL) != RC_OK || to->amount.units < 0))
+			config_finding(tl->l, &m->value, pointer, "bad_amount",
+				       "An amount is a decimal that is not negative.");
+		else
+			a->max_value_count++;
+	}
+}
+
+static void read_away(struct tenant_loader *tl, const struct json *value, const char *pointer, struct config_away *a)
+{
+	struct str over = json_get_text(value, "over_limit");
+
+	*a = (struct config_away){.max_quantity = -1, .max_share_ppm = -1};
+	if (!value)
+		return;
+	a->over_limit = str_is(over, "hold") ? AWAY_HOLD : str_is(over, "refuse") ? AWAY_REFUSE : AWAY_ACCEPT;
+	config_read_qty(tl->l, value, pointer, "max_quantity", &a->max_quantity);
+	read_share(tl, value, pointer, "max_share", &a->max_share_ppm);
+	read_amounts(tl, json_get(value, "max_value"), under(tl, pointer, "max_value"), a);
+	config_read_duration(value, "max_age", &a->max_age_ms);
+	config_read_duration(value, "silent_after", &a->silent_after_ms);
+}
+
 static void read_channel(struct tenant_loader *tl, struct str name, const struct json *value,
 			 const struct config_system *s, struct config_channel *c)
 {
@@ -390,7 +426,7 @@ static void read_channel(struct tenant_loader *tl, struct str name, const struct
 		for (size_t i = 0; i < c->location_count; i++)
 			c->locations[i] = (uint16_t)i;
 	}
-	read_share(tl, value, pointer, &c->share_ppm);
+	read_share(tl, value, pointer, "share", &c->share_ppm);
 	config_read_qty(tl->l, value, pointer, "buffer", &c->buffer);
 	config_read_qty(tl->l, value, pointer, "cap", &c->cap);
 	config_read_qty(tl->l, value, pointer, "minimum", &c->minimum);
@@ -401,6 +437,7 @@ static void read_channel(struct tenant_loader *tl, struct str name, const struct
 	config_read_duration(value, "max_age", &c->max_age_ms);
 	c->stale_zero = str_is(json_get_text(value, "when_stale"), "zero");
 	read_inbound(tl, json_get(value, "inbound"), under(tl, pointer, "inbound"), c);
+	read_away(tl, json_get(value, "when_erp_away"), under(tl, pointer, "when_erp_away"), &c->away);
 	c->strict = json_is(strict, JSON_BOOL) && strict->boolean;
 	read_allocation(value, c);
 	config_read_duration(value, "linger", &c->linger_ms);

@@ -280,6 +280,8 @@ static void test_every_key(void **state)
 	    "backorder: \"4.5\", strict: true,\n"
 	    "             inbound: {horizon: 3d, cap: \"100\"}, max_age: 2h, when_stale: zero,\n"
 	    "             threshold: \"50\", max_wait: 6m, provisional: 7m,\n"
+	    "             when_erp_away: {over_limit: refuse, max_quantity: \"3\", max_share: 20%, max_age: 4h,\n"
+	    "                             max_value: {GBP: \"99.5\", EUR: \"1\"}, silent_after: 30m},\n"
 	    "             hold_ttl: 20s, linger: 1s, allocation: nearest, split: false}\n");
 	(void)state;
 
@@ -311,6 +313,14 @@ static void test_every_key(void **state)
 	assert_int_equal(ch->max_age_ms, 7200000);
 	assert_true(ch->stale_zero);
 	assert_int_equal(ch->threshold, 50 * QTY_ONE);
+	assert_int_equal(ch->away.over_limit, AWAY_REFUSE);
+	assert_int_equal(ch->away.max_quantity, 3 * QTY_ONE);
+	assert_int_equal(ch->away.max_share_ppm, 200000);
+	assert_int_equal(ch->away.max_value_count, 2);
+	assert_true(str_is(ch->away.max_value[0].currency, "GBP"));
+	assert_int_equal(decimal_compare(ch->away.max_value[0].amount, (struct decimal){995, 1}), 0);
+	assert_int_equal(ch->away.max_age_ms, 4 * 3600000);
+	assert_int_equal(ch->away.silent_after_ms, 1800000);
 	assert_int_equal(ch->max_wait_ms, 360000);
 	assert_int_equal(ch->provisional_ms, 420000);
 	assert_true(ch->strict);

@@ -26,6 +26,7 @@ static const struct {
     [COUNTED_DEAD_LETTERS] = {"dead_letter", 1},
     [COUNTED_BACKORDERED_LINES] = {NULL, 0},
     [COUNTED_DRIFT] = {NULL, 0},
+    [COUNTED_AWAY] = {NULL, 0},
 };
 
 struct total {
@@ -278,14 +279,16 @@ static void tell_metric(const struct counters *c, const struct txn_count *n)
 				    [COUNTED_EXCEPTIONS] = {true, M_EXCEPTIONS},
 				    [COUNTED_DEAD_LETTERS] = {true, M_DEAD_LETTERS},
 				    [COUNTED_BACKORDERED_LINES] = {true, M_UNITS_BACKORDERED},
-				    [COUNTED_DRIFT] = {true, M_STOCK_DRIFT}};
-	char tenant[64], label[128];
+				    [COUNTED_DRIFT] = {true, M_STOCK_DRIFT},
+				    [COUNTED_AWAY] = {true, M_ERP_AWAY_DECISIONS}};
+	char tenant[64], label[128], second[64];
 
 	if (!metrics[n->what].told || n->added == 0)
 		return;
 	snprintf(tenant, sizeof(tenant), STR_FMT, STR_ARG(c->tenant));
 	snprintf(label, sizeof(label), STR_FMT, STR_ARG(n->a));
-	metric_add(metric_find(metrics[n->what].id, (const char *const[]){tenant, label}), n->added);
+	snprintf(second, sizeof(second), STR_FMT, STR_ARG(n->b));
+	metric_add(metric_find(metrics[n->what].id, (const char *const[]){tenant, label, second}), n->added);
 }
 
 void counters_committed(struct counters *c, const struct txn *t)

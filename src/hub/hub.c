@@ -135,6 +135,8 @@ static void find_metrics(struct hub *h)
 		labels[1] = arena_copy(&h->batch.arena, h->tenant->channels[i].name).p;
 		if (h->tenant->channels[i].max_age_ms > 0)
 			h->metric_stale[i] = metric_find(M_AVAILABILITY_STALE, labels);
+		if (h->tenant->channels[i].away.over_limit != AWAY_ACCEPT)
+			h->metric_away[i] = metric_find(M_ERP_AWAY, labels);
 	}
 }
 
@@ -393,6 +395,7 @@ static void finish_batch(struct hub *h, size_t commands)
 {
 	struct txn *t = &h->batch.txn;
 
+	away_step(h->state.away, h->state.orders, t);
 	publish_step(h->state.publisher, h->state.orders, t);
 	order_flush(h->state.orders, t);
 	txn_keys(t);
@@ -420,6 +423,9 @@ static void show_state(struct hub *h)
 	for (uint16_t i = 0; i < h->tenant->channel_count; i++)
 		if (h->metric_stale[i])
 			metric_set(h->metric_stale[i], (int64_t)publish_stale_locations(h->state.publisher, i));
+	for (uint16_t i = 0; i < h->tenant->channel_count; i++)
+		if (h->metric_away[i])
+			metric_set(h->metric_away[i], away_is(h->state.away, i));
 	stock_publish(h->state.stock, h->now);
 	for (size_t i = 0; h->batch.pauses_changed && i < h->tenant->system_count; i++)
 		atomic_store(&h->paused[i], h->paused_now[i]);
@@ -533,6 +539,7 @@ static int64_t next_call(const struct hub *h)
 {
 	int64_t next = h->now + IDLE_MS,
 		due[] = {job_next(h), hold_next_expiry(h->state.holds), publish_next(h->state.publisher),
+			 away_next(h->state.away, h->state.orders, h->now),
 			 is_dirty(h) ? h->busy_at + FLUSH_AFTER_MS : INT64_MAX};
 
 	if (h->state.replaying)

@@ -270,6 +270,27 @@ static enum rc load_heard(struct loading *l)
 	return RC_OK;
 }
 
+/* Which systems failed. */
+static enum rc load_away(struct loading *l)
+{
+	for (uint16_t i = 0; i < l->h->tenant->system_count; i++) {
+		for (int which = 0; which < AWAY_META; which++) {
+			char name[128];
+			int64_t until = 0;
+			struct str key = away_meta_name(which, l->h->tenant->systems[i].name, name, sizeof(name));
+			enum rc rc;
+
+			if (!key.n)
+				continue;
+			rc = store_read(l->h->reader, R_META, &SV_TEXT(key), 1, one_int, &until, l->e);
+			if (rc != RC_OK)
+				return rc;
+			away_load(l->s->away, i, which, until);
+		}
+	}
+	return RC_OK;
+}
+
 static enum rc load_all(struct loading *l)
 {
 	const struct store_value newest[] = {SV_INT(INT64_MAX), SV_INT(PAGE)};
@@ -307,6 +328,8 @@ static enum rc load_all(struct loading *l)
 	if (rc == RC_OK)
 		rc = load_pauses(l);
 	if (rc == RC_OK)
+		rc = load_away(l);
+	if (rc == RC_OK)
 		rc = job_load(l->h, l->e);
 	if (rc == RC_OK)
 		rc = dead_keys_load(l->h, l->e);
@@ -327,10 +350,12 @@ static void state_init(struct hub *h, struct state *s)
 	s->holds = hold_book_new(h->tenant, s->stock, limits->holds);
 	s->subscriptions = subscriptions_new();
 	s->publisher = publisher_new(h->tenant, s->stock);
+	s->away = away_new(h->tenant, s->publisher, h->paused_now);
 }
 
 void state_done(struct state *s)
 {
+	away_free(s->away);
 	publisher_free(s->publisher);
 	subscriptions_free(s->subscriptions);
 	hold_book_free(s->holds);
@@ -361,6 +386,7 @@ enum rc state_load(struct hub *h, struct err *e)
 	terms_loaded(h->state.stock, h->now);
 	publish_load_ages(h->state.publisher, h->now);
 	publish_load_done(h->state.publisher, h->now);
+	away_load_done(h->state.away, h->now);
 	h->state.orders->items_seen = 0;
 	publish_show_heard(h->state.publisher, h->view);
 	stock_publish_all(h->state.stock, h->now);

@@ -9,7 +9,7 @@
 #include "hub/hub.h"
 #include "hub/job.h"
 #include "observe/metrics.h"
-#include "orchestrate/order/order.h"
+#include "orchestrate/order/away.h"
 #include "orchestrate/stock/hold.h"
 #include "orchestrate/stock/publish.h"
 #include "orchestrate/stock/view_writer.h"
@@ -24,6 +24,7 @@ struct state {
 	struct order_book *orders;
 	struct hold_book *holds;
 	struct publisher *publisher;
+	struct away *away;
 	struct subscriptions *subscriptions;
 	bool replaying;         /* events are asked for again, of some subscription */
 	struct log_heads heads; /* committed, and what the open batch adds */
@@ -113,6 +114,7 @@ struct hub {
 	struct secretbox_key secret_key; /* guarded, with the next */
 	bool has_secret_key;
 	struct metric *metric_stale[CONFIG_CHANNELS_MAX]; /* NULL: the channel has no max age */
+	struct metric *metric_away[CONFIG_CHANNELS_MAX];  /* NULL: it has no policy */
 	struct metric *metric_batches, *metric_commit, *metric_queue, *metric_commands[COMMAND_TYPES];
 };
 

@@ -74,6 +74,32 @@ static int64_t read_version(struct reader *r, const struct json *doc)
 	return 0;
 }
 
+/* What a line says it costs. A price for several units (price_per) says nothing without the amount. */
+static bool line_value(const struct json *j, struct decimal *out)
+{
+	struct decimal price, quantity;
+
+	if (decimal_parse(json_get_text(j, "amount"), out, NULL) == RC_OK)
+		return true;
+	return !json_get(j, "price_per") && decimal_parse(json_get_text(j, "unit_price"), &price, NULL) == RC_OK &&
+	       decimal_parse(json_get_text(j, "quantity"), &quantity, NULL) == RC_OK &&
+	       decimal_mul(price, quantity, out) == RC_OK;
+}
+
+static void read_value(const struct json *doc, const struct json *lines, struct order *o)
+{
+	struct decimal sum = {0}, one;
+
+	o->value_known = decimal_parse(json_get_text(json_get(doc, "totals"), "total"), &o->value, NULL) == RC_OK;
+	if (o->value_known)
+		return;
+	for (uint32_t i = 0; i < lines->count; i++)
+		if (!line_value(&lines->items[i], &one) || decimal_add(sum, one, &sum) != RC_OK)
+			return;
+	o->value = sum;
+	o->value_known = true;
+}
+
 enum rc order_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct order *out,
 		   struct findings *f)
 {
@@ -100,6 +126,7 @@ enum rc order_read(struct arena *a, const struct json *doc, enum sku_case sku_ca
 	out->line_count = lines->count;
 	for (size_t i = 0; i < out->line_count; i++)
 		read_order_line(&r, &lines->items[i], i, &out->lines[i]);
+	read_value(doc, lines, out);
 	check_line_ids(&r, out, lines);
 	return read_result(&r, out->lines);
 }

@@ -30,6 +30,8 @@ struct order {
 	struct str customer_id;    /* customer.external_id; may be empty */
 	struct str reservation_id; /* may be empty: stock was held beforehand */
 	struct ship_to ship_to;
+	struct decimal value; /* its total, else the sum of its lines; without prices 0 and not known */
+	bool value_known;
 	int64_t placed_at;
 	int64_t version; /* the source's version or updated_at in ms; 0 if it has none */
 	size_t line_count;

@@ -122,6 +122,24 @@ struct config_system {
 /* Where stock is taken from (orchestrate/allocate.h). */
 enum allocation_rule { ALLOCATION_PRIORITY, ALLOCATION_NEAREST, ALLOCATION_FEWEST_PARCELS, ALLOCATION_COST };
 
+/* What becomes of what a channel asks for while the ERP is away (order/away.h). */
+enum away_rule { AWAY_ACCEPT, AWAY_HOLD, AWAY_REFUSE };
+
+struct config_amount {
+	struct str currency;
+	struct decimal amount;
+};
+
+struct config_away {
+	enum away_rule over_limit;       /* accept: there is no policy */
+	qty_t max_quantity;              /* of a line; -1: this limits nothing */
+	int32_t max_share_ppm;           /* of what is free of an item; -1 */
+	struct config_amount *max_value; /* of an order, by currency */
+	size_t max_value_count;
+	int64_t max_age_ms;      /* older data: nothing is within the limits; 0: any age */
+	int64_t silent_after_ms; /* silence of a location's record that counts as away; 0: none does */
+};
+
 struct config_channel {
 	struct str name;     /* the system's name */
 	uint16_t system;     /* index */
@@ -144,6 +162,7 @@ struct config_channel {
 	qty_t threshold;            /* changes that stay at or above it may wait; -1: none do */
 	int64_t max_wait_ms;        /* so long; 300,000 */
 	int64_t provisional_ms;     /* how long units that were sold and not told are kept back; 600,000 */
+	struct config_away away;
 };
 
 struct config_tenant {

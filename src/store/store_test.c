@@ -491,6 +491,7 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_DEAD_LETTER_KEYS] = "",
     [R_DEAD_LETTERS_BY_KEY] = "t",
     [W_EXCEPTION_STATE] = "iitit",
+    [W_EXCEPTION_CLOSE] = "iit",
     [R_EXCEPTION] = "t",
     [W_JOB] = "ittiittti",
     [W_JOB_STATE] = "iiiiiiiit",

@@ -50,7 +50,8 @@ struct order_book *order_book_new(const struct config_tenant *tenant, struct sto
 
 	b->tenant = tenant;
 	b->stock = stock;
-	b->held_last = &b->held;
+	b->held.last = &b->held.first;
+	b->awaiting.last = &b->awaiting.first;
 	map_init(&b->orders, max);
 	b->counts_through = mem_zalloc(tenant->channel_count + 1, sizeof(*b->counts_through));
 	return b;
@@ -62,6 +63,7 @@ static void free_order(struct order_open *o)
 		if (o->lines[i].allocation_count > 1)
 			free(o->lines[i].allocations);
 	free((char *)o->external.id.p);
+	free(o->await);
 	free(o);
 }
 
@@ -205,12 +207,14 @@ void order_unwait(struct order_line_open *l)
 
 void order_hold(struct order_book *b, struct order_open *o)
 {
+	struct order_list *list = o->await ? &b->awaiting : &b->held;
+
 	if (o->previous_held)
 		return;
 	o->next_held = NULL;
-	o->previous_held = b->held_last;
-	*b->held_last = o;
-	b->held_last = &o->next_held;
+	o->previous_held = list->last;
+	*list->last = o;
+	list->last = &o->next_held;
 }
 
 void order_unhold(struct order_book *b, struct order_open *o)
@@ -221,9 +225,23 @@ void order_unhold(struct order_book *b, struct order_open *o)
 	if (o->next_held)
 		o->next_held->previous_held = o->previous_held;
 	else
-		b->held_last = o->previous_held;
+		(o->await ? &b->awaiting : &b->held)->last = o->previous_held;
 	o->previous_held = NULL;
 	o->next_held = NULL;
+	free(o->await);
+	o->await = NULL;
+}
+
+void order_set_await(struct order_open *o, int64_t exception, struct str exception_id)
+{
+	struct order_await *w = mem_zalloc(1, sizeof(*w) + exception_id.n);
+
+	if (exception_id.n)
+		memcpy(w->text, exception_id.p, exception_id.n);
+	w->exception = exception;
+	w->exception_id = (struct str){w->text, exception_id.n};
+	free(o->await);
+	o->await = w;
 }
 
 void order_note_external(struct order_book *b, uint16_t channel, struct str external_id)
@@ -352,6 +370,15 @@ static enum rc damaged(struct str order_id, struct err *e)
 	return err_set(e, RC_IO, "store_damaged", "the progress of order " STR_FMT " is damaged", STR_ARG(order_id));
 }
 
+static void load_await(struct order_open *o, const struct json *await)
+{
+	int64_t exception;
+
+	if (o->status == ORDER_ON_HOLD && json_is(await, JSON_ARRAY) && await->count == 2 &&
+	    json_int(&await->items[0], &exception))
+		order_set_await(o, exception, json_text(&await->items[1]));
+}
+
 static bool find_channel(const struct order_book *b, struct str name, uint16_t *index)
 {
 	for (size_t i = 0; i < b->tenant->channel_count; i++) {
@@ -435,7 +462,8 @@ enum rc order_load(struct order_book *b, const struct store_value *row, struct e
 	o->posted = o->status >= ORDER_ACCEPTED &&
 		    (o->status < ORDER_PARTIALLY_SHIPPED || o->external.id.p || !has_erp(b->tenant));
 	/* An order that the ERP refused is on hold as well, but its items are known. */
-	if (o->status == ORDER_ON_HOLD && !items_known(o))
+	load_await(o, json_get(progress, "await"));
+	if (o->status == ORDER_ON_HOLD && (o->await || !items_known(o)))
 		order_hold(b, o);
 	order_note_external(b, channel, o->external_id);
 done:

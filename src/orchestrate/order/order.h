@@ -72,7 +72,20 @@ struct order_open {
 	struct str currency;
 	struct str country, postal_code; /* it goes to; empty where the channel's allocation does not ask for them */
 	struct order_open *next_changed, *next_held, **previous_held;
-	bool changed, fresh; /* fresh: has no row yet */
+	struct order_await *await; /* NULL: it does not */
+	bool changed, fresh;       /* fresh: has no row yet */
+};
+
+/* It waits for the ERP to be there again; its exception, which ends with that (seq 0: a person has ended it). */
+struct order_await {
+	int64_t exception;
+	struct str exception_id;
+	char text[];
+};
+
+/* Orders on hold, oldest first. */
+struct order_list {
+	struct order_open *first, **last;
 };
 
 struct order_book {
@@ -80,8 +93,8 @@ struct order_book {
 	struct stock *stock;
 	struct map orders;          /* by order_id */
 	struct order_open *changed; /* in this batch: rows to write */
-	struct order_open *held;    /* for an unknown item, oldest first */
-	struct order_open **held_last;
+	struct order_list held;     /* for an unknown item */
+	struct order_list awaiting; /* for the ERP */
 	size_t items_seen;          /* items there were when the held orders were looked at */
 	struct allocate_list parts; /* scratch, and */
 	struct allocate_need *needs;
@@ -106,6 +119,13 @@ enum rc order_step_capture(struct order_book *b, struct txn *t, struct order_cap
 /* Then: on hold, or what there is is reserved (after order_give, if stock was held for it beforehand), and it is
  * posted. */
 void order_step_decide(struct order_book *b, struct txn *t, struct order_open *o);
+
+/* Instead: it is on hold until the ERP is there again (away.h), or a person decides. */
+void order_step_await(struct order_book *b, struct txn *t, struct order_open *o, struct str reason);
+/* It is: what there is now is reserved, and it is posted. */
+void order_step_resume(struct order_book *b, struct txn *t, struct order_open *o);
+/* A person has resolved this exception of the order. */
+void order_exception_ended(struct order_book *b, struct order_open *o, int64_t exception);
 
 /* RC_CONFLICT "order_released": the warehouse has it. */
 enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open *o, struct str reason,

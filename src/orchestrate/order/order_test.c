@@ -632,7 +632,7 @@ static void test_unknown_cancelled(void **state)
 	assert_int_equal(o[0]->status, ORDER_RESERVED);
 	assert_int_equal(o[1]->status, ORDER_RESERVED);
 	assert_int_equal(world_state(&w, "new", "A", STOCK_ALLOCATED), Q(2));
-	assert_null(w.orders->held);
+	assert_null(w.orders->held.first);
 }
 
 /* ---- rows ---- */

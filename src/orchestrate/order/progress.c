@@ -73,6 +73,13 @@ void order_progress_write(struct buf *out, const struct order_book *b, const str
 		jw_text(&w, o->external.id);
 		jw_object_end(&w);
 	}
+	if (o->await) {
+		jw_key(&w, "w");
+		jw_array(&w);
+		jw_int(&w, o->await->exception);
+		jw_text(&w, o->await->exception_id);
+		jw_array_end(&w);
+	}
 	if (o->country.n || o->postal_code.n) {
 		jw_key(&w, "s");
 		jw_object(&w);
@@ -232,6 +239,8 @@ enum rc order_progress_read(struct arena *a, struct str text, struct json **out,
 		add(&o, "external_ids", external);
 	if (json_is(json_get(stored, "s"), JSON_OBJECT))
 		add(&o, "ship_to", json_get(stored, "s"));
+	if (json_is(json_get(stored, "w"), JSON_ARRAY))
+		add(&o, "await", json_get(stored, "w"));
 	*out = arena_new(a, struct json);
 	if (*out && finish(a, &o, *out))
 		return RC_OK;

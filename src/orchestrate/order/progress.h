@@ -2,10 +2,10 @@
  * The stored form of an order's progress: compact, because it is written with every step.
  *
  *     {"l":[[line_id,sku,ordered,[[location,quantity,released,picked,lot],...],backordered,shipped,cancelled],...],
- *      "x":{"<system>":"<the order's id there>"}}
+ *      "x":{"<system>":"<the order's id there>"},"w":[exception,exception_id]}
  *
- * Quantities are decimal strings; trailing parts that are zero or empty are left out. quantity is what is allocated or
- * picked there.
+ * w: it waits for the ERP. Quantities are decimal strings; trailing parts that are zero or empty are left out. quantity
+ * is what is allocated or picked there.
  */
 #ifndef ORCHESTRATE_ORDER_PROGRESS_H
 #define ORCHESTRATE_ORDER_PROGRESS_H

@@ -237,7 +237,7 @@ static void resume_held(struct order_book *b, struct txn *t)
 	if (b->items_seen == b->stock->items.count)
 		return;
 	b->items_seen = b->stock->items.count;
-	for (o = b->held; o; o = next) {
+	for (o = b->held.first; o; o = next) {
 		bool known = true;
 
 		next = o->next_held;

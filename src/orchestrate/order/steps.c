@@ -331,6 +331,56 @@ static bool hold_for_unknown(struct order_book *b, struct txn *t, struct order_o
 	return false;
 }
 
+void order_step_await(struct order_book *b, struct txn *t, struct order_open *o, struct str reason)
+{
+	struct str id;
+	int64_t event;
+
+	if (hold_for_unknown(b, t, o))
+		return;
+	event = order_set_status(b, t, o, ORDER_ON_HOLD, reason);
+	id = txn_exception(t, "erp_away", o->order_id, o->order_id, reason);
+	order_set_await(o, t->heads->exception, id);
+	order_hold(b, o);
+	tell_channel(b, t, o, event, reason);
+}
+
+/* The exception is over with what it was about, unless a person was faster. */
+static void end_exception(struct txn *t, const struct order_open *o, struct str resolution)
+{
+	struct json_writer w;
+	struct buf data;
+
+	if (!o->await || !o->await->exception)
+		return;
+	txn_put(t, W_EXCEPTION_CLOSE, SV_INT(o->await->exception), SV_INT(t->now), SV_TEXT(resolution));
+	txn_count(t, COUNTED_EXCEPTIONS, STR("erp_away"), STR_NONE, STR_NONE, -1);
+	buf_init(&data, DATA_MAX);
+	jw_init(&w, &data);
+	jw_object(&w);
+	jw_key_text(&w, "exception_id", o->await->exception_id);
+	jw_key_text(&w, "kind", STR("erp_away"));
+	jw_key_text(&w, "order_id", o->order_id);
+	jw_key_text(&w, "resolution", resolution);
+	txn_event(t, "exception.resolved", o->order_id, 0, order_data_end(&data, &w, t));
+}
+
+void order_step_resume(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	t->cause = (struct txn_cause){.correlation_id = o->correlation_id};
+	end_exception(t, o, STR("The ERP is there again."));
+	order_unhold(b, o);
+	order_decide(b, t, o);
+}
+
+void order_exception_ended(struct order_book *b, struct order_open *o, int64_t exception)
+{
+	if (!o->await || o->await->exception != exception)
+		return;
+	o->await->exception = 0;
+	order_changed(b, o);
+}
+
 enum rc order_step_capture(struct order_book *b, struct txn *t, struct order_capture *c, struct err *e)
 {
 	const struct order *in = c->order;
@@ -420,6 +470,7 @@ enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open
 		l->cancelled = l->ordered;
 	}
 	stock_draft_end(&d, false);
+	end_exception(t, o, STR("The order was cancelled."));
 	order_unhold(b, o);
 	event = order_set_status(b, t, o, ORDER_CANCELLED, reason);
 	for (size_t i = 0; i < b->tenant->system_count; i++) {
