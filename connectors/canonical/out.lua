@@ -18,12 +18,13 @@ function shipment_request(delivery)
 	return merge(object(delivery), {shipment_request_id = delivery.delivery_id})
 end
 
--- The items of all deliveries that go in one request.
+-- The items of all deliveries that go in one request, each with the id of its delivery: by that, and its movement_id, the system
+-- knows it again in whatever request it comes.
 function items(delivery)
 	local all = {}
 	for _, one in ipairs(opt(delivery, "batch") or {delivery}) do
 		for _, item in ipairs(one.params.items) do
-			all[#all + 1] = item
+			all[#all + 1] = merge(item, {delivery_id = one.delivery_id})
 		end
 	end
 	return {items = all}

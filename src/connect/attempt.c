@@ -14,7 +14,9 @@
 #include "connect/webhook.h"
 #include "orchestrate/order/progress.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 void attempt_init(struct attempt *a, enum attempt_kind kind, const struct config_system *system,
 		  const struct delivery_head *head)
@@ -264,36 +266,60 @@ static size_t size_of(const struct attempt *a)
 	return n;
 }
 
-/* What this batch is called: as it was, if it is the same, else anew. in: how many of the list are in it. */
-static struct str name_batch(struct attempt *first, struct attempt *const *list, size_t count, size_t in)
+/* Those that are in it, by age: so the same ones make the same request, in whatever order they were taken. */
+static int older_first(const void *a, const void *b)
 {
-	struct str was = first->delivery.result;
-	char end[24];
-	bool same = first->head.batch != 0 && in == count;
-	size_t n = (size_t)snprintf(end, sizeof(end), ".%zu", in);
-	for (size_t i = 0; i < count; i++)
-		same = same && list[i]->head.batch == first->head.batch;
-	if (same && was.n > n && memcmp(was.p + was.n - n, end, n) == 0)
+	const struct attempt *x = *(struct attempt *const *)a, *y = *(struct attempt *const *)b;
+	return x->head.seq < y->head.seq ? -1 : x->head.seq > y->head.seq;
+}
+
+static struct attempt **by_age(struct attempt *const *list, size_t count, size_t *in)
+{
+	struct attempt **sorted = arena_array(&list[0]->arena, struct attempt *, count);
+	*in = 0;
+	for (size_t i = 0; sorted && i < count; i++)
+		if (!list[i]->left_out)
+			sorted[(*in)++] = list[i];
+	if (sorted)
+		qsort(sorted, *in, sizeof(struct attempt *), older_first);
+	for (size_t i = 0; sorted && i < *in; i++)
+		sorted[i]->place = i;
+	return sorted;
+}
+
+/* <the first one's delivery id>.<its attempt>.<of all the ids>. Composed as it was when it had no answer, it is called
+ * as it was; else it is another request with another name. */
+static struct str name_batch(struct attempt *keeper, struct attempt *const *sorted, size_t in)
+{
+	const struct attempt *first = sorted[0];
+	struct str was = first->head.batch ? first->delivery.result : STR_NONE;
+	uint64_t hash = 14695981039346656037u;
+	for (size_t i = 0; i < in; i++)
+		for (size_t j = 0; j < sorted[i]->delivery.delivery_id.n; j++)
+			hash = (hash ^ (uint8_t)sorted[i]->delivery.delivery_id.p[j]) * 1099511628211u;
+	struct str head =
+	    str_from(arena_printf(&keeper->arena, DELIVERY_BATCH STR_FMT ".", STR_ARG(first->delivery.delivery_id)));
+	struct str end = str_from(arena_printf(&keeper->arena, ".%" PRIu64, hash));
+	if (was.n > head.n + end.n && memcmp(was.p, head.p, head.n) == 0 &&
+	    memcmp(was.p + was.n - end.n, end.p, end.n) == 0)
 		return was;
-	return str_from(arena_printf(&first->arena, DELIVERY_BATCH STR_FMT ".%u%s",
-				     STR_ARG(first->delivery.delivery_id), first->head.attempts + 1, end));
+	return str_from(
+	    arena_printf(&keeper->arena, STR_FMT "%u" STR_FMT, STR_ARG(head), first->head.attempts + 1, STR_ARG(end)));
 }
 
 /* The first one's input with all of them beside it. */
-static struct json *batch_input(struct attempt *first, struct attempt *const *list, size_t count)
+static struct json *batch_input(struct attempt *first, struct attempt *const *sorted, size_t count)
 {
 	const struct json *one = first->input;
 	struct json *all = arena_array(&first->arena, struct json, count);
 	struct json_member *members = arena_array(&first->arena, struct json_member, one->count + 1);
 	struct json *input = arena_new(&first->arena, struct json);
-	uint32_t n = 0;
 	first->batch = arena_new(&first->arena, struct json);
 	if (!all || !members || !input || !first->batch)
 		return NULL;
 	for (size_t i = 0; i < count; i++)
-		if (!list[i]->left_out)
-			all[n++] = *list[i]->input;
-	*first->batch = (struct json){.type = JSON_ARRAY, .count = n, .items = all};
+		all[i] = *sorted[i]->input;
+	*first->batch = (struct json){.type = JSON_ARRAY, .count = (uint32_t)count, .items = all};
 	memcpy(members, one->members, one->count * sizeof(*members));
 	members[one->count] = (struct json_member){STR("batch"), *first->batch};
 	*input = (struct json){.type = JSON_OBJECT, .count = one->count + 1, .members = members};
@@ -304,12 +330,11 @@ static enum rc render_together(struct attempt *first, struct attempt *const *lis
 			       int64_t now_ms)
 {
 	struct err cause = ERR_NONE;
-	size_t in = 0;
-	for (size_t i = 0; i < count; i++)
-		in += !list[i]->left_out;
-	struct json *input = batch_input(first, list, count);
-	if (in > 1)
-		first->batch_id = name_batch(first, list, count, in);
+	size_t in;
+	struct attempt **sorted = by_age(list, count, &in);
+	struct json *input = sorted ? batch_input(first, sorted, in) : NULL;
+	if (sorted && in > 1)
+		first->batch_id = name_batch(first, sorted, in);
 	enum rc rc = input ? render(first, m, input, now_ms, &cause) : RC_LIMIT;
 	for (size_t i = 1; i < count && rc == RC_OK; i++)
 		list[i]->batch_id =

@@ -34,6 +34,7 @@ struct attempt {
 	struct json *input;  /* of the mapping */
 	struct json *batch;  /* of several deliveries in one request, the first one's: their inputs; else NULL */
 	struct str batch_id; /* DELIVERY_BATCH ..., of the first one and the others; else empty */
+	size_t place;        /* in the batch */
 	bool left_out;       /* does not fit into the batch, or cannot be in one */
 	struct http_request request;
 	size_t items; /* of an availability or stock request */

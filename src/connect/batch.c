@@ -5,10 +5,11 @@
  * lane, in order. The first run has the request, the others hang behind it; each has an outcome of its own.
  *
  * What was sent together and has no known outcome is sent together again, under the same name (the Idempotency-Key),
- * also after a restart: the name stands in the rows (delivery.result), its end says how many there are. If one is
- * missing by then, it is another request with another name: an operation that is batched is one whose items the
- * destination knows again. What cannot be rendered together, or is refused as a whole, is sent one by one, so that one
- * bad delivery does not take others with it.
+ * also after a restart: the name stands in the rows (delivery.result), is made from the ids of all and their order (by
+ * age), and so holds for that composition only. If one is missing by then, it is another request with another name: an
+ * operation that is batched is one whose items the destination knows again, by the delivery id that each carries. What
+ * cannot be rendered together, or is refused as a whole, is sent one by one, so that one bad delivery does not take
+ * others with it.
  */
 #include "connect/engine.h"
 
@@ -110,10 +111,10 @@ void batch_share(struct attempt_run *first)
 	bool apart = first->behind && !whole.parts &&
 		     (whole.outcome == OUTCOME_REFUSED || whole.outcome == OUTCOME_CONFIGURATION);
 	int64_t next_at = 0;
-	size_t i = 0;
-	for (struct attempt_run *r = first, *behind; r; r = behind, i++) {
+	for (struct attempt_run *r = first, *behind; r; r = behind) {
 		struct attempt *a = &r->attempt;
-		const struct pack_part *part = whole.parts && whole.parts[i].said ? &whole.parts[i] : NULL;
+		const struct pack_part *part =
+		    whole.parts && whole.parts[a->place].said ? &whole.parts[a->place] : NULL;
 		behind = r->behind;
 		r->behind = NULL;
 		if (r != first)
@@ -127,6 +128,6 @@ void batch_share(struct attempt_run *first)
 		r->entry->alone = r->entry->alone || apart;
 		r->next_at = apart ? r->destination->hub->engine->now : r->whole ? next_at : 0;
 		run_finish(r);
-		next_at = i ? next_at : r->next_at;
+		next_at = first->next_at;
 	}
 }

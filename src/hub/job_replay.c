@@ -2,10 +2,10 @@
  * Replay of what a system was told: its delivered deliveries, in their order, wait again.
  *
  * params: {"system","after"?,"first","through","operations":[...]?,"new_ids"}; the position is the seq of the last
- * delivery that was looked at. A destination takes them as any others, within its slots and its pace; the job waits
- * while much is open for it, so that memory stays bounded. Under the same ids a destination that has them does nothing.
- * With new ids each is a new delivery, for a destination that was rebuilt empty. What a channel may sell is told anew
- * with what is true now, not as it was.
+ * delivery that was looked at. They are bulk, whatever their operation: live traffic goes first and finds a free slot.
+ * The job waits while much is open for the system, so that memory stays bounded. Under the same ids a destination that
+ * has them does nothing. With new ids each is a new delivery, for a destination that was rebuilt empty. What a channel
+ * may sell is told anew with what is true now, not as it was.
  */
 #include "hub/state.h"
 
@@ -70,7 +70,7 @@ static void deliver_anew(struct hub *h, const struct delivery *d, struct str job
 	struct txn_delivery made = {.system = d->system,
 				    .system_index = d->head.system,
 				    .operation = (enum operation)d->head.operation,
-				    .priority = system_priority(h, d->head.system, d->head.operation),
+				    .priority = PRIORITY_BULK,
 				    .key = d->key,
 				    .order_id = d->order_id,
 				    .event = d->event,
@@ -96,7 +96,7 @@ static enum rc replay_one(struct hub *h, struct job *j, const struct replaying *
 	    batch_touched(h, TOUCHED_DELIVERY, d.head.seq))
 		return RC_OK;
 	d.head.system = r->system->index;
-	d.head.priority = (uint8_t)system_priority(h, d.head.system, d.head.operation);
+	d.head.priority = PRIORITY_BULK;
 	d.system = r->system->name;
 	t->cause.correlation_id = txn_copy(t, d.correlation_id);
 	*slow = d.head.operation == OP_AVAILABILITY;

@@ -15,7 +15,7 @@ struct erp_book {
 	struct map orders;    /* by order_id */
 	struct map numbers;   /* by its own number */
 	struct map shipments; /* struct system_shipment by shipment_id */
-	struct map movements; /* ids of stock transactions */
+	struct map movements; /* by movement_id: the delivery that it came with */
 	int64_t order_count, cancellations, transactions, transaction_lines, others;
 };
 
@@ -141,6 +141,19 @@ static void take_shipment(struct system *s, const struct system_request *r, stru
 		system_problem(s, PROBLEM_TOO_MUCH, "order " STR_FMT, STR_ARG(o->order_id));
 }
 
+static bool keep_movement(struct system *s, struct str id, struct str delivery, struct system_answer *a)
+{
+	struct erp_book *b = s->book;
+	struct str *kept = arena_new(&s->arena, struct str);
+	if (!kept) {
+		s->full = true;
+		system_refuse(a, 507, "sandbox_full", "The sandbox system can hold no more.");
+		return false;
+	}
+	*kept = system_keep(s, delivery);
+	return system_put(s, &b->movements, system_keep(s, id), kept, a);
+}
+
 static void take_transactions(struct system *s, const struct system_request *r, struct system_answer *a)
 {
 	struct erp_book *b = s->book;
@@ -155,12 +168,15 @@ static void take_transactions(struct system *s, const struct system_request *r, 
 	}
 	for (uint32_t i = 0; i < items->count; i++) {
 		struct str id = json_get_text(&items->items[i], "movement_id");
-		if (id.n > 0 && map_get(&b->movements, id)) {
-			system_problem(s, PROBLEM_TWICE, "movement " STR_FMT, STR_ARG(id));
+		struct str delivery = json_get_text(&items->items[i], "delivery_id");
+		const struct str *known = id.n > 0 ? map_get(&b->movements, id) : NULL;
+		if (known) {
+			/* The same delivery in another request is no second one. */
+			if (!known->n || !str_eq(*known, delivery))
+				system_problem(s, PROBLEM_TWICE, "movement " STR_FMT, STR_ARG(id));
 			continue;
 		}
-		struct str kept = system_keep(s, id);
-		if (id.n > 0 && !system_put(s, &b->movements, kept, (void *)kept.p, a))
+		if (id.n > 0 && !keep_movement(s, id, delivery, a))
 			return;
 		const struct json *lines = json_get(&items->items[i], "lines");
 		b->transactions++;

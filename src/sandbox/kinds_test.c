@@ -167,6 +167,16 @@ static void an_erp_takes_what_follows_an_order(void **state)
 	    post(s, "/stock-transactions", "k5", "{\"items\":[{\"movement_id\":\"m1\",\"lines\":[{},{}]}]}")->status,
 	    200);
 	assert_true(holds(s, "\"stock_transactions\":1,\"stock_transaction_lines\":2"));
+	post(s, "/stock-transactions", "d1.1.7",
+	     "{\"items\":[{\"movement_id\":\"m2\",\"delivery_id\":\"d1\",\"lines\":[{}]}]}");
+	post(s, "/stock-transactions", "d1.2.8",
+	     "{\"items\":[{\"movement_id\":\"m2\",\"delivery_id\":\"d1\",\"lines\":[{}]}]}");
+	assert_true(holds(s, "\"stock_transactions\":2,\"stock_transaction_lines\":3"));
+	assert_true(holds(s, "\"problems\":{\"done_twice\":1}"));
+	post(s, "/stock-transactions", "k8",
+	     "{\"items\":[{\"movement_id\":\"m2\",\"delivery_id\":\"d2\",\"lines\":[{}]}]}");
+	assert_true(holds(s, "\"stock_transactions\":2,\"stock_transaction_lines\":3"));
+	assert_true(holds(s, "\"problems\":{\"done_twice\":2}"));
 	assert_int_equal(post(s, "/prices", "k6", "{}")->status, 200);
 	assert_int_equal(post(s, "/shipment-requests", "k7", "{}")->status, 404);
 	system_free(s);

@@ -173,6 +173,33 @@ test("a batch without an answer is sent again as it was, also after a kill", asy
 	assert.deepEqual(mine[0].json.items.map((i) => i.source_event_id), ids);
 	for (const r of mine)
 		assert.deepEqual([r.key, r.text], [mine[0].key, mine[0].text]);
+	/* the request is named after its first delivery, and each item says which is its own */
+	const own = mine[0].json.items.map((i) => i.delivery_id);
+	assert.match(mine[0].key, new RegExp(`^${own[0]}\\.\\d+\\.\\d+$`));
+	const known = (await deliveries(hub, "erp", "stock.transactions")).map((d) => d.delivery_id);
+	assert.ok(own[0] !== own[1] && own.every((id) => known.includes(id)), own.join());
+	await hub.audit();
+});
+
+test("of a batch without an answer one is cancelled: the rest comes under another key, and can be known by its items", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "slots: 4, retry_base: 1h, retry_max: 2h");
+	(await post(hub, "/v1/systems/erp/pause")).expect(200);
+	const ids = [await adjust(hub), await adjust(hub), await adjust(hub)];
+	let lost = 0;
+	erp.handler = (r) => (r.path === "/stock-transactions" && ++lost === 1 ? "lose" : undefined);
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	const mine = () => erp.of("/stock-transactions").filter((r) => r.json.items.some((i) => ids.includes(i.source_event_id)));
+	await until("it is unknown", async () => (await deliveries(hub, "erp", "stock.transactions")).filter((d) => d.status === "unknown").length === 3);
+	const [sent] = mine(), own = sent.json.items.map((i) => i.delivery_id);
+	(await post(hub, `/v1/deliveries/${own[1]}/cancel`)).expect(200);
+	await hub.advance(2 * HOUR);
+	await until("nothing waits", () => idle(hub, "erp"));
+	const rest = mine().slice(1);
+	assert.deepEqual(rest.flatMap((r) => r.json.items.map((i) => [i.source_event_id, i.delivery_id])), [[ids[0], own[0]], [ids[2], own[2]]]);
+	for (const r of rest)
+		assert.notEqual(r.key, sent.key);
+	const ended = (await deliveries(hub, "erp", "stock.transactions")).slice(0, 3).reverse();
+	assert.deepEqual(ended.map((d) => d.status), ["delivered", "cancelled", "delivered"]);
 	await hub.audit();
 });
 

@@ -229,6 +229,30 @@ test("what a system was told is sent again from a position, also over a restart"
 	await hub.audit();
 });
 
+test("a replay of a whole system goes beside live traffic and does not hold it up", async (t) => {
+	const { hub, erp } = await world(t, ["shop", "erp", "wms"], { systems: { erp: { delivery: "{slots: 4}" } } });
+	await hub.count({ A: "1000" });
+	for (let i = 0; i < 40; i++)
+		await hub.capture(order({ A: "1" }));
+	await until("nothing waits", async () => (await hub.read("/v1/systems/erp")).backlog === 0 && erp.of("/orders").length === 40);
+	/* What comes again is not answered: it has all that it may have, for as long as the test says. */
+	const known = new Set(erp.requests.map((r) => r.key));
+	let answer, held = 0;
+	const answered = new Promise((done) => (answer = done));
+	t.after(() => answer());
+	erp.handler = (r) => (known.has(r.key) ? (held++, answered.then(() => undefined)) : undefined);
+	const { job_id } = (await hub.post("/v1/systems/erp/replay", { after: 0 })).expect(202).json;
+	await until("the replay waits for the ERP", async () => held === 3 && (await hub.read("/v1/systems/erp")).in_memory.bulk >= 40);
+	for (let i = 0; i < 5; i++)
+		await hub.orderIs((await hub.capture(order({ A: "1" }))).order_id, "released");
+	assert.equal(held, 3, "the replay stands where it stood");
+	answer();
+	assert.equal((await jobDone(hub, job_id)).status, "done");
+	await until("all came again", async () => (await hub.read("/v1/systems/erp")).backlog === 0);
+	assert.equal(erp.objects.length, 45);
+	await hub.audit();
+});
+
 test("an exception is assigned and resolved; an order on hold is released or cancelled by it", async (t) => {
 	const { hub } = await world(t, ["shop", "erp", "wms"]);
 	const first = await hub.capture(order({ NEW1: "2" }));
