@@ -75,7 +75,7 @@ static enum rc resolve_lines(struct hub *h, struct str channel, struct movement_
 		struct movement_line *l = &lines[i];
 		struct stock_item *item = NULL;
 		const char *member = "sku";
-		enum rc rc = item_resolve(h->state.stock, channel, l->sku, &l->sku, &item, e);
+		enum rc rc = item_resolve(h->state.stock, h->batch.txn.arena, channel, l->sku, &l->sku, &item, e);
 
 		if (rc == RC_OK && item) {
 			l->sku = item->sku;

@@ -82,7 +82,7 @@ static enum rc resolve_lines(struct hub *h, struct command *c, struct err *e)
 		struct order_line *l = &c->order.lines[i];
 		struct stock_item *item = NULL;
 		const char *member = "sku";
-		enum rc rc = item_resolve(h->state.stock, c->order.channel, l->sku, &l->sku, &item, e);
+		enum rc rc = item_resolve(h->state.stock, &c->arena, c->order.channel, l->sku, &l->sku, &item, e);
 
 		if (rc == RC_OK && item) {
 			l->sku = item->sku;

@@ -180,16 +180,26 @@ static void read_webhook_secret(struct tenant_loader *tl, const struct json *sys
 			       "A webhook secret is 'whsec_' and the base64 of 24 to 64 random bytes.");
 }
 
-static void read_sku_rule(struct tenant_loader *tl, const struct json *rule, struct config_system *s)
+static void read_sku_rule(struct tenant_loader *tl, const struct json *rule, const char *pointer,
+			  struct config_system *s)
 {
+	struct str letters = json_get_text(rule, "case");
+
 	if (!rule)
 		return;
 	s->sku = (struct config_sku_rule){
 	    .strip_prefix = arena_copy(tl->l->arena, json_get_text(rule, "strip_prefix")),
 	    .strip_suffix = arena_copy(tl->l->arena, json_get_text(rule, "strip_suffix")),
+	    .add_prefix = arena_copy(tl->l->arena, json_get_text(rule, "add_prefix")),
+	    .letter_case = str_is(letters, "upper")   ? SKU_UPPER
+			   : str_is(letters, "lower") ? SKU_LOWER
+						      : SKU_AS_IS,
 	    .aliases_only = str_is(json_get_text(rule, "aliases"), "only"),
 	};
 	tl->t->has_sku_rules = true;
+	if (s->sku.letter_case == SKU_LOWER && tl->t->sku_case == SKU_UPPER)
+		config_finding(tl->l, rule, pointer, "bad_sku_case",
+			       "With the tenant's 'sku_case: upper' no SKU of ours is in lower case.");
 }
 
 static void read_bearer(struct tenant_loader *tl, const struct json *system, const char *pointer,
@@ -282,7 +292,7 @@ static void read_system(struct tenant_loader *tl, struct str name, const struct 
 	read_url(tl, value, pointer, s);
 	read_webhook_secret(tl, value, pointer, s);
 	read_bearer(tl, value, pointer, s);
-	read_sku_rule(tl, json_get(value, "sku"), s);
+	read_sku_rule(tl, json_get(value, "sku"), under(tl, pointer, "sku"), s);
 	read_settings(tl, value, pointer, s);
 	config_read_delivery(tl->l, json_get(value, "delivery"), under(tl, pointer, "delivery"), &s->delivery);
 	if (s->pack)

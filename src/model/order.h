@@ -40,7 +40,7 @@ struct order {
 
 #define ORDER_LINES_MAX 2000
 
-enum sku_case { SKU_AS_IS, SKU_UPPER };
+enum sku_case { SKU_AS_IS, SKU_UPPER, SKU_LOWER };
 
 /* A SKU as the tenant's rules make it (ASCII letters only); a copy where it changes. STR_NONE when the arena is full.
  */

@@ -94,22 +94,19 @@ qty_t read_quantity(struct reader *r, const struct json *line, size_t i, enum re
 
 struct str sku_apply_case(struct arena *a, struct str sku, enum sku_case sku_case)
 {
-	size_t lower = 0;
+	char from = sku_case == SKU_UPPER ? 'a' : 'A';
+	size_t at = 0;
 
-	switch (sku_case) {
-	case SKU_AS_IS:
+	if (sku_case == SKU_AS_IS)
 		return sku;
-	case SKU_UPPER:
-		break;
-	}
-	while (lower < sku.n && !(sku.p[lower] >= 'a' && sku.p[lower] <= 'z'))
-		lower++;
-	if (lower == sku.n)
+	while (at < sku.n && !(sku.p[at] >= from && sku.p[at] <= from + 25))
+		at++;
+	if (at == sku.n)
 		return sku;
 	sku = arena_copy(a, sku);
-	for (size_t i = lower; i < sku.n; i++)
-		if (sku.p[i] >= 'a' && sku.p[i] <= 'z')
-			((char *)sku.p)[i] = (char)(sku.p[i] - 'a' + 'A');
+	for (; at < sku.n; at++)
+		if (sku.p[at] >= from && sku.p[at] <= from + 25)
+			((char *)sku.p)[at] ^= 'a' ^ 'A';
 	return sku;
 }
 

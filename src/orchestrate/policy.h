@@ -8,6 +8,7 @@
 #include "base/decimal.h"
 #include "mediate/pack.h"
 #include "model/movement.h"
+#include "model/order.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -85,6 +86,8 @@ struct config_delivery {
 /* How a system's SKUs become ours. */
 struct config_sku_rule {
 	struct str strip_prefix, strip_suffix; /* empty: none */
+	struct str add_prefix;                 /* the same */
+	enum sku_case letter_case;             /* what is left is made so */
 	bool aliases_only;                     /* it never uses our SKUs: one that is in no item's record is an error */
 };
 

@@ -142,31 +142,54 @@ static struct str strip(const struct config_sku_rule *rule, struct str sku)
 	return sku;
 }
 
-enum rc item_resolve(const struct stock *s, struct str system, struct str sku, struct str *own, struct stock_item **out,
-		     struct err *e)
+static const struct item_alias *alias_find(const struct stock *s, struct str system, struct str sku)
 {
-	const struct config_sku_rule *rule = s->tenant->has_sku_rules ? rule_of(s->tenant, system) : NULL;
-	const struct item_alias *a = NULL;
+	const struct item_alias *found;
 	struct buf key;
 
-	if (rule)
-		sku = strip(rule, sku);
+	if (!s->aliases.count || !system.n)
+		return NULL;
+	buf_init(&key, 4096);
+	found = map_get(&s->aliases, alias_key(&key, system, sku));
+	buf_done(&key);
+	return found;
+}
 
-	if (s->aliases.count && system.n) {
-		buf_init(&key, 4096);
-		a = map_get(&s->aliases, alias_key(&key, system, sku));
-		buf_done(&key);
-	}
-	if (a && a->count > 1)
+/* As it would be ours; the name that the cross-reference is asked for is its end. */
+static struct str make_own(struct arena *a, const struct config_sku_rule *rule, struct str sku)
+{
+	struct str made = sku_apply_case(a, sku, rule->letter_case);
+	const char *with;
+
+	if (made.n < sku.n || !rule->add_prefix.n)
+		return made;
+	with = arena_printf(a, STR_FMT STR_FMT, STR_ARG(rule->add_prefix), STR_ARG(made));
+	return with ? str_from(with) : STR_NONE;
+}
+
+enum rc item_resolve(const struct stock *s, struct arena *a, struct str system, struct str sku, struct str *own,
+		     struct stock_item **out, struct err *e)
+{
+	const struct config_sku_rule *rule = s->tenant->has_sku_rules ? rule_of(s->tenant, system) : NULL;
+	const struct item_alias *found;
+	struct str name = rule ? strip(rule, sku) : sku, made = rule ? make_own(a, rule, name) : name;
+
+	if (made.n < name.n)
+		return err_set(e, RC_LIMIT, "batch_too_large", "the request does not fit in memory");
+	found = alias_find(s, system, name);
+	if (!found && rule && rule->letter_case != SKU_AS_IS)
+		found = alias_find(s, system, (struct str){made.p + made.n - name.n, name.n});
+	if (found && found->count > 1)
 		return err_set(e, RC_INVALID, "ambiguous_sku",
 			       STR_FMT " of " STR_FMT " is " STR_FMT " and " STR_FMT ": only one of them can have it",
-			       STR_ARG(sku), STR_ARG(system), STR_ARG(a->items[0]->sku), STR_ARG(a->items[1]->sku));
-	if (!a && rule && rule->aliases_only)
+			       STR_ARG(name), STR_ARG(system), STR_ARG(found->items[0]->sku),
+			       STR_ARG(found->items[1]->sku));
+	if (!found && rule && rule->aliases_only)
 		return err_set(e, RC_INVALID, "unknown_alias",
-			       "no item's record says what " STR_FMT " of " STR_FMT " is", STR_ARG(sku),
+			       "no item's record says what " STR_FMT " of " STR_FMT " is", STR_ARG(name),
 			       STR_ARG(system));
-	*own = sku;
-	*out = a ? a->items[0] : stock_find(s, sku);
+	*own = made;
+	*out = found ? found->items[0] : stock_find(s, made);
 	return RC_OK;
 }
 

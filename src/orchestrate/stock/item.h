@@ -74,11 +74,12 @@ struct str item_uom(const struct stock *s, const struct stock_item *i); /* its b
 enum rc item_convert(const struct stock *s, const struct stock_item *i, struct str uom, qty_t *quantity,
 		     struct err *e) MUST_CHECK;
 
-/* The item that a system means: what its rule leaves of the SKU, by the cross-reference, else by itself. NULL and
- * RC_OK: there is no such item; *own is the SKU that it would have. RC_INVALID "ambiguous_sku", "unknown_alias" name
- * it. */
-enum rc item_resolve(const struct stock *s, struct str system, struct str sku, struct str *own, struct stock_item **out,
-		     struct err *e) MUST_CHECK;
+/* The item that a system means: what its rule leaves of the SKU, by the cross-reference as the system spells it, then
+ * in the rule's letter case; else by itself, as the rule makes it. NULL and RC_OK: there is no such item; *own is the
+ * SKU that it would have, in the arena where it is not the caller's. RC_INVALID "ambiguous_sku", "unknown_alias" name
+ * it; RC_LIMIT. */
+enum rc item_resolve(const struct stock *s, struct arena *a, struct str system, struct str sku, struct str *own,
+		     struct stock_item **out, struct err *e) MUST_CHECK;
 
 void item_rules_free(struct stock_item *i);
 void item_aliases_free(struct stock *s);

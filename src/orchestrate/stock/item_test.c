@@ -138,26 +138,91 @@ static void test_cross_reference(void **state)
 	    set(&w, "A", "{\"sku\":\"A\",\"aliases\":[" ALIAS("shop", "123") "," ALIAS("wms", "W") "]}", &e), RC_OK);
 	assert_int_equal(set(&w, "B", "{\"sku\":\"B\",\"aliases\":[" ALIAS("wms", "W") "]}", &e), RC_OK);
 
-	assert_int_equal(item_resolve(w.stock, STR("shop"), STR("X-123-EU"), &own, &i, &e), RC_OK);
+	assert_int_equal(item_resolve(w.stock, &w.arena, STR("shop"), STR("X-123-EU"), &own, &i, &e), RC_OK);
 	assert_true(i && str_is(i->sku, "A"));
-	assert_int_equal(item_resolve(w.stock, STR("shop"), STR("X-B"), &own, &i, &e), RC_OK);
+	assert_int_equal(item_resolve(w.stock, &w.arena, STR("shop"), STR("X-B"), &own, &i, &e), RC_OK);
 	assert_true(i && str_is(i->sku, "B"));
-	assert_int_equal(item_resolve(w.stock, STR("erp"), STR("123"), &own, &i, &e), RC_OK);
+	assert_int_equal(item_resolve(w.stock, &w.arena, STR("erp"), STR("123"), &own, &i, &e), RC_OK);
 	assert_null(i);
-	assert_int_equal(item_resolve(w.stock, STR("shop"), STR("X-new"), &own, &i, &e), RC_OK);
+	assert_int_equal(item_resolve(w.stock, &w.arena, STR("shop"), STR("X-new"), &own, &i, &e), RC_OK);
 	assert_null(i);
 	assert_true(str_is(own, "new"));
-	assert_int_equal(item_resolve(w.stock, STR("wms"), STR("W"), &own, &i, &e), RC_INVALID);
+	assert_int_equal(item_resolve(w.stock, &w.arena, STR("wms"), STR("W"), &own, &i, &e), RC_INVALID);
 	assert_string_equal(e.code, "ambiguous_sku");
 	e = ERR_NONE;
-	assert_int_equal(item_resolve(w.stock, STR("market"), STR("A"), &own, &i, &e), RC_INVALID);
+	assert_int_equal(item_resolve(w.stock, &w.arena, STR("market"), STR("A"), &own, &i, &e), RC_INVALID);
 	assert_string_equal(e.code, "unknown_alias");
 
 	/* B gives the name up. */
 	assert_int_equal(set(&w, "B", "{\"sku\":\"B\"}", &e), RC_OK);
-	assert_int_equal(item_resolve(w.stock, STR("wms"), STR("W"), &own, &i, &e), RC_OK);
+	assert_int_equal(item_resolve(w.stock, &w.arena, STR("wms"), STR("W"), &own, &i, &e), RC_OK);
 	assert_true(str_is(i->sku, "A"));
 	world_done(&w);
+}
+
+/* The wholesaler writes 85123A and 85123a, and means one item or two. */
+static void test_letter_case_per_system(void **state)
+{
+	static const struct {
+		enum sku_case letter_case;
+		const char *strip, *add, *sku, *own, *item;
+	} cases[] = {
+	    {SKU_AS_IS, "", "", "85123A", "85123A", "85123A"},
+	    {SKU_AS_IS, "", "", "85123a", "85123a", "85123a"},
+	    {SKU_UPPER, "", "", "85123a", "85123A", "85123A"},
+	    {SKU_UPPER, "", "", "85123A", "85123A", "85123A"},
+	    {SKU_LOWER, "", "", "85123A", "85123a", "85123a"},
+	    {SKU_UPPER, "", "", "15056bl", "15056BL", "15056BL"},
+	    {SKU_UPPER, "", "", "15056p", "15056P", NULL},
+	    {SKU_UPPER, "", "", "dcgs0003", "DCGS0003", NULL},
+	    {SKU_UPPER, "", "", "gift_0001_20", "GIFT_0001_20", NULL},
+	    {SKU_UPPER, "UK-", "", "UK-85123a", "85123A", "85123A"},
+	    {SKU_UPPER, "uk-", "", "UK-85123a", "UK-85123A", NULL},
+	    {SKU_AS_IS, "", "W-", "1", "W-1", "W-1"},
+	    {SKU_UPPER, "x-", "W-", "x-a", "W-A", NULL},
+	    {SKU_UPPER, "", "w-", "a", "w-A", NULL},
+	    /* The cross-reference knows its own spelling, and finds another one by the rule's letter case. */
+	    {SKU_UPPER, "", "W-", "Pink", "W-PINK", "85123A"},
+	    {SKU_UPPER, "", "W-", "ROSE", "W-ROSE", "85123a"},
+	    {SKU_UPPER, "", "W-", "rose", "W-ROSE", "85123a"},
+	    {SKU_AS_IS, "", "", "rose", "rose", NULL},
+	    {SKU_UPPER, "", "",
+	     "\xc3\xa9"
+	     "a",
+	     "\xc3\xa9"
+	     "A",
+	     NULL},
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(cases); n++) {
+		struct stock_item *i = NULL;
+		struct str own = STR_NONE;
+		struct world w;
+		struct err e = ERR_NONE;
+
+		world_init(&w);
+		w.tenant.has_sku_rules = true;
+		w.systems[0].sku = (struct config_sku_rule){.strip_prefix = str_from(cases[n].strip),
+							    .add_prefix = str_from(cases[n].add),
+							    .letter_case = cases[n].letter_case};
+		world_start(&w);
+		assert_int_equal(set(&w, "85123A", "{\"sku\":\"85123A\",\"aliases\":[" ALIAS("shop", "Pink") "]}", &e),
+				 RC_OK);
+		assert_int_equal(set(&w, "85123a", "{\"sku\":\"85123a\",\"aliases\":[" ALIAS("shop", "ROSE") "]}", &e),
+				 RC_OK);
+		assert_int_equal(set(&w, "15056BL", "{\"sku\":\"15056BL\"}", &e), RC_OK);
+		assert_int_equal(set(&w, "W-1", "{\"sku\":\"W-1\"}", &e), RC_OK);
+		assert_int_equal(item_resolve(w.stock, &w.arena, STR("shop"), str_from(cases[n].sku), &own, &i, &e),
+				 RC_OK);
+		if (!str_is(own, cases[n].own) || (i != NULL) != (cases[n].item != NULL) ||
+		    (i && !str_is(i->sku, cases[n].item)))
+			fail_msg("case %zu: " STR_FMT ", " STR_FMT, n, STR_ARG(own), STR_ARG(i ? i->sku : STR_NONE));
+		/* The rule is that system's alone. */
+		assert_int_equal(item_resolve(w.stock, &w.arena, STR("erp"), STR("85123a"), &own, &i, &e), RC_OK);
+		assert_true(i && str_is(i->sku, "85123a"));
+		world_done(&w);
+	}
 }
 
 /* What a row holds is what a record said. */
@@ -233,9 +298,13 @@ static void test_bad_records(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_kits),  cmocka_unit_test(test_kit_depth),
-	    cmocka_unit_test(test_units), cmocka_unit_test(test_cross_reference),
-	    cmocka_unit_test(test_rows),  cmocka_unit_test(test_bad_records),
+	    cmocka_unit_test(test_kits),
+	    cmocka_unit_test(test_kit_depth),
+	    cmocka_unit_test(test_units),
+	    cmocka_unit_test(test_cross_reference),
+	    cmocka_unit_test(test_letter_case_per_system),
+	    cmocka_unit_test(test_rows),
+	    cmocka_unit_test(test_bad_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,10 +34,10 @@ static bool serials_needed(enum movement_type t)
 }
 
 /* The line's item (NULL: new), with its quantity in base units. */
-static enum rc read_item(const struct stock *s, const struct movement *m, size_t i, struct movement_line *l,
-			 struct stock_item **item, struct err *e)
+static enum rc read_item(const struct stock *s, struct txn *t, const struct movement *m, size_t i,
+			 struct movement_line *l, struct stock_item **item, struct err *e)
 {
-	enum rc rc = item_resolve(s, m->source, l->sku, &l->sku, item, e);
+	enum rc rc = item_resolve(s, t->arena, m->source, l->sku, &l->sku, item, e);
 
 	if (rc != RC_OK)
 		return at_line(e, i, "sku");
@@ -137,7 +137,7 @@ enum rc verbs_prepare(struct stock *s, struct txn *t, struct movement *m, struct
 	for (size_t i = 0; i < m->line_count; i++) {
 		struct movement_line l = m->lines[i];
 		struct stock_item *item = NULL;
-		enum rc rc = read_item(s, m, i, &l, &item, e);
+		enum rc rc = read_item(s, t, m, i, &l, &item, e);
 
 		if (rc == RC_OK && item && item_is_kit(item))
 			rc = add_kit(t, &lines, &l, item, i, e);
