@@ -88,8 +88,6 @@ static void ship_order(struct hub *h, const struct movement *m, struct str shipm
 {
 	struct txn *t = &h->batch.txn;
 	struct order_open *o = order_find(h->state.orders, m->order_id);
-	struct json_writer w;
-	struct buf lines;
 
 	if (m->type != MOVE_SHIP || !m->order_id.n)
 		return;
@@ -98,21 +96,7 @@ static void ship_order(struct hub *h, const struct movement *m, struct str shipm
 			      STR("A shipment names an order that is not open."));
 		return;
 	}
-	buf_init(&lines, 4u << 20);
-	jw_init(&w, &lines);
-	jw_array(&w);
-	for (size_t i = 0; i < m->line_count; i++) {
-		jw_object(&w);
-		jw_opt_text(&w, "line_id", m->lines[i].order_line_id);
-		jw_key_text(&w, "sku", m->lines[i].sku);
-		jw_key_text(&w, "location", m->lines[i].location);
-		jw_opt_text(&w, "lot", m->lines[i].lot);
-		jw_key_qty(&w, "quantity", m->lines[i].quantity);
-		jw_object_end(&w);
-	}
-	jw_array_end(&w);
-	order_step_shipped(h->state.orders, t, o, shipment_id, document, txn_text(t, &lines));
-	buf_done(&lines);
+	order_step_shipped(h->state.orders, t, o, &(struct order_shipment){shipment_id, document, m});
 }
 
 /* What follows from a movement of an order belongs to the order's transaction. */
@@ -294,6 +278,8 @@ void apply_record(struct hub *h, struct command *c)
 	document = txn_document(t, c->record.type, c->document);
 	if (str_is(c->record.type, "item")) {
 		item_touch(h->state.stock, item);
+		if (item->waiting) /* it may be a kit now, whose components are there */
+			stock_restock(h->state.stock, item);
 		txn_put(t, W_ITEM, SV_TEXT(c->record.id), SV_INT(t->now), SV_TEXT_OPT(c->record.uom), SV_INT(document),
 			SV_TEXT_OPT(c->record.rules));
 	}

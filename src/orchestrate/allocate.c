@@ -8,6 +8,9 @@
  *        (priority, nearest), or over a set that is chosen first: the one with the least number of locations
  *        (fewest_parcels), or whose costs add up to least (cost), of those that have what there is to have.
  *
+ * A kit is a need of several items at once: what counts of it at a location is how many whole ones its components make
+ * there. Only if the channel splits kits, what is then still open is made of components from several locations.
+ *
  * By cost two near locations may beat one that has all, so that rule skips step 2. The set is the best of all sets as
  * long as there are at most COVER_STEPS to look at; beyond that it is built greedily (what adds most for its cost) and
  * then thinned out, which may keep a location too many. What the writer spends on it is bounded that way.
@@ -163,28 +166,136 @@ static qty_t left_at(const struct work *w, const struct stock_item *item, uint16
 	return left > 0 ? left : 0;
 }
 
-static qty_t open(const struct allocate_need *n)
+qty_t allocate_times(qty_t kits, qty_t per)
 {
-	return n->item ? n->want - n->got : 0;
+	__int128 product = ((__int128)kits * per + QTY_ONE - 1) / QTY_ONE;
+
+	return product > QTY_MAX ? QTY_MAX : (qty_t)product;
 }
 
-static void take(struct work *w, size_t need, uint16_t location)
+static qty_t open(const struct allocate_need *n)
 {
-	struct allocate_need *n = &w->needs[need];
-	struct allocate_list *l = w->out;
-	qty_t part = open(n), left = part > 0 ? left_at(w, n->item, location) : 0;
+	return n->item || n->component_count ? n->want - n->got : 0;
+}
 
-	if (part > left)
-		part = left;
+/* What a need is made of: a kit's components, else its item. */
+static uint32_t component_count(const struct allocate_need *n)
+{
+	return n->component_count ? n->component_count : n->item ? 1 : 0;
+}
+
+static struct allocate_component component(const struct allocate_need *n, uint32_t at)
+{
+	return n->component_count ? n->components[at] : (struct allocate_component){n->item, QTY_ONE, 0};
+}
+
+/* How much of a need so much of one of its components makes; of a kit whole ones. */
+static qty_t makes(const struct allocate_need *n, const struct allocate_component *c, qty_t there)
+{
+	if (!n->component_count)
+		return there;
+	there = there > 0 ? there + c->spare : c->spare;
+	return there >= allocate_times(open(n), c->per) ? open(n) : there / c->per * QTY_ONE;
+}
+
+/* What so much of a need takes of one of its components. */
+static qty_t takes(const struct allocate_component *c, qty_t quantity)
+{
+	qty_t part = allocate_times(quantity, c->per) - c->spare;
+
+	return part > 0 ? part : 0;
+}
+
+/* How much of a need there is at a location, at most what is open. */
+static qty_t need_left_at(const struct work *w, const struct allocate_need *n, uint16_t location)
+{
+	qty_t least = open(n);
+
+	for (uint32_t i = 0; i < component_count(n) && least > 0; i++) {
+		struct allocate_component c = component(n, i);
+		qty_t part = makes(n, &c, left_at(w, c.item, location));
+
+		if (part < least)
+			least = part;
+	}
+	return least;
+}
+
+static void put(struct work *w, size_t need, struct stock_item *item, uint16_t location, qty_t part)
+{
+	struct allocate_list *l = w->out;
+
 	if (part <= 0)
 		return;
 	if (l->count == l->room) {
 		l->room = l->room ? l->room * 2 : 16;
 		l->parts = mem_grow(l->parts, l->room * sizeof(*l->parts));
 	}
-	l->parts[l->count++] = (struct allocate_part){(uint32_t)need, location, n->item->part, part};
-	n->item->part = (uint32_t)l->count;
+	l->parts[l->count++] = (struct allocate_part){(uint32_t)need, location, item, item->part, part};
+	item->part = (uint32_t)l->count;
+}
+
+static void use_spare(struct allocate_component *c, qty_t kits)
+{
+	qty_t used = allocate_times(kits, c->per);
+
+	c->spare = c->spare > used ? c->spare - used : 0;
+}
+
+static void take(struct work *w, size_t need, uint16_t location)
+{
+	struct allocate_need *n = &w->needs[need];
+	qty_t part = open(n) > 0 ? need_left_at(w, n, location) : 0;
+
+	if (part <= 0)
+		return;
+	for (uint32_t i = 0; i < component_count(n); i++) {
+		struct allocate_component c = component(n, i);
+
+		put(w, need, c.item, location, takes(&c, part));
+		if (n->component_count)
+			use_spare(&n->components[i], part);
+	}
 	n->got += part;
+}
+
+/* Kits of components from several locations. */
+static void take_across(struct work *w, size_t need)
+{
+	struct allocate_need *n = &w->needs[need];
+	qty_t kits = open(n);
+
+	for (uint32_t i = 0; i < n->component_count && kits > 0; i++) {
+		qty_t there = 0, part;
+
+		for (size_t k = 0; k < w->locations; k++)
+			there += left_at(w, n->components[i].item, w->order[k]);
+		part = makes(n, &n->components[i], there);
+		kits = part < kits ? part : kits;
+	}
+	if (kits <= 0)
+		return;
+	for (uint32_t i = 0; i < n->component_count; i++) {
+		struct allocate_component *c = &n->components[i];
+		qty_t want = takes(c, kits);
+
+		for (size_t k = 0; k < w->locations && want > 0; k++) {
+			qty_t left = left_at(w, c->item, w->order[k]), part = left < want ? left : want;
+
+			put(w, need, c->item, w->order[k], part);
+			want -= part;
+		}
+		use_spare(c, kits);
+	}
+	n->got += kits;
+}
+
+/* Nothing is wanted yet of what the needs are made of. */
+static void want_none(const struct work *w, qty_t wanted)
+{
+	for (size_t i = 0; i < w->count; i++)
+		for (uint32_t k = 0; k < component_count(&w->needs[i]); k++)
+			component(&w->needs[i], k).item->wanted = wanted;
 }
 
 /* Has this location all that is open, needs of one item together? */
@@ -192,18 +303,19 @@ static bool has_all(const struct work *w, uint16_t location)
 {
 	bool all = true;
 
-	for (size_t i = 0; i < w->count; i++)
-		if (w->needs[i].item)
-			w->needs[i].item->wanted = 0;
+	want_none(w, 0);
 	for (size_t i = 0; i < w->count && all; i++) {
 		const struct allocate_need *n = &w->needs[i];
 
-		if (!n->item) {
+		if (!component_count(n))
 			all = n->want <= 0;
-			continue;
+		for (uint32_t k = 0; k < component_count(n) && open(n) > 0 && all; k++) {
+			struct allocate_component c = component(n, k);
+			qty_t part = takes(&c, open(n));
+
+			c.item->wanted += part;
+			all = part <= 0 || left_at(w, c.item, location) >= c.item->wanted;
 		}
-		n->item->wanted += open(n);
-		all = open(n) <= 0 || left_at(w, n->item, location) >= n->item->wanted;
 	}
 	return all;
 }
@@ -220,11 +332,30 @@ static void take_each(struct work *w, const uint16_t *order, size_t locations)
 		const struct allocate_need *n = &w->needs[i];
 
 		for (size_t k = 0; k < locations && open(n) > 0; k++)
-			if (left_at(w, n->item, order[k]) >= open(n))
+			if (need_left_at(w, n, order[k]) >= open(n))
 				take(w, i, order[k]);
 		for (size_t k = 0; k < locations && open(n) > 0; k++)
 			take(w, i, order[k]);
 	}
+}
+
+/* How much of a need a location has beside what the needs before want there; that is wanted then as well. */
+static qty_t want_there(const struct work *w, const struct allocate_need *n, uint16_t location)
+{
+	qty_t part = open(n);
+
+	for (uint32_t i = 0; i < component_count(n) && part > 0; i++) {
+		struct allocate_component c = component(n, i);
+		qty_t there = makes(n, &c, left_at(w, c.item, location) - c.item->wanted);
+
+		part = there < part ? there : part;
+	}
+	for (uint32_t i = 0; i < component_count(n) && part > 0; i++) {
+		struct allocate_component c = component(n, i);
+
+		c.item->wanted += takes(&c, part);
+	}
+	return part;
 }
 
 /* The first of those that have most, lines before units. */
@@ -236,18 +367,13 @@ static uint16_t fullest(const struct work *w)
 	for (size_t k = 0; k < w->locations; k++) {
 		__int128 sum = 0;
 
-		for (size_t i = 0; i < w->count; i++)
-			if (w->needs[i].item)
-				w->needs[i].item->wanted = 0;
+		want_none(w, 0);
 		for (size_t i = 0; i < w->count; i++) {
 			const struct allocate_need *n = &w->needs[i];
-			qty_t there = n->item ? left_at(w, n->item, w->order[k]) - n->item->wanted : 0,
-			      part = there < open(n) ? there : open(n);
+			qty_t part = want_there(w, n, w->order[k]);
 
-			if (part <= 0)
-				continue;
-			n->item->wanted += part;
-			sum += part + (part == open(n) ? (__int128)QTY_MAX : 0);
+			if (part > 0)
+				sum += part + (part == open(n) ? (__int128)QTY_MAX : 0);
 		}
 		if (sum > most) {
 			most = sum;
@@ -259,6 +385,12 @@ static uint16_t fullest(const struct work *w)
 
 /* ---- a set of locations ---- */
 
+/* What is wanted: an item, by all needs for itself together, or one need's kits. */
+struct wanted {
+	struct stock_item *item;
+	const struct allocate_need *kit; /* or NULL */
+};
+
 struct cover {
 	const struct work *work;
 	size_t items, locations; /* that have something */
@@ -268,35 +400,39 @@ struct cover {
 	int64_t price[CONFIG_LOCATIONS_MAX];
 };
 
-/* The wanted items, each once, in item->wanted: their open quantity. */
-static size_t sum_items(struct work *w, struct stock_item **items)
+/* The wanted items, each once, in item->wanted: their open quantity. Then the kits. */
+static size_t sum_items(struct work *w, struct wanted *out)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < w->count; i++)
-		if (w->needs[i].item)
-			w->needs[i].item->wanted = -1;
+	want_none(w, -1);
 	for (size_t i = 0; i < w->count; i++) {
-		struct stock_item *item = w->needs[i].item;
+		struct allocate_need *n = &w->needs[i];
 
-		if (open(&w->needs[i]) <= 0)
+		if (open(n) <= 0)
 			continue;
-		if (item->wanted < 0) {
-			item->wanted = 0;
-			items[count++] = item;
+		if (n->component_count) {
+			out[count++] = (struct wanted){.kit = n};
+			continue;
 		}
-		item->wanted += open(&w->needs[i]);
+		if (n->item->wanted < 0) {
+			n->item->wanted = 0;
+			out[count++] = (struct wanted){.item = n->item};
+		}
+		n->item->wanted += open(n);
 	}
 	return count;
 }
 
-static void cover_fill(struct cover *c, struct work *w, struct stock_item **items)
+static void cover_fill(struct cover *c, struct work *w, const struct wanted *items)
 {
 	for (size_t k = 0; k < w->locations; k++) {
 		qty_t any = 0;
 
 		for (size_t i = 0; i < c->items; i++)
-			any += (c->there[c->locations * c->items + i] = left_at(w, items[i], w->order[k]));
+			any += (c->there[c->locations * c->items + i] = items[i].kit
+									    ? need_left_at(w, items[i].kit, w->order[k])
+									    : left_at(w, items[i].item, w->order[k]));
 		if (!any)
 			continue;
 		c->price[c->locations] =
@@ -304,11 +440,11 @@ static void cover_fill(struct cover *c, struct work *w, struct stock_item **item
 		c->location[c->locations++] = w->order[k];
 	}
 	for (size_t i = 0; i < c->items; i++) {
-		qty_t sum = 0;
+		qty_t sum = 0, wanted = items[i].kit ? open(items[i].kit) : items[i].item->wanted;
 
 		for (size_t k = 0; k < c->locations; k++)
 			sum += c->there[k * c->items + i];
-		c->target[i] = sum < items[i]->wanted ? sum : items[i]->wanted;
+		c->target[i] = sum < wanted ? sum : wanted;
 	}
 }
 
@@ -403,7 +539,7 @@ static void choose_greedily(const struct cover *c, bool *chosen)
 
 static void take_from_set(struct work *w)
 {
-	struct stock_item **items = mem_zalloc(w->count, sizeof(struct stock_item *));
+	struct wanted *items = mem_zalloc(w->count, sizeof(*items));
 	struct cover c = {.work = w, .items = sum_items(w, items)};
 	bool chosen[CONFIG_LOCATIONS_MAX] = {false};
 	uint16_t set[CONFIG_LOCATIONS_MAX];
@@ -420,6 +556,8 @@ static void take_from_set(struct work *w)
 		if (chosen[k])
 			set[count++] = c.location[k];
 	take_each(w, set, count);
+	/* What kits have in common was counted for each of them. */
+	take_each(w, w->order, w->locations);
 	free(items);
 	free(c.target);
 	free(c.there);
@@ -450,6 +588,9 @@ static void choose(struct work *w)
 		take_from_set(w);
 	else
 		take_each(w, w->order, w->locations);
+	for (size_t i = 0; i < w->count && c->split_kits && !c->unsplit; i++)
+		if (w->needs[i].component_count)
+			take_across(w, i);
 }
 
 void allocate(const struct allocate_request *r, struct allocate_need *needs, size_t count, struct allocate_list *out)
@@ -460,8 +601,8 @@ void allocate(const struct allocate_request *r, struct allocate_need *needs, siz
 	w.locations = allocate_rank(r, w.order);
 	for (size_t i = 0; i < count; i++) {
 		needs[i].got = 0;
-		if (needs[i].item)
-			needs[i].item->part = 0;
+		for (uint32_t k = 0; k < component_count(&needs[i]); k++)
+			component(&needs[i], k).item->part = 0;
 	}
 	for (size_t i = 0; i < count; i++)
 		if (needs[i].location != ALLOCATE_ANYWHERE)
@@ -472,6 +613,6 @@ void allocate(const struct allocate_request *r, struct allocate_need *needs, siz
 			needs[i].want = needs[i].got;
 	choose(&w);
 	for (size_t i = 0; i < count; i++)
-		if (needs[i].item)
-			needs[i].item->part = 0;
+		for (uint32_t k = 0; k < component_count(&needs[i]); k++)
+			component(&needs[i], k).item->part = 0;
 }

@@ -11,16 +11,26 @@
 
 #define ALLOCATE_ANYWHERE (-1)
 
+/* Of a kit. */
+struct allocate_component {
+	struct stock_item *item;
+	qty_t per;   /* of it in one kit; more than 0 */
+	qty_t spare; /* of it there already, beyond what whole kits need; what is used of it is taken off */
+};
+
 struct allocate_need {
 	struct stock_item *item; /* NULL: there is none of it */
 	qty_t want;
-	int32_t location; /* ALLOCATE_ANYWHERE: where the channel sells from */
-	qty_t got;        /* out */
+	int32_t location;                      /* ALLOCATE_ANYWHERE: where the channel sells from */
+	struct allocate_component *components; /* of a kit, each item once; then item is not looked at */
+	uint32_t component_count;
+	qty_t got; /* out; of a kit whole ones */
 };
 
 struct allocate_part {
 	uint32_t need;
 	uint16_t location;
+	struct stock_item *item;
 	uint32_t earlier; /* of the same item: index + 1 */
 	qty_t quantity;
 };
@@ -39,7 +49,8 @@ struct allocate_request {
 	int32_t only;                  /* a location that all comes from; ALLOCATE_ANYWHERE */
 };
 
-/* Needs of one item count together, in their order. */
+/* Needs of one item count together, in their order, whether it is wanted for itself or as a component. All that makes
+ * one kit is at one location, unless the channel splits kits. */
 void allocate(const struct allocate_request *r, struct allocate_need *needs, size_t count, struct allocate_list *out);
 
 /* The channel's locations as the policy prefers them for this destination; returns how many. */
@@ -47,6 +58,8 @@ size_t allocate_rank(const struct allocate_request *r, uint16_t out[static CONFI
 /* What is free at a location and not planned, over its lots: what one lot owes, another has not. Nor is it what is
  * ring-fenced for other channels. */
 qty_t allocate_free_at(const struct stock_item *i, uint16_t location, uint16_t channel);
+/* So much of a component for so many kits. */
+qty_t allocate_times(qty_t kits, qty_t per);
 /* "GB", or "GB-BT" for postal codes that begin so; letter case and spaces do not matter. */
 bool allocate_zone_has(struct str zone, const struct ship_to *to);
 

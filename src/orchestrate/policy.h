@@ -152,6 +152,7 @@ struct config_channel {
 	qty_t buffer, cap, minimum, backorder; /* cap -1: none */
 	enum allocation_rule allocation;
 	bool unsplit;               /* split: false: all comes from one location */
+	bool split_kits;            /* the components of one kit may come from several locations */
 	bool strict;                /* safety, share, buffer and cap bind holds as well */
 	qty_t quota_units;          /* what its live holds may hold of one item; 0: any */
 	int32_t quota_ppm;          /* the same as a share of what there would be without them; 0: any */

@@ -530,7 +530,7 @@ static inline enum rc world_apply(struct world *w, struct world_fact f, const st
 	if (rc != RC_OK)
 		return rc;
 	if (o && f.type == MOVE_SHIP)
-		order_step_shipped(w->orders, &w->txn, o, STR("shipment"), 0, STR("[]"));
+		order_step_shipped(w->orders, &w->txn, o, &(struct order_shipment){STR("shipment"), 0, &m});
 	order_step_restock(w->orders, &w->txn);
 	return RC_OK;
 }

@@ -5,8 +5,6 @@
 #include "orchestrate/order/progress.h"
 #include "orchestrate/order/steps.h"
 
-#include <stddef.h>
-
 static const struct {
 	enum order_status status;
 	const char *name;
@@ -59,9 +57,12 @@ struct order_book *order_book_new(const struct config_tenant *tenant, struct sto
 
 static void free_order(struct order_open *o)
 {
-	for (uint32_t i = 0; i < o->line_count; i++)
+	for (uint32_t i = 0; i < o->line_count; i++) {
 		if (o->lines[i].allocation_count > 1)
 			free(o->lines[i].allocations);
+		if (o->lines[i].parts != &o->lines[i].part)
+			free(o->lines[i].parts);
+	}
 	free((char *)o->external.id.p);
 	free(o->await);
 	free(o);
@@ -78,6 +79,8 @@ void order_book_free(struct order_book *b)
 		free_order(o);
 	allocate_list_free(&b->parts);
 	free(b->needs);
+	free(b->components);
+	free(b->woken);
 	map_done(&b->orders);
 	for (size_t i = 0; i < b->tenant->channel_count; i++)
 		free((char *)b->counts_through[i].p);
@@ -127,6 +130,7 @@ struct order_open *order_make(struct order_book *b, const struct order_texts *t)
 	for (size_t i = 0; i < t->line_count; i++) {
 		o->lines[i].order = o;
 		o->lines[i].allocations = &first[i];
+		o->lines[i].parts = &o->lines[i].part;
 		o->lines[i].line_id = put_text(&at, t->line_ids[i]);
 		o->lines[i].sku = put_text(&at, t->skus[i]);
 		o->lines[i].item = stock_find(b->stock, o->lines[i].sku);
@@ -162,47 +166,6 @@ struct allocation *order_allocation(struct order_line_open *l, struct stock_plac
 	}
 	l->allocations[l->allocation_count] = (struct allocation){.place = p};
 	return &l->allocations[l->allocation_count++];
-}
-
-static const struct order_line_open *last_waiting(const struct stock_item *i)
-{
-	const char *link = (const char *)i->waiting_last;
-
-	return (const struct order_line_open *)(const void *)(link - offsetof(struct order_line_open, next_waiting));
-}
-
-void order_wait(struct order_line_open *l)
-{
-	struct stock_item *i = l->item;
-	struct order_line_open **at;
-
-	if (l->previous_waiting || !i)
-		return;
-	/* By the age of the order, so that one that was on hold stands where it does after a start. Most come last. */
-	at = i->waiting_last;
-	if (i->waiting && last_waiting(i)->order->seq > l->order->seq)
-		for (at = &i->waiting; (*at)->order->seq <= l->order->seq;)
-			at = &(*at)->next_waiting;
-	l->next_waiting = *at;
-	l->previous_waiting = at;
-	if (*at)
-		(*at)->previous_waiting = &l->next_waiting;
-	else
-		i->waiting_last = &l->next_waiting;
-	*at = l;
-}
-
-void order_unwait(struct order_line_open *l)
-{
-	if (!l->previous_waiting)
-		return;
-	*l->previous_waiting = l->next_waiting;
-	if (l->next_waiting)
-		l->next_waiting->previous_waiting = l->previous_waiting;
-	else
-		l->item->waiting_last = l->previous_waiting;
-	l->previous_waiting = NULL;
-	l->next_waiting = NULL;
 }
 
 void order_hold(struct order_book *b, struct order_open *o)
@@ -310,9 +273,11 @@ static bool load_allocations(struct order_book *b, struct order_line_open *l, co
 	for (uint32_t i = 0; list && i < list->count; i++) {
 		const struct json *j = &list->items[i];
 		struct str name = json_get_text(j, "location"), lot = json_get_text(j, "lot");
+		struct str sku = json_get_text(j, "sku");
 		const struct config_location *location = config_find_location(b->tenant, name);
+		const struct stock_item *item = sku.n ? stock_find(b->stock, sku) : l->item;
 		struct stock_place *p =
-		    l->item && location ? stock_place_find(l->item, location->index, lot, STR_NONE) : NULL;
+		    item && location ? stock_place_find(item, location->index, lot, STR_NONE) : NULL;
 		struct allocation *a;
 
 		if (!p)
@@ -326,6 +291,31 @@ static bool load_allocations(struct order_book *b, struct order_line_open *l, co
 	return true;
 }
 
+/* Components as they were stored; without any the line is its item. */
+static bool load_parts(struct order_book *b, struct order_line_open *l, const struct json *list)
+{
+	if (!list) {
+		if (l->item) {
+			order_set_parts(l, 1);
+			l->part = (struct order_part){.item = l->item, .per = QTY_ONE, .shipped = l->shipped};
+		}
+		return true;
+	}
+	order_set_parts(l, list->count);
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct json *j = &list->items[i];
+		struct order_part *p = &l->parts[i];
+
+		*p = (struct order_part){.item = stock_find(b->stock, json_get_text(j, "sku")),
+					 .per = get_qty(j, "quantity"),
+					 .shipped = get_qty(j, "shipped")};
+		if (!p->item || p->per <= 0)
+			return false;
+	}
+	order_note_kit(l);
+	return true;
+}
+
 static bool load_lines(struct order_book *b, struct order_open *o, const struct json *lines)
 {
 	for (uint32_t i = 0; i < lines->count; i++) {
@@ -336,10 +326,11 @@ static bool load_lines(struct order_book *b, struct order_open *o, const struct 
 		l->backordered = get_qty(j, "backordered");
 		l->shipped = get_qty(j, "shipped");
 		l->cancelled = get_qty(j, "cancelled");
-		if (!load_allocations(b, l, json_get(j, "allocations")))
+		l->told = l->shipped;
+		if (!load_parts(b, l, json_get(j, "components")) || !load_allocations(b, l, json_get(j, "allocations")))
 			return false;
 		if (l->backordered > 0)
-			order_wait(l);
+			order_wait(b, l);
 	}
 	return true;
 }

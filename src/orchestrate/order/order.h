@@ -44,15 +44,37 @@ struct allocation {
 
 struct order_open;
 
+/* A backordered line on the list of an item that it waits for. */
+struct order_wait {
+	struct order_line_open *line;
+	struct order_wait *next, **previous; /* previous NULL: on no list */
+};
+
+/* A stocked item that a line is made of: its own item, or one component of its kit. */
+struct order_part {
+	struct stock_item *item;
+	qty_t per; /* of it in one of the line's */
+	qty_t shipped;
+	struct order_wait waiting;
+};
+
+/*
+ * A line for a kit is made of the components that the kit had when the order was captured: a later record changes
+ * nothing of it. Its quantities are kits; its allocations are of components. What is reserved of it are whole kits:
+ * as many as what is shipped and allocated makes of every component.
+ */
 struct order_line_open {
 	struct order_open *order;
 	struct str line_id;
 	struct stock_item *item; /* NULL: unknown item (on hold) */
 	struct str sku;
+	bool kit;
 	qty_t ordered, backordered, shipped, cancelled;
+	qty_t told;                     /* of shipped: in the shipments that were told */
 	struct allocation *allocations; /* one: in the order's memory; more: on the heap */
-	uint32_t allocation_count;
-	struct order_line_open *next_waiting, **previous_waiting; /* on the item's list while backordered > 0 */
+	uint32_t allocation_count, part_count;
+	struct order_part *parts; /* &part, or on the heap */
+	struct order_part part;
 };
 
 struct order_external {
@@ -98,7 +120,9 @@ struct order_book {
 	size_t items_seen;          /* items there were when the held orders were looked at */
 	struct allocate_list parts; /* scratch, and */
 	struct allocate_need *needs;
-	size_t need_room;
+	struct allocate_component *components;
+	struct order_line_open **woken; /* waiting lines to look at */
+	size_t need_room, component_room, woken_room;
 	struct str *counts_through; /* by channel: the external id of its last captured order */
 };
 
@@ -141,18 +165,30 @@ void order_step_accepted(struct order_book *b, struct txn *t, struct order_open 
 void order_step_released(struct order_book *b, struct txn *t, struct order_open *o);
 void order_step_refused(struct order_book *b, struct txn *t, struct order_open *o, const char *kind, struct str detail);
 
-/* A physical fact for an order: takes its picked and allocated stock at the place, at most quantity; returns how much
- * it took. to: STOCK_PICKED or STOCK_OUTSIDE. line_id empty: any line of that item. */
-qty_t order_take(struct order_open *o, struct stock_draft *d, struct stock_item *item, uint16_t location,
-		 struct str line_id, enum stock_state to, qty_t quantity);
-/* After the lines of a shipment were taken: status, events, deliveries to channel and ERP. document:
- * the shipment's, or 0; lines: JSON array of what was shipped. */
-void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, struct str shipment_id,
-			int64_t document, struct str lines);
+/* A physical fact for an order: takes its picked and allocated stock at a location, at most quantity; returns how much
+ * it took. */
+struct order_taking {
+	struct stock_item *item; /* stocked: no kit */
+	struct stock_item *kit;  /* it left as a component of this kit; NULL: as itself */
+	uint16_t location;
+	struct str line_id;  /* empty: any line, those of that kit or for the item itself first */
+	enum stock_state to; /* STOCK_PICKED or STOCK_OUTSIDE */
+	qty_t quantity;
+};
+qty_t order_take(struct order_open *o, struct stock_draft *d, const struct order_taking *t);
+/* After the lines of a shipment were taken: status, events, deliveries to channel and ERP. */
+struct order_shipment {
+	struct str shipment_id;
+	int64_t document; /* its own, or 0 */
+	const struct movement *movement;
+};
+void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, const struct order_shipment *s);
 
-/* Gives held stock to an order (commit of a reservation): covers what it has not of the item. Returns how much. */
-qty_t order_give(struct order_open *o, struct stock_draft *d, struct stock_place *p, qty_t quantity);
-/* Sets the status after order_give, and goes on (release). */
+/* Gives held stock to an order (commit of a reservation): covers what it has not of the item; kit: it was held as a
+ * component of it, or NULL. Returns how much. */
+qty_t order_give(struct order_open *o, struct stock_draft *d, struct stock_place *p, const struct stock_item *kit,
+		 qty_t quantity);
+/* After order_give: what makes no whole kit is completed or given back; sets the status, and goes on (release). */
 void order_step_given(struct order_book *b, struct txn *t, struct order_open *o);
 
 /* After each command: free stock goes to the oldest backordered lines of the items that were touched. */

@@ -538,8 +538,8 @@ static void test_restock_oldest_first(void **state)
 	world_move(&w, MOVE_RECEIVE, "A-1", "B", Q(2));
 	assert_int_equal(world_state(&w, "A-1", "B", STOCK_ALLOCATED), Q(2));
 	assert_non_null(stock_find(w.stock, STR("A-1"))->waiting);
-	assert_int_equal(stock_find(w.stock, STR("A-1"))->waiting->backordered, Q(2));
-	assert_null(stock_find(w.stock, STR("A-1"))->waiting->next_waiting);
+	assert_int_equal(stock_find(w.stock, STR("A-1"))->waiting->line->backordered, Q(2));
+	assert_null(stock_find(w.stock, STR("A-1"))->waiting->next);
 }
 
 /* Who cannot use it does not keep others from it. */

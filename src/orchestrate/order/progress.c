@@ -1,5 +1,7 @@
 #include "orchestrate/order/progress.h"
 
+#include "orchestrate/order/book.h"
+
 #define PROGRESS_LIMITS ((struct json_limits){.bytes = 16u << 20, .depth = 16, .nodes = 1u << 20})
 
 /* ---- writing ---- */
@@ -38,20 +40,53 @@ static void write_allocation(struct json_writer *w, const struct order_book *b, 
 	jw_array_end(w);
 }
 
+/* Of one of the line's parts. */
+static void write_allocations(struct json_writer *w, const struct order_book *b, const struct order_line_open *l,
+			      const struct stock_item *item)
+{
+	jw_array(w);
+	for (uint32_t i = 0; i < l->allocation_count; i++)
+		if (l->allocations[i].place->item == item &&
+		    l->allocations[i].allocated + l->allocations[i].picked != 0)
+			write_allocation(w, b, &l->allocations[i]);
+	jw_array_end(w);
+}
+
+static void write_parts(struct json_writer *w, const struct order_book *b, const struct order_line_open *l)
+{
+	jw_array(w);
+	for (uint32_t i = 0; i < l->part_count; i++) {
+		const struct order_part *p = &l->parts[i];
+
+		jw_array(w);
+		jw_text(w, p->item->sku);
+		write_qty(w, p->per);
+		write_qty(w, p->shipped);
+		write_allocations(w, b, l, p->item);
+		jw_array_end(w);
+	}
+	jw_array_end(w);
+}
+
 static void write_line(struct json_writer *w, const struct order_book *b, const struct order_line_open *l)
 {
 	const qty_t more[] = {l->backordered, l->shipped, l->cancelled};
+	bool composed = order_is_composed(l);
 
 	jw_array(w);
 	jw_text(w, l->line_id);
 	jw_text(w, l->sku);
 	write_qty(w, l->ordered);
-	jw_array(w);
-	for (uint32_t i = 0; i < l->allocation_count; i++)
-		if (l->allocations[i].allocated + l->allocations[i].picked != 0)
-			write_allocation(w, b, &l->allocations[i]);
-	jw_array_end(w);
-	write_tail(w, more, 3);
+	if (!composed) {
+		write_allocations(w, b, l, l->item);
+		write_tail(w, more, 3);
+	} else {
+		jw_array(w);
+		jw_array_end(w);
+		for (size_t i = 0; i < 3; i++)
+			write_qty(w, more[i]);
+		write_parts(w, b, l);
+	}
 	jw_array_end(w);
 }
 
@@ -107,7 +142,7 @@ void order_progress_add_external(struct buf *out, struct str progress, struct st
 /* ---- reading ---- */
 
 struct object {
-	struct json_member members[10];
+	struct json_member members[12];
 	uint32_t count;
 };
 
@@ -164,13 +199,15 @@ static bool add_sum(struct arena *a, struct object *o, const char *name, qty_t s
 	return true;
 }
 
-static bool read_allocations(struct arena *a, const struct json *from, struct json *out, qty_t *reserved,
-			     qty_t *released)
-{
-	struct json *items = arena_array(a, struct json, from->count);
+/* What allocations add up to. */
+struct sums {
+	qty_t reserved, released;
+};
 
-	if (!items)
-		return false;
+/* sku: of a component, or NULL. */
+static bool read_allocations(struct arena *a, const struct json *from, const struct json *sku, struct json *out,
+			     struct sums *sums)
+{
 	for (uint32_t i = 0; i < from->count; i++) {
 		static const char *const names[] = {"location", "quantity", "released", "picked", "lot"};
 		const struct json *j = &from->items[i];
@@ -178,27 +215,87 @@ static bool read_allocations(struct arena *a, const struct json *from, struct js
 
 		if (!json_is(j, JSON_ARRAY) || j->count < 2)
 			return false;
+		if (sku)
+			add(&o, "sku", sku);
 		for (uint32_t n = 0; n < 5; n++) {
 			const struct json *value = n == 0 || n == 4 ? name_at(j, n) : said(j, n);
 
 			if (value)
 				add(&o, names[n], value);
 		}
-		*reserved += quantity(said(j, 1));
-		*released += quantity(said(j, 2));
-		if (!finish(a, &o, &items[i]))
+		sums->reserved += quantity(said(j, 1));
+		sums->released += quantity(said(j, 2));
+		if (!finish(a, &o, &out[i]))
 			return false;
 	}
-	*out = (struct json){.type = JSON_ARRAY, .count = from->count, .items = items};
+	return true;
+}
+
+static bool is_part(const struct json *j)
+{
+	return json_is(j, JSON_ARRAY) && j->count == 4 && name_at(j, 0) && quantity(said(j, 1)) > 0 &&
+	       json_is(&j->items[3], JSON_ARRAY);
+}
+
+static qty_t whole(qty_t there, qty_t per, qty_t total)
+{
+	qty_t kits;
+
+	if (there >= allocate_times(total, per))
+		return total;
+	kits = there / per * QTY_ONE;
+	return kits < total ? kits : total;
+}
+
+/* The components of a kit, and all of their allocations; sums: in kits. */
+static bool read_parts(struct arena *a, const struct json *from, qty_t total, qty_t shipped, struct json *components,
+		       struct json *allocations, struct sums *sums)
+{
+	struct json *items = arena_array(a, struct json, from->count), *all;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < from->count; i++) {
+		if (!is_part(&from->items[i]))
+			return false;
+		count += from->items[i].items[3].count;
+	}
+	all = arena_array(a, struct json, count);
+	if (!items || !all)
+		return false;
+	*allocations = (struct json){.type = JSON_ARRAY, .count = count, .items = all};
+	*sums = (struct sums){total, total};
+	for (uint32_t i = 0; i < from->count; i++) {
+		const struct json *j = &from->items[i];
+		qty_t per = quantity(said(j, 1)), gone = quantity(said(j, 2)), kits;
+		struct sums of = {0, 0};
+		struct object o = {.count = 0};
+
+		add(&o, "sku", &j->items[0]);
+		add(&o, "quantity", &j->items[1]);
+		if (said(j, 2))
+			add(&o, "shipped", said(j, 2));
+		if (!read_allocations(a, &j->items[3], &j->items[0], all, &of) || !finish(a, &o, &items[i]))
+			return false;
+		all += j->items[3].count;
+		kits = whole(gone + of.reserved, per, total);
+		sums->reserved = kits < sums->reserved ? kits : sums->reserved;
+		kits = whole(gone + of.released, per, total);
+		sums->released = kits < sums->released ? kits : sums->released;
+	}
+	*components = (struct json){.type = JSON_ARRAY, .count = from->count, .items = items};
+	if (!from->count)
+		*sums = (struct sums){shipped, shipped};
+	sums->reserved -= shipped;
+	sums->released = sums->released > shipped ? sums->released - shipped : 0;
 	return true;
 }
 
 static bool read_line(struct arena *a, const struct json *j, struct json *out)
 {
 	static const char *const names[] = {"line_id", "sku", "ordered", NULL, "backordered", "shipped", "cancelled"};
-	qty_t reserved = 0, released = 0;
+	struct sums sums = {0, 0};
 	struct object o = {.count = 0};
-	struct json allocations;
+	struct json allocations, components = {.count = 0};
 
 	if (!json_is(j, JSON_ARRAY) || j->count < 4 || !json_is(&j->items[3], JSON_ARRAY) ||
 	    !json_is(&j->items[0], JSON_STRING) || !json_is(&j->items[1], JSON_STRING))
@@ -208,11 +305,24 @@ static bool read_line(struct arena *a, const struct json *j, struct json *out)
 	for (uint32_t n = 2; n < 7; n++)
 		if (names[n] && said(j, n))
 			add(&o, names[n], said(j, n));
-	if (!read_allocations(a, &j->items[3], &allocations, &reserved, &released))
-		return false;
+	if (j->count > 7) {
+		qty_t total = quantity(said(j, 2)) - quantity(said(j, 6));
+
+		if (!json_is(&j->items[7], JSON_ARRAY) ||
+		    !read_parts(a, &j->items[7], total, quantity(said(j, 5)), &components, &allocations, &sums))
+			return false;
+		add(&o, "components", &components);
+	} else {
+		struct json *items = arena_array(a, struct json, j->items[3].count);
+
+		if (!items || !read_allocations(a, &j->items[3], NULL, items, &sums))
+			return false;
+		allocations = (struct json){.type = JSON_ARRAY, .count = j->items[3].count, .items = items};
+	}
 	if (allocations.count > 0)
 		add(&o, "allocations", &allocations);
-	return add_sum(a, &o, "reserved", reserved) && add_sum(a, &o, "released", released) && finish(a, &o, out);
+	return add_sum(a, &o, "reserved", sums.reserved) && add_sum(a, &o, "released", sums.released) &&
+	       finish(a, &o, out);
 }
 
 enum rc order_progress_read(struct arena *a, struct str text, struct json **out, struct err *e)

@@ -1,11 +1,12 @@
 /* The steps of order-to-cash from the warehouse on: shipping, and stock that comes later. */
 #include "orchestrate/order/steps.h"
 
-#include "orchestrate/stock/terms.h"
+#include "base/mem.h"
+#include "orchestrate/stock/item.h"
 
 /* ---- shipping ---- */
 
-static qty_t take_from(struct order_line_open *l, struct stock_draft *d, struct allocation *a, enum stock_state to,
+static qty_t take_from(struct order_part *p, struct stock_draft *d, struct allocation *a, enum stock_state to,
 		       qty_t quantity)
 {
 	qty_t left = quantity, part;
@@ -30,68 +31,81 @@ static qty_t take_from(struct order_line_open *l, struct stock_draft *d, struct 
 	part = quantity - left;
 	if (to == STOCK_OUTSIDE) {
 		a->released = a->released > part ? a->released - part : 0;
-		l->shipped += part;
+		p->shipped += part;
 	}
 	return part;
 }
 
-static bool line_matches(const struct order_line_open *l, const struct stock_item *item, struct str line_id)
+/* Lines are looked at in two rounds: those that are meant first, then whatever else is made of the item. */
+#define ROUNDS 2
+
+static bool is_meant(const struct order_line_open *l, const struct stock_item *item, const struct stock_item *kit)
 {
-	return l->item == item && (line_id.n == 0 || str_eq(l->line_id, line_id));
+	return kit ? l->item == kit : !order_is_composed(l) && l->item == item;
 }
 
-/* What was shipped beyond the allocation at that place still counts for the order's lines. */
-static void count_shipped(struct order_open *o, const struct stock_item *item, struct str line_id, qty_t left)
+static struct order_part *part_in_round(const struct order_line_open *l, const struct stock_item *item,
+					const struct stock_item *kit, struct str line_id, int round)
 {
-	for (uint32_t i = 0; i < o->line_count && left > 0; i++) {
-		struct order_line_open *l = &o->lines[i];
-		qty_t part = l->ordered - l->shipped - l->cancelled;
-
-		if (!line_matches(l, item, line_id) || part <= 0)
-			continue;
-		part = part < left ? part : left;
-		l->shipped += part;
-		left -= part;
-	}
+	if (line_id.n ? round > 0 || !str_eq(l->line_id, line_id) : is_meant(l, item, kit) != (round == 0))
+		return NULL;
+	return order_part_of(l, item);
 }
 
-qty_t order_take(struct order_open *o, struct stock_draft *d, struct stock_item *item, uint16_t location,
-		 struct str line_id, enum stock_state to, qty_t quantity)
+static qty_t take_line(struct order_line_open *l, struct order_part *p, struct stock_draft *d,
+		       const struct order_taking *t, qty_t quantity)
 {
 	qty_t left = quantity;
 
-	for (uint32_t i = 0; i < o->line_count && left > 0; i++) {
-		struct order_line_open *l = &o->lines[i];
+	for (uint32_t n = 0; n < l->allocation_count && left > 0; n++) {
+		struct allocation *a = &l->allocations[n];
 
-		if (!line_matches(l, item, line_id))
-			continue;
-		for (uint32_t n = 0; n < l->allocation_count && left > 0; n++)
-			if (l->allocations[n].place->position.location == location)
-				left -= take_from(l, d, &l->allocations[n], to, left);
+		if (a->place->item == p->item && a->place->position.location == t->location)
+			left -= take_from(p, d, a, t->to, left);
 	}
-	if (to == STOCK_OUTSIDE)
-		count_shipped(o, item, line_id, left);
 	return quantity - left;
 }
 
-/* What was picked for a line that does not need it any more. */
-static void unpick_line(struct stock_draft *d, struct order_line_open *l)
+/* What was shipped beyond the allocation at that place still counts for the order's lines. */
+static void count_beyond(struct order_open *o, const struct order_taking *t, qty_t left)
 {
-	for (uint32_t i = 0; i < l->allocation_count; i++) {
-		struct allocation *a = &l->allocations[i];
+	for (int round = 0; round < ROUNDS; round++) {
+		for (uint32_t i = 0; i < o->line_count && left > 0; i++) {
+			struct order_line_open *l = &o->lines[i];
+			struct order_part *p = part_in_round(l, t->item, t->kit, t->line_id, round);
+			qty_t part = p ? order_part_due(l, p, l->ordered - l->cancelled) : 0;
 
-		if (a->picked <= 0)
-			continue;
-		stock_post(d, a->place, STOCK_PICKED, NULL, STOCK_FREE, a->picked);
-		fence_use(d->stock, a->place, l->order->channel, -a->picked);
-		a->place->order_picked -= a->picked;
-		a->picked = 0;
-		a->released = 0;
+			if (part <= 0)
+				continue;
+			part = part < left ? part : left;
+			p->shipped += part;
+			left -= part;
+		}
 	}
 }
 
-/* Lines that are complete give back what is still allocated or picked elsewhere, and wait for nothing. True: all are
- * complete. */
+qty_t order_take(struct order_open *o, struct stock_draft *d, const struct order_taking *t)
+{
+	qty_t left = t->quantity;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		for (uint32_t i = 0; i < o->line_count && left > 0; i++) {
+			struct order_part *p = part_in_round(&o->lines[i], t->item, t->kit, t->line_id, round);
+
+			if (p)
+				left -= take_line(&o->lines[i], p, d, t, left);
+		}
+	}
+	if (t->to != STOCK_OUTSIDE)
+		return t->quantity - left;
+	count_beyond(o, t, left);
+	for (uint32_t i = 0; i < o->line_count; i++)
+		order_count_shipped(&o->lines[i]);
+	return t->quantity - left;
+}
+
+/* Lines give back what they do not need any more, which is all of it once they are complete, and wait for no more than
+ * they lack. True: all are complete. */
 static bool settle_lines(struct order_book *b, struct txn *t, struct order_open *o)
 {
 	struct stock_draft d;
@@ -101,18 +115,15 @@ static bool settle_lines(struct order_book *b, struct txn *t, struct order_open 
 	d.order_id = o->order_id;
 	for (uint32_t i = 0; i < o->line_count; i++) {
 		struct order_line_open *l = &o->lines[i];
-		qty_t open = l->ordered - l->shipped - l->cancelled, missing;
+		qty_t missing;
 
-		if (open <= 0) {
-			order_deallocate_line(&d, l);
-			unpick_line(&d, l);
-		}
+		order_trim_line(&d, l);
 		missing = order_open_quantity(l);
 		if (l->backordered > missing)
 			l->backordered = missing > 0 ? missing : 0;
 		if (l->backordered == 0)
 			order_unwait(l);
-		complete = complete && open <= 0;
+		complete = complete && l->ordered - l->shipped - l->cancelled <= 0;
 	}
 	stock_draft_end(&d, false);
 	return complete;
@@ -126,60 +137,174 @@ static void note_release(struct order_book *b, struct txn *t, struct order_open 
 			order_step_released(b, t, o);
 }
 
-void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, struct str shipment_id,
-			int64_t document, struct str lines)
+/* ---- what is told of a shipment ---- */
+
+struct told {
+	struct order_book *book;
+	const struct order_open *order;
+	const struct order_shipment *shipment;
+	struct json_writer w;
+	size_t lines; /* that say what has left of the order's lines */
+};
+
+static void tell_line(struct told *v, const struct movement_line *m)
+{
+	jw_object(&v->w);
+	jw_opt_text(&v->w, "line_id", m->order_line_id);
+	jw_key_text(&v->w, "sku", m->sku);
+	jw_key_text(&v->w, "location", m->location);
+	jw_opt_text(&v->w, "lot", m->lot);
+	jw_key_qty(&v->w, "quantity", m->quantity);
+	jw_object_end(&v->w);
+}
+
+static const struct stock_item *item_of(const struct told *v, const struct movement_line *m)
+{
+	struct stock_item *item = NULL;
+	struct err e = ERR_NONE;
+	struct str own;
+
+	return item_resolve(v->book->stock, v->shipment->movement->source, m->sku, &own, &item, &e) == RC_OK ? item
+													     : NULL;
+}
+
+static bool names(const struct movement_line *m, const struct order_line_open *l)
+{
+	return m->order_line_id.n == 0 || str_eq(m->order_line_id, l->line_id);
+}
+
+/* A component of a kit that was ordered: the channel knows the kit. */
+static bool is_component(const struct told *v, const struct movement_line *m)
+{
+	const struct stock_item *item = item_of(v, m);
+	bool component = false;
+
+	for (uint32_t i = 0; item && i < v->order->line_count; i++) {
+		const struct order_line_open *l = &v->order->lines[i];
+
+		if (!names(m, l) || !order_part_of(l, item))
+			continue;
+		if (!order_is_composed(l))
+			return false;
+		component = true;
+	}
+	return component;
+}
+
+/* Kits that became whole with components that were shipped as such. */
+static void tell_kits(struct told *v)
+{
+	const struct movement *m = v->shipment->movement;
+
+	for (uint32_t i = 0; i < v->order->line_count; i++) {
+		struct order_line_open *l = &v->order->lines[i];
+		const struct movement_line *last = NULL;
+		qty_t left = l->shipped - l->told;
+
+		l->told = l->shipped;
+		for (size_t n = 0; left > 0 && n < m->line_count; n++) {
+			if (names(&m->lines[n], l) && item_of(v, &m->lines[n]) == l->item)
+				left -= m->lines[n].quantity;
+			else if (is_component(v, &m->lines[n]))
+				last = &m->lines[n];
+		}
+		if (left <= 0 || !last || !order_is_composed(l))
+			continue;
+		v->lines++;
+		jw_object(&v->w);
+		jw_key_text(&v->w, "line_id", l->line_id);
+		jw_key_text(&v->w, "sku", l->sku);
+		jw_key_text(&v->w, "location", last->location);
+		jw_key_qty(&v->w, "quantity", left);
+		jw_object_end(&v->w);
+	}
+}
+
+/* "lines" in terms of the order's; what left as a component is beside them, in "components". */
+static void tell_lines(struct told *v)
+{
+	const struct movement *m = v->shipment->movement;
+	size_t components = 0;
+
+	jw_key(&v->w, "lines");
+	jw_array(&v->w);
+	for (size_t i = 0; i < m->line_count; i++) {
+		if (is_component(v, &m->lines[i])) {
+			components++;
+			continue;
+		}
+		tell_line(v, &m->lines[i]);
+		v->lines++;
+	}
+	tell_kits(v);
+	jw_array_end(&v->w);
+	if (!components)
+		return;
+	jw_key(&v->w, "components");
+	jw_array(&v->w);
+	for (size_t i = 0; i < m->line_count; i++)
+		if (is_component(v, &m->lines[i]))
+			tell_line(v, &m->lines[i]);
+	jw_array_end(&v->w);
+}
+
+void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, const struct order_shipment *s)
 {
 	bool complete = settle_lines(b, t, o);
-	struct json_writer w;
+	struct told v = {.book = b, .order = o, .shipment = s};
 	struct buf data;
-	struct str params;
 	int64_t event;
 
 	note_release(b, t, o);
 	order_changed(b, o);
 	if (complete || o->status != ORDER_PARTIALLY_SHIPPED)
 		order_set_status(b, t, o, complete ? ORDER_SHIPPED : ORDER_PARTIALLY_SHIPPED, STR_NONE);
-	order_data_begin(&data, &w, b, o);
-	jw_key_text(&w, "shipment_id", shipment_id);
-	jw_key_text(&w, "status", str_from(order_status_name(o->status)));
-	jw_key_time(&w, "shipped_at", t->now);
-	jw_key(&w, "lines");
-	jw_raw(&w, lines);
-	params = order_data_end(&data, &w, t);
-	event = txn_event(t, "shipment.created", o->order_id, document, params);
-	for (size_t i = 0; i < b->tenant->system_count; i++) {
-		const struct config_system *s = &b->tenant->systems[i];
-		bool channel = s->index == b->tenant->channels[o->channel].system;
+	order_data_begin(&data, &v.w, b, o);
+	jw_key_text(&v.w, "shipment_id", s->shipment_id);
+	jw_key_text(&v.w, "status", str_from(order_status_name(o->status)));
+	jw_key_time(&v.w, "shipped_at", t->now);
+	tell_lines(&v);
+	event = txn_event(t, "shipment.created", o->order_id, s->document, order_data_end(&data, &v.w, t));
+	/* Components that make no whole kit yet are told with the ones that do. */
+	for (size_t i = 0; i < b->tenant->system_count && v.lines; i++) {
+		const struct config_system *to = &b->tenant->systems[i];
+		bool channel = to->index == b->tenant->channels[o->channel].system;
 
-		if ((channel && system_can(s, ROLE_CHANNEL, OP_SHIPMENT)) || system_can(s, ROLE_ERP, OP_SHIPMENT))
-			order_deliver(t, o, s, OP_SHIPMENT, event, document, DELIVERY_PARAMS_EVENT);
+		if ((channel && system_can(to, ROLE_CHANNEL, OP_SHIPMENT)) || system_can(to, ROLE_ERP, OP_SHIPMENT))
+			order_deliver(t, o, to, OP_SHIPMENT, event, s->document, DELIVERY_PARAMS_EVENT);
 	}
 }
 
 /* ---- stock that comes later ---- */
 
-qty_t order_give(struct order_open *o, struct stock_draft *d, struct stock_place *p, qty_t quantity)
+qty_t order_give(struct order_open *o, struct stock_draft *d, struct stock_place *p, const struct stock_item *kit,
+		 qty_t quantity)
 {
 	qty_t left = quantity;
 
-	for (uint32_t i = 0; i < o->line_count && left > 0; i++) {
-		struct order_line_open *l = &o->lines[i];
-		qty_t part = order_open_quantity(l);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (uint32_t i = 0; i < o->line_count && left > 0; i++) {
+			struct order_line_open *l = &o->lines[i];
+			struct order_part *in = part_in_round(l, p->item, kit, STR_NONE, round);
+			qty_t part = in ? order_part_due(l, in, l->ordered - l->cancelled) - order_part_has(l, in) : 0;
 
-		if (l->item != p->item || part <= 0)
-			continue;
-		part = part < left ? part : left;
-		stock_post(d, p, STOCK_HELD, NULL, STOCK_ALLOCATED, part);
-		order_allocation(l, p)->allocated += part;
-		l->backordered = l->backordered > part ? l->backordered - part : 0;
-		if (l->backordered == 0)
-			order_unwait(l);
-		left -= part;
+			if (part <= 0)
+				continue;
+			part = part < left ? part : left;
+			stock_post(d, p, STOCK_HELD, NULL, STOCK_ALLOCATED, part);
+			order_allocation(l, p)->allocated += part;
+			left -= part;
+			if (l->kit)
+				continue;
+			l->backordered = l->backordered > part ? l->backordered - part : 0;
+			if (l->backordered == 0)
+				order_unwait(l);
+		}
 	}
 	return quantity - left;
 }
 
-void order_step_given(struct order_book *b, struct txn *t, struct order_open *o)
+static void go_on(struct order_book *b, struct txn *t, struct order_open *o)
 {
 	bool whole = true;
 
@@ -192,6 +317,21 @@ void order_step_given(struct order_book *b, struct txn *t, struct order_open *o)
 		order_release(b, t, o);
 }
 
+void order_step_given(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	struct stock_draft d;
+
+	if (o->status != ORDER_ON_HOLD) {
+		stock_draft_begin(&d, b->stock, t, STR("allocate"), t->now);
+		d.order_id = o->order_id;
+		for (uint32_t i = 0; i < o->line_count; i++)
+			if (o->lines[i].kit)
+				order_allocate_line(b, &d, &o->lines[i]);
+		stock_draft_end(&d, false);
+	}
+	go_on(b, t, o);
+}
+
 static bool channel_sells_at(const struct config_channel *c, uint16_t location)
 {
 	for (size_t i = 0; i < c->location_count; i++)
@@ -202,31 +342,67 @@ static bool channel_sells_at(const struct config_channel *c, uint16_t location)
 
 static bool any_free(const struct stock_item *item, const struct config_channel *c)
 {
-	for (uint32_t i = 0; i < item->place_count; i++)
+	for (uint32_t i = 0; item && i < item->place_count; i++)
 		if (item->places[i]->position.states[STOCK_FREE] > 0 && stock_is_ours(&item->places[i]->position) &&
 		    channel_sells_at(c, item->places[i]->position.location))
 			return true;
 	return false;
 }
 
-static void restock_item(struct order_book *b, struct txn *t, struct stock_item *item)
+static void restock_line(struct order_book *b, struct txn *t, struct order_line_open *l)
 {
-	struct order_line_open *l = item->waiting, *next;
+	struct stock_draft d;
 
-	for (; l; l = next) {
-		const struct config_channel *c = &b->tenant->channels[l->order->channel];
-		struct stock_draft d;
+	if (l->order->status == ORDER_ON_HOLD || l->backordered <= 0 ||
+	    (l->part_count == 1 && !any_free(l->parts[0].item, &b->tenant->channels[l->order->channel]) &&
+	     !item_is_kit(l->item)))
+		return;
+	t->cause.correlation_id = l->order->correlation_id;
+	stock_draft_begin(&d, b->stock, t, STR("allocate"), t->now);
+	d.order_id = l->order->order_id;
+	order_allocate_line(b, &d, l);
+	if (stock_draft_end(&d, false))
+		go_on(b, t, l->order);
+}
 
-		next = l->next_waiting;
-		if (l->order->status == ORDER_ON_HOLD || !any_free(item, c))
-			continue;
-		t->cause.correlation_id = l->order->correlation_id;
-		stock_draft_begin(&d, b->stock, t, STR("allocate"), t->now);
-		d.order_id = l->order->order_id;
-		order_allocate_line(b, &d, l);
-		if (stock_draft_end(&d, false))
-			order_step_given(b, t, l->order);
+static int by_age(const void *a, const void *b)
+{
+	const struct order_line_open *const *x = a, *const *y = b;
+
+	return *x == *y ? 0 : order_line_before(*x, *y) ? -1 : 1;
+}
+
+/* The lines that wait for an item, added to those that are to be looked at. */
+static size_t wake(struct order_book *b, const struct stock_item *item, size_t count)
+{
+	for (const struct order_wait *w = item->waiting; w; w = w->next) {
+		if (count == b->woken_room) {
+			b->woken_room = b->woken_room ? b->woken_room * 2 : 64;
+			b->woken = mem_grow(b->woken, b->woken_room * sizeof(*b->woken));
+		}
+		b->woken[count++] = w->line;
 	}
+	return count;
+}
+
+/* Lines of all items together, the oldest first: a kit may wait for one of them and need another. */
+static void restock(struct order_book *b, struct txn *t)
+{
+	size_t count = 0, items = 0;
+
+	while (b->stock->restocked) {
+		struct stock_item *i = b->stock->restocked;
+
+		b->stock->restocked = i->next_restocked;
+		i->restocked = false;
+		count = wake(b, i, count);
+		items++;
+	}
+	if (items > 1 && count > 1)
+		qsort(b->woken, count, sizeof(*b->woken), by_age);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || b->woken[i] != b->woken[i - 1])
+			restock_line(b, t, b->woken[i]);
 }
 
 /* Orders on hold for an unknown item go on when the item has become known. */
@@ -242,7 +418,10 @@ static void resume_held(struct order_book *b, struct txn *t)
 
 		next = o->next_held;
 		for (uint32_t i = 0; i < o->line_count; i++) {
-			o->lines[i].item = stock_find(b->stock, o->lines[i].sku);
+			if (!o->lines[i].item) {
+				o->lines[i].item = stock_find(b->stock, o->lines[i].sku);
+				order_make_parts(&o->lines[i]);
+			}
 			known = known && o->lines[i].item;
 		}
 		if (!known)
@@ -258,12 +437,7 @@ void order_step_restock(struct order_book *b, struct txn *t)
 	struct txn_cause cause = t->cause;
 
 	resume_held(b, t);
-	while (b->stock->restocked) {
-		struct stock_item *i = b->stock->restocked;
-
-		b->stock->restocked = i->next_restocked;
-		i->restocked = false;
-		restock_item(b, t, i);
-	}
+	while (b->stock->restocked)
+		restock(b, t);
 	t->cause = cause;
 }

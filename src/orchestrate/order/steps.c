@@ -6,6 +6,7 @@
 #include "orchestrate/order/steps.h"
 
 #include "base/mem.h"
+#include "orchestrate/stock/item.h"
 #include "orchestrate/stock/terms.h"
 
 #define DATA_MAX (4u << 20)
@@ -81,8 +82,9 @@ int64_t order_set_status(struct order_book *b, struct txn *t, struct order_open 
 	txn_count(t, COUNTED_ORDERS, str_from(order_status_name(status)), STR_NONE, STR_NONE, 1);
 	/* What came while it was on hold was not given to it: the restock looks again. */
 	for (uint32_t i = 0; o->status == ORDER_ON_HOLD && i < o->line_count; i++)
-		if (o->lines[i].backordered > 0)
-			stock_restock(b->stock, o->lines[i].item);
+		for (uint32_t n = 0; o->lines[i].backordered > 0 && n < o->lines[i].part_count; n++)
+			if (o->lines[i].parts[n].waiting.previous)
+				stock_restock(b->stock, o->lines[i].parts[n].item);
 	o->status = status;
 	o->stage_since = t->now;
 	order_changed(b, o);
@@ -100,23 +102,20 @@ int64_t order_set_status(struct order_book *b, struct txn *t, struct order_open 
 
 qty_t order_open_quantity(const struct order_line_open *l)
 {
-	qty_t open = l->ordered - l->shipped - l->cancelled;
-
-	for (uint32_t i = 0; i < l->allocation_count; i++)
-		open -= l->allocations[i].allocated + l->allocations[i].picked;
-	return open;
+	return l->ordered - l->cancelled - order_covered(l);
 }
 
-/* Allocates up to want of a line at one location, lot after lot. */
-static void allocate_at(struct stock_draft *d, struct order_line_open *l, uint16_t location, qty_t want)
+/* Allocates up to want of a line's item or component at one location, lot after lot. */
+static void allocate_at(struct stock_draft *d, struct order_line_open *l, const struct allocate_part *from)
 {
-	uint16_t channel = l->order->channel;
-	qty_t got = 0, there = stock_free_for(l->item, location, channel);
+	const struct stock_item *item = from->item;
+	uint16_t channel = l->order->channel, location = from->location;
+	qty_t got = 0, want = from->quantity, there = stock_free_for(item, location, channel);
 
 	if (want > there)
 		want = there;
-	for (uint32_t i = 0; i < l->item->place_count && got < want; i++) {
-		struct stock_place *p = l->item->places[i];
+	for (uint32_t i = 0; i < item->place_count && got < want; i++) {
+		struct stock_place *p = item->places[i];
 		qty_t part = p->position.states[STOCK_FREE];
 
 		if (p->position.location != location || part <= 0 || !stock_is_ours(&p->position))
@@ -140,6 +139,52 @@ static int32_t only_location(const struct config_channel *c, const struct order_
 	return ALLOCATE_ANYWHERE;
 }
 
+/* An item that has become a kit since the order came, of which nothing could be had yet. */
+static void renew_parts(struct order_line_open *l)
+{
+	if (!l->item || order_is_composed(l) || !item_is_kit(l->item) || order_covered(l) > 0)
+		return;
+	order_unwait(l);
+	order_make_parts(l);
+}
+
+static void make_needs(struct order_book *b, struct order_line_open *lines, uint32_t count)
+{
+	size_t parts = 0, used = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		renew_parts(&lines[i]);
+		parts += lines[i].kit ? lines[i].part_count : 0;
+	}
+	if (b->need_room < count) {
+		b->need_room = count;
+		b->needs = mem_grow(b->needs, b->need_room * sizeof(*b->needs));
+	}
+	if (b->component_room < parts) {
+		b->component_room = parts;
+		b->components = mem_grow(b->components, b->component_room * sizeof(*b->components));
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const struct order_line_open *l = &lines[i];
+		struct allocate_need *n = &b->needs[i];
+		qty_t covered = order_covered(l);
+
+		*n = (struct allocate_need){.want = l->ordered - l->cancelled - covered, .location = ALLOCATE_ANYWHERE};
+		if (!l->kit) {
+			n->item = l->part_count ? l->parts[0].item : NULL;
+			continue;
+		}
+		n->components = &b->components[used];
+		n->component_count = l->part_count;
+		for (uint32_t k = 0; k < l->part_count; k++) {
+			const struct order_part *p = &l->parts[k];
+			qty_t spare = p->shipped + order_part_has(l, p) - allocate_times(covered, p->per);
+
+			b->components[used++] = (struct allocate_component){p->item, p->per, spare > 0 ? spare : 0};
+		}
+	}
+}
+
 /* Allocates what there is of some lines of an order; the rest is backordered. */
 static void allocate_lines(struct order_book *b, struct stock_draft *d, struct order_open *o,
 			   struct order_line_open *lines, uint32_t count)
@@ -148,26 +193,19 @@ static void allocate_lines(struct order_book *b, struct stock_draft *d, struct o
 	struct ship_to to = {.country = o->country, .postal_code = o->postal_code};
 	struct allocate_request r = {.tenant = b->tenant, .channel = c, .ship_to = &to, .only = only_location(c, o)};
 
-	if (b->need_room < count) {
-		b->need_room = count;
-		b->needs = mem_grow(b->needs, b->need_room * sizeof(*b->needs));
-	}
-	for (uint32_t i = 0; i < count; i++)
-		b->needs[i] = (struct allocate_need){
-		    .item = lines[i].item, .want = order_open_quantity(&lines[i]), .location = ALLOCATE_ANYWHERE};
+	make_needs(b, lines, count);
 	allocate(&r, b->needs, count, &b->parts);
-	for (size_t i = 0; i < b->parts.count; i++) {
-		const struct allocate_part *p = &b->parts.parts[i];
-
-		allocate_at(d, &lines[p->need], p->location, p->quantity);
-	}
+	for (size_t i = 0; i < b->parts.count; i++)
+		allocate_at(d, &lines[b->parts.parts[i].need], &b->parts.parts[i]);
 	for (uint32_t i = 0; i < count; i++) {
 		struct order_line_open *l = &lines[i];
-		qty_t want = order_open_quantity(l);
+		qty_t want;
 
+		order_trim_line(d, l);
+		want = order_open_quantity(l);
 		l->backordered = want > 0 ? want : 0;
 		if (want > 0)
-			order_wait(l);
+			order_wait(b, l);
 		else
 			order_unwait(l);
 	}
@@ -194,78 +232,68 @@ static bool reserve(struct order_book *b, struct txn *t, struct order_open *o)
 	return whole;
 }
 
+static void give_back(struct stock_draft *d, const struct order_line_open *l, struct allocation *a,
+		      enum stock_state from, qty_t quantity)
+{
+	stock_post(d, a->place, from, NULL, STOCK_FREE, quantity);
+	fence_use(d->stock, a->place, l->order->channel, -quantity);
+	if (from == STOCK_PICKED) {
+		a->picked -= quantity;
+		a->place->order_picked -= quantity;
+	} else {
+		a->allocated -= quantity;
+	}
+	if (a->released > a->allocated + a->picked)
+		a->released = a->allocated + a->picked;
+}
+
 /* Gives back everything that is allocated and not picked. */
 void order_deallocate_line(struct stock_draft *d, struct order_line_open *l)
 {
-	for (uint32_t i = 0; i < l->allocation_count; i++) {
-		struct allocation *a = &l->allocations[i];
+	for (uint32_t i = 0; i < l->allocation_count; i++)
+		if (l->allocations[i].allocated > 0)
+			give_back(d, l, &l->allocations[i], STOCK_ALLOCATED, l->allocations[i].allocated);
+}
 
-		if (a->allocated <= 0)
-			continue;
-		stock_post(d, a->place, STOCK_ALLOCATED, NULL, STOCK_FREE, a->allocated);
-		fence_use(d->stock, a->place, l->order->channel, -a->allocated);
-		a->allocated = 0;
-		a->released = a->released < a->picked ? a->released : a->picked;
+/* Gives so much of a part back, what nobody was asked for first. */
+static void trim_part(struct stock_draft *d, struct order_line_open *l, const struct order_part *p, qty_t surplus)
+{
+	for (int round = 0; round < 3 && surplus > 0; round++) {
+		for (uint32_t i = l->allocation_count; i-- > 0 && surplus > 0;) {
+			struct allocation *a = &l->allocations[i];
+			qty_t part = round == 0   ? a->allocated + a->picked - a->released
+				     : round == 1 ? a->allocated
+						  : a->picked;
+
+			if (a->place->item != p->item)
+				continue;
+			if (round == 0 && part > a->allocated)
+				part = a->allocated;
+			part = part < surplus ? part : surplus;
+			if (part <= 0)
+				continue;
+			give_back(d, l, a, round == 2 ? STOCK_PICKED : STOCK_ALLOCATED, part);
+			surplus -= part;
+		}
+	}
+}
+
+void order_trim_line(struct stock_draft *d, struct order_line_open *l)
+{
+	qty_t total = l->ordered - l->cancelled, covered = order_covered(l);
+
+	if (!l->kit && l->shipped < total)
+		return;
+	if (covered > total)
+		covered = total;
+	for (uint32_t i = 0; i < l->part_count; i++) {
+		const struct order_part *p = &l->parts[i];
+
+		trim_part(d, l, p, order_part_has(l, p) - order_part_due(l, p, covered));
 	}
 }
 
 /* ---- what follows ---- */
-
-static qty_t unreleased(const struct allocation *a)
-{
-	return a->allocated + a->picked - a->released;
-}
-
-/* Asks one warehouse for what is allocated in its locations and was not yet asked for. */
-static bool release_to(struct order_book *b, struct txn *t, struct order_open *o, const struct config_system *s)
-{
-	struct json_writer w;
-	struct buf data;
-	bool any = false;
-
-	order_data_begin(&data, &w, b, o);
-	jw_key_text(&w, "warehouse", s->name);
-	jw_key(&w, "lines");
-	jw_array(&w);
-	for (uint32_t i = 0; i < o->line_count; i++) {
-		for (uint32_t n = 0; n < o->lines[i].allocation_count; n++) {
-			struct allocation *a = &o->lines[i].allocations[n];
-			const struct config_location *where = &b->tenant->locations[a->place->position.location];
-
-			if (where->warehouse != (int16_t)s->index || unreleased(a) <= 0)
-				continue;
-			jw_object(&w);
-			jw_key_text(&w, "line_id", o->lines[i].line_id);
-			jw_key_text(&w, "sku", o->lines[i].sku);
-			jw_key_text(&w, "location", where->name);
-			jw_opt_text(&w, "lot", a->place->position.lot);
-			jw_key_qty(&w, "quantity", unreleased(a));
-			jw_object_end(&w);
-			a->released = a->allocated + a->picked;
-			any = true;
-		}
-	}
-	jw_array_end(&w);
-	if (any)
-		order_deliver(t, o, s, OP_SHIPMENT_REQUEST, 0, o->document, order_data_end(&data, &w, t));
-	else
-		buf_done(&data);
-	return any;
-}
-
-void order_release(struct order_book *b, struct txn *t, struct order_open *o)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < b->tenant->system_count; i++) {
-		const struct config_system *s = &b->tenant->systems[i];
-
-		if (system_can(s, ROLE_WAREHOUSE, OP_SHIPMENT_REQUEST))
-			any = release_to(b, t, o, s) || any;
-	}
-	if (any)
-		order_changed(b, o);
-}
 
 static void accepted(struct order_book *b, struct txn *t, struct order_open *o)
 {
@@ -420,8 +448,10 @@ enum rc order_step_capture(struct order_book *b, struct txn *t, struct order_cap
 	if (!o)
 		return err_set(e, RC_LIMIT, "too_many_orders",
 			       "the limit on open orders (limits.open_orders) is reached");
-	for (size_t i = 0; i < in->line_count; i++)
+	for (size_t i = 0; i < in->line_count; i++) {
 		o->lines[i].ordered = in->lines[i].quantity;
+		order_make_parts(&o->lines[i]);
+	}
 	o->seq = ++t->heads->orders;
 	o->fresh = true;
 	o->channel = channel;
@@ -455,8 +485,10 @@ enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open
 			if (o->lines[i].allocations[n].released > 0 || o->lines[i].allocations[n].picked > 0)
 				return err_set(e, RC_CONFLICT, "order_released",
 					       "the warehouse was already asked to ship this order");
-		if (o->lines[i].shipped > 0)
-			return err_set(e, RC_CONFLICT, "order_shipped", "a part of this order was already shipped");
+		for (uint32_t n = 0; n < o->lines[i].part_count; n++)
+			if (o->lines[i].parts[n].shipped > 0)
+				return err_set(e, RC_CONFLICT, "order_shipped",
+					       "a part of this order was already shipped");
 	}
 	stock_draft_begin(&d, b->stock, t, STR("deallocate"), t->now);
 	d.order_id = o->order_id;
@@ -500,6 +532,7 @@ enum rc order_step_unhold(struct order_book *b, struct txn *t, struct order_open
 		l->item = stock_item_make(b->stock, t, l->sku, STR_NONE);
 		if (!l->item)
 			return err_set(e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
+		order_make_parts(l);
 		stock_touch(b->stock, l->item);
 	}
 	order_unhold(b, o);

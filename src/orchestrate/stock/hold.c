@@ -1,6 +1,7 @@
 #include "orchestrate/stock/hold_internal.h"
 
 #include "base/mem.h"
+#include "orchestrate/stock/item.h"
 #include "orchestrate/stock/terms.h"
 
 #include <stdio.h>
@@ -145,6 +146,8 @@ static void write_lines(struct json_writer *w, const struct hold_book *b, const 
 
 		jw_object(w);
 		jw_key_text(w, "sku", p->item->sku);
+		if (lines[i].kit)
+			jw_key_text(w, "kit", lines[i].kit->sku);
 		if (lines[i].requested)
 			jw_key_qty(w, "requested", lines[i].requested);
 		jw_key_qty(w, "quantity", lines[i].quantity);
@@ -233,11 +236,12 @@ static bool load_line(const struct hold_book *b, const struct json *j, struct ho
 {
 	struct stock_item *item = stock_find(b->stock, json_get_text(j, "sku"));
 	const struct config_location *location = config_find_location(b->tenant, json_get_text(j, "location"));
-	struct str requested = json_get_text(j, "requested");
+	struct str requested = json_get_text(j, "requested"), kit = json_get_text(j, "kit");
 
 	if (!item || !location || qty_parse(json_get_text(j, "quantity"), &out->quantity, NULL) != RC_OK ||
 	    (requested.n && qty_parse(requested, &out->requested, NULL) != RC_OK))
 		return false;
+	out->kit = kit.n ? stock_find(b->stock, kit) : NULL;
 	out->place = stock_place_find(item, location->index, json_get_text(j, "lot"), STR_NONE);
 	return out->place;
 }
@@ -355,7 +359,7 @@ void hold_step_commit(struct hold_book *b, struct txn *t, struct hold *h, struct
 	d.order_id = o->order_id;
 	d.reason = txn_copy(t, h->reservation_id);
 	for (size_t i = 0; i < h->line_count; i++) {
-		qty_t given = order_give(o, &d, h->lines[i].place, h->lines[i].quantity);
+		qty_t given = order_give(o, &d, h->lines[i].place, h->lines[i].kit, h->lines[i].quantity);
 
 		release_rest(&d, h, h->lines[i].place, h->lines[i].quantity - given);
 	}
@@ -365,35 +369,71 @@ void hold_step_commit(struct hold_book *b, struct txn *t, struct hold *h, struct
 
 /* ---- commit in part ---- */
 
+struct chosen_part {
+	const struct hold_book *book;
+	const struct hold *hold;
+	struct hold_line *part; /* by the hold's lines: how much is meant */
+};
+
+/* Chooses what is held of an item: as a component of kit, or for itself. Returns what is not there. */
+static qty_t choose(const struct chosen_part *c, const struct movement_line *l, struct str sku,
+		    const struct stock_item *kit, qty_t want)
+{
+	for (size_t n = 0; n < c->hold->line_count && want > 0; n++) {
+		const struct stock_place *p = c->hold->lines[n].place;
+		qty_t left = c->hold->lines[n].quantity - c->part[n].quantity;
+
+		if (!str_eq(p->item->sku, sku) || c->hold->lines[n].kit != kit ||
+		    (l->location.n && !str_eq(c->book->tenant->locations[p->position.location].name, l->location)))
+			continue;
+		if (left > want)
+			left = want;
+		c->part[n].quantity += left;
+		want -= left;
+	}
+	return want;
+}
+
+/* Whole kits by their components; else what is held for itself, and then what kits have of it. */
+static bool choose_line(const struct chosen_part *c, const struct movement_line *l)
+{
+	struct stock_item *item = stock_find(c->book->stock, l->sku);
+	struct item_component *parts;
+	qty_t want = l->quantity;
+	size_t count;
+
+	if (!item || !item_is_kit(item)) {
+		want = choose(c, l, l->sku, NULL, want);
+		for (size_t n = 0; n < c->hold->line_count && want > 0; n++)
+			if (c->hold->lines[n].kit)
+				want = choose(c, l, l->sku, c->hold->lines[n].kit, want);
+		return want <= 0;
+	}
+	parts = mem_zalloc(ITEM_KIT_PARTS_MAX, sizeof(*parts));
+	count = item_parts(item, parts, ITEM_KIT_PARTS_MAX);
+	want = count > ITEM_KIT_PARTS_MAX;
+	for (size_t i = 0; i < count && i < ITEM_KIT_PARTS_MAX && want <= 0; i++)
+		want = choose(c, l, parts[i].item->sku, item, allocate_times(l->quantity, parts[i].quantity));
+	free(parts);
+	return want <= 0;
+}
+
 /* How much of each of the hold's lines is meant. */
 static enum rc choose_part(const struct hold_book *b, const struct hold *h, const struct movement_line *lines,
 			   size_t line_count, struct hold_line *part, struct err *e)
 {
+	struct chosen_part c = {b, h, part};
+
 	for (size_t n = 0; n < h->line_count; n++)
-		part[n] = (struct hold_line){.place = h->lines[n].place};
+		part[n] = (struct hold_line){.place = h->lines[n].place, .kit = h->lines[n].kit};
 	for (size_t i = 0; i < line_count; i++) {
-		const struct movement_line *l = &lines[i];
-		qty_t want = l->quantity;
+		char where[48];
 
-		for (size_t n = 0; n < h->line_count && want > 0; n++) {
-			const struct stock_place *p = h->lines[n].place;
-			qty_t left = h->lines[n].quantity - part[n].quantity;
-
-			if (!str_eq(p->item->sku, l->sku) ||
-			    (l->location.n && !str_eq(b->tenant->locations[p->position.location].name, l->location)))
-				continue;
-			if (left > want)
-				left = want;
-			part[n].quantity += left;
-			want -= left;
-		}
-		if (want > 0) {
-			char where[48];
-
-			snprintf(where, sizeof(where), "/lines/%zu/quantity", i);
-			return err_set_at(e, RC_CONFLICT, "more_than_held", where,
-					  "the reservation does not hold so much of " STR_FMT, STR_ARG(l->sku));
-		}
+		if (choose_line(&c, &lines[i]))
+			continue;
+		snprintf(where, sizeof(where), "/lines/%zu/quantity", i);
+		return err_set_at(e, RC_CONFLICT, "more_than_held", where,
+				  "the reservation does not hold so much of " STR_FMT, STR_ARG(lines[i].sku));
 	}
 	return RC_OK;
 }
@@ -445,7 +485,8 @@ enum rc hold_step_commit_part(struct hold_book *b, struct txn *t, struct hold *h
 	d.reason = txn_copy(t, h->reservation_id);
 	hold_quota_count(b, h, -1);
 	for (size_t n = 0; n < h->line_count; n++) {
-		part[n].quantity = part[n].quantity ? order_give(o, &d, part[n].place, part[n].quantity) : 0;
+		part[n].quantity =
+		    part[n].quantity ? order_give(o, &d, part[n].place, part[n].kit, part[n].quantity) : 0;
 		if (!keep_rest)
 			release_rest(&d, h, part[n].place, h->lines[n].quantity - part[n].quantity);
 		else

@@ -5,7 +5,8 @@
  * Steps are pure; writer only.
  *
  * A hold on a kit holds its components, of a partial one those of whole kits; they count together with lines for the
- * components themselves.
+ * components themselves, and go to an order's line for that kit first. What makes one kit is at one location, unless
+ * the channel splits kits.
  *
  * A hold's row has numbers only: its texts are those of the event that it was held with.
  */
@@ -24,6 +25,7 @@ const char *hold_status_name(enum hold_status s);
 
 struct hold_line {
 	struct stock_place *place;
+	struct stock_item *kit; /* held as a component of it; NULL: for itself */
 	qty_t quantity;
 	qty_t requested; /* of a partial hold: what its line asked for; else 0 */
 };
@@ -62,21 +64,16 @@ enum rc hold_load(struct hold_book *b, const struct store_value *row, struct err
  * Placing the holds of one command, which are one movement: begin, step by step, end. Between begin and end nothing
  * else moves stock.
  */
-struct hold_source {
-	uint32_t line;
-	qty_t per;   /* so much of it for one of the line's */
-	qty_t asked; /* for all of the line */
-	qty_t limit; /* of a strict channel, what it may have */
-};
 struct hold_draft {
 	struct hold_book *book;
 	struct txn *txn;
 	struct stock_draft movement;
 	struct hold_line *plan; /* of the hold that is being admitted */
 	size_t plan_count, plan_room;
-	struct allocate_need *needs; /* of its lines; of a kit its components */
-	struct hold_source *sources; /* of each need */
-	size_t need_count, need_room;
+	struct allocate_need *needs;           /* by line */
+	qty_t *limits;                         /* by line: what a strict channel may have */
+	struct allocate_component *components; /* of its kits */
+	size_t need_room, component_count, component_room;
 	struct allocate_list parts;
 	struct stock_place **places; /* planned for and not yet posted */
 	size_t place_count, place_room;
@@ -108,7 +105,7 @@ void hold_step_end(struct hold_book *b, struct txn *t, struct hold *h, enum hold
 bool hold_step_expire(struct hold_book *b, struct txn *t, size_t max);
 int64_t hold_next_expiry(const struct hold_book *b); /* INT64_MAX: none */
 
-/* {"reservation_id","status","channel","expires_at","lines":[{"sku","requested"?,"quantity","location","lot"?}],
+/* {"reservation_id","status","channel","expires_at","lines":[{"sku","kit"?,"requested"?,"quantity","location","lot"?}],
  * "short"?} */
 void hold_write(struct buf *out, const struct hold_book *b, const struct hold *h, enum hold_status status);
 

@@ -39,7 +39,8 @@ void hold_draft_end(struct hold_draft *d)
 	buf_done(&d->text);
 	allocate_list_free(&d->parts);
 	free(d->needs);
-	free(d->sources);
+	free(d->limits);
+	free(d->components);
 	free(d->plan);
 	free(d->places);
 }
@@ -81,15 +82,26 @@ static qty_t plan_place(struct hold_draft *d, struct stock_place *p, qty_t want)
 	return want - part;
 }
 
-static void plan_part(struct hold_draft *d, struct stock_item *item, uint16_t location, qty_t part, qty_t requested)
+static void plan_part(struct hold_draft *d, const struct hold_request *r, const struct allocate_part *from)
 {
+	const struct movement_line *l = &r->lines[from->need];
+	const struct allocate_need *need = &d->needs[from->need];
+	struct stock_item *item = from->item, *kit = need->component_count ? stock_find(d->book->stock, l->sku) : NULL;
 	size_t before = d->plan_count;
+	uint16_t location = from->location;
+	qty_t part = from->quantity, requested = r->partial ? l->quantity : 0;
+
+	for (uint32_t i = 0; requested && i < need->component_count; i++)
+		if (need->components[i].item == item)
+			requested = allocate_times(l->quantity, need->components[i].per);
 
 	for (uint32_t n = 0; n < item->place_count && part > 0; n++)
 		if (item->places[n]->position.location == location && stock_is_ours(&item->places[n]->position))
 			part = plan_place(d, item->places[n], part);
-	for (; before < d->plan_count; before++)
+	for (; before < d->plan_count; before++) {
 		d->plan[before].requested = requested;
+		d->plan[before].kit = kit;
+	}
 }
 
 /* What a strict channel may still hold of an item. */
@@ -139,43 +151,88 @@ static enum rc read_location(const struct hold_draft *d, const struct config_cha
 
 /* ---- what the lines need: themselves, or the components of kits ---- */
 
-static void need_add(struct hold_draft *d, size_t line, struct stock_item *item, qty_t per, qty_t want,
-		     int32_t location)
+static enum rc add_kit(struct hold_draft *d, const struct stock_item *kit, size_t line, struct err *e)
 {
-	if (d->need_count == d->need_room) {
-		d->need_room = d->need_room ? d->need_room * 2 : 16;
-		d->needs = mem_grow(d->needs, d->need_room * sizeof(*d->needs));
-		d->sources = mem_grow(d->sources, d->need_room * sizeof(*d->sources));
+	struct item_component *parts = mem_zalloc(ITEM_KIT_PARTS_MAX, sizeof(*parts));
+	size_t count = item_parts(kit, parts, ITEM_KIT_PARTS_MAX);
+
+	if (count > ITEM_KIT_PARTS_MAX) {
+		free(parts);
+		return err_set(e, RC_LIMIT, "kit_too_large", "kit " STR_FMT " has too many components",
+			       STR_ARG(kit->sku));
 	}
-	d->sources[d->need_count] =
-	    (struct hold_source){.line = (uint32_t)line, .per = per, .asked = want, .limit = QTY_MAX};
-	d->needs[d->need_count++] = (struct allocate_need){.item = item, .want = want, .location = location};
-}
-
-/* So many of a component for so many of its kit. */
-static qty_t times(qty_t kits, qty_t per)
-{
-	__int128 product = ((__int128)kits * per + QTY_ONE - 1) / QTY_ONE;
-
-	return product > QTY_MAX ? QTY_MAX : (qty_t)product;
-}
-
-static void read_line(struct hold_draft *d, const struct hold_request *r, size_t line, int32_t location)
-{
-	const struct movement_line *l = &r->lines[line];
-	struct stock_item *item = stock_find(d->book->stock, l->sku);
-	struct item_component *parts;
-	size_t count;
-
-	if (!item || !item_is_kit(item)) {
-		need_add(d, line, item, QTY_ONE, l->quantity, location);
-		return;
+	if (d->component_count + count > d->component_room) {
+		d->component_room = (d->component_count + count) * 2;
+		d->components = mem_grow(d->components, d->component_room * sizeof(*d->components));
 	}
-	parts = mem_zalloc(ITEM_KIT_PARTS_MAX, sizeof(*parts));
-	count = item_parts(item, parts, ITEM_KIT_PARTS_MAX);
-	for (size_t i = 0; i < count && i < ITEM_KIT_PARTS_MAX; i++)
-		need_add(d, line, parts[i].item, parts[i].quantity, times(l->quantity, parts[i].quantity), location);
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].quantity <= 0)
+			continue;
+		d->components[d->component_count++] =
+		    (struct allocate_component){.item = parts[i].item, .per = parts[i].quantity};
+		d->needs[line].component_count++;
+	}
 	free(parts);
+	return RC_OK;
+}
+
+/* A need for each line. */
+static enum rc make_needs(struct hold_draft *d, const struct config_channel *c, const struct hold_request *r,
+			  struct err *e)
+{
+	size_t at = 0;
+	enum rc rc = RC_OK;
+
+	if (d->need_room < r->line_count) {
+		d->need_room = r->line_count;
+		d->needs = mem_grow(d->needs, d->need_room * sizeof(*d->needs));
+		d->limits = mem_grow(d->limits, d->need_room * sizeof(*d->limits));
+	}
+	d->component_count = 0;
+	for (size_t i = 0; i < r->line_count && rc == RC_OK; i++) {
+		struct stock_item *item = stock_find(d->book->stock, r->lines[i].sku);
+		int32_t location;
+
+		rc = read_location(d, c, r, i, &location, e);
+		if (rc != RC_OK)
+			break;
+		d->needs[i] = (struct allocate_need){.item = item, .want = r->lines[i].quantity, .location = location};
+		d->limits[i] = QTY_MAX;
+		if (item && item_is_kit(item)) {
+			d->needs[i].item = NULL;
+			rc = add_kit(d, item, i, e);
+		}
+	}
+	for (size_t i = 0; i < r->line_count && rc == RC_OK; i++) {
+		d->needs[i].components = d->needs[i].component_count ? &d->components[at] : NULL;
+		at += d->needs[i].component_count;
+	}
+	return rc;
+}
+
+/* Of an item, what the needs before this one want. */
+static qty_t wanted_before(const struct hold_draft *d, size_t need, const struct stock_item *item)
+{
+	qty_t wanted = 0;
+
+	for (size_t i = 0; i < need; i++) {
+		const struct allocate_need *n = &d->needs[i];
+
+		if (n->item == item)
+			wanted += n->want;
+		for (uint32_t k = 0; k < n->component_count; k++)
+			if (n->components[k].item == item)
+				wanted += allocate_times(n->want, n->components[k].per);
+	}
+	return wanted;
+}
+
+static qty_t item_limit(const struct hold_draft *d, const struct config_channel *c, size_t need,
+			const struct stock_item *item)
+{
+	qty_t limit = strict_limit(d->book, c, item) - wanted_before(d, need, item);
+
+	return limit > 0 ? limit : 0;
 }
 
 /* A strict channel may have what it may sell of an item, less what the needs before want. One for more than that gets
@@ -184,66 +241,27 @@ static void keep_within_limit(struct hold_draft *d, const struct config_channel 
 			      size_t need)
 {
 	struct allocate_need *n = &d->needs[need];
-	qty_t limit;
+	qty_t limit = n->want;
 
-	if (!c->strict || !n->item)
+	if (!c->strict || (!n->item && !n->component_count))
 		return;
-	limit = strict_limit(d->book, c, n->item);
-	for (size_t i = 0; i < need; i++)
-		if (d->needs[i].item == n->item)
-			limit -= d->needs[i].want;
-	if (limit < 0)
-		limit = 0;
-	d->sources[need].limit = limit;
+	if (n->item)
+		limit = item_limit(d, c, need, n->item);
+	for (uint32_t i = 0; i < n->component_count; i++) {
+		qty_t per = n->components[i].per, there = item_limit(d, c, need, n->components[i].item);
+
+		if (there < allocate_times(n->want, per) && there / per * QTY_ONE < limit)
+			limit = there / per * QTY_ONE;
+	}
+	d->limits[need] = limit;
 	if (n->want > limit)
 		n->want = r->partial ? limit : 0;
 }
 
-/* Of so many units of a need's item, so many of its line's; of a kit only whole ones. */
-static qty_t of_line(const struct hold_draft *d, size_t need, qty_t quantity)
+/* What a line gets, or if it is refused for a limit what it could have. */
+static qty_t line_gets(const struct hold_draft *d, const struct hold_request *r, size_t line)
 {
-	const struct hold_source *s = &d->sources[need];
-
-	if (quantity >= s->asked || s->per == QTY_ONE)
-		return quantity;
-	return quantity / s->per * QTY_ONE;
-}
-
-/* What a line gets, or if it is refused for a limit what it could have: the least of its needs. Returns the need after
- * its last. */
-static size_t line_gets(const struct hold_draft *d, const struct hold_request *r, size_t need, qty_t *gets)
-{
-	uint32_t line = d->sources[need].line;
-
-	*gets = r->lines[line].quantity;
-	for (; need < d->need_count && d->sources[need].line == line; need++) {
-		const struct hold_source *s = &d->sources[need];
-		qty_t there = !r->partial && s->limit < s->asked ? s->limit : d->needs[need].got;
-
-		if (there < s->asked && of_line(d, need, there) < *gets)
-			*gets = of_line(d, need, there);
-	}
-	return need;
-}
-
-/* Of a kit that lacks a component, no more is taken of the others than makes whole kits. True if that changed
- * anything. */
-static bool trim_kits(struct hold_draft *d, const struct hold_request *r)
-{
-	bool any = false;
-
-	for (size_t need = 0, next; need < d->need_count; need = next) {
-		qty_t kits;
-
-		next = line_gets(d, r, need, &kits);
-		for (size_t i = need; i < next && next - need > 1; i++) {
-			qty_t want = times(kits, d->sources[i].per);
-
-			any = any || want < d->needs[i].got;
-			d->needs[i].want = want;
-		}
-	}
-	return any;
+	return !r->partial && d->limits[line] < r->lines[line].quantity ? d->limits[line] : d->needs[line].got;
 }
 
 /* Plans all lines; writes what is short. RC_OK, RC_CONFLICT, RC_INVALID. */
@@ -254,34 +272,20 @@ static enum rc plan_all(struct hold_draft *d, const struct config_channel *c, co
 	    .tenant = d->book->tenant, .channel = c, .ship_to = &r->ship_to, .only = ALLOCATE_ANYWHERE};
 	enum rc rc = RC_OK;
 
-	d->need_count = 0;
-	for (size_t i = 0; i < r->line_count; i++) {
-		int32_t location;
-
-		rc = read_location(d, c, r, i, &location, e);
-		if (rc != RC_OK)
-			return rc;
-		read_line(d, r, i, location);
-	}
-	for (size_t i = 0; i < d->need_count; i++)
+	rc = make_needs(d, c, r, e);
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < r->line_count; i++)
 		keep_within_limit(d, c, r, i);
-	allocate(&request, d->needs, d->need_count, &d->parts);
-	if (r->partial && trim_kits(d, r))
-		allocate(&request, d->needs, d->need_count, &d->parts);
-	for (size_t i = 0; i < d->parts.count; i++) {
-		const struct allocate_part *p = &d->parts.parts[i];
-		const struct hold_source *s = &d->sources[p->need];
+	allocate(&request, d->needs, r->line_count, &d->parts);
+	for (size_t i = 0; i < d->parts.count; i++)
+		plan_part(d, r, &d->parts.parts[i]);
+	for (size_t i = 0; i < r->line_count; i++) {
+		qty_t gets = line_gets(d, r, i);
 
-		plan_part(d, d->needs[p->need].item, p->location, p->quantity, r->partial ? s->asked : 0);
-	}
-	for (size_t need = 0; need < d->need_count;) {
-		const struct movement_line *l = &r->lines[d->sources[need].line];
-		qty_t gets;
-
-		need = line_gets(d, r, need, &gets);
-		if (gets >= l->quantity)
+		if (gets >= r->lines[i].quantity)
 			continue;
-		write_short(w, l, gets);
+		write_short(w, &r->lines[i], gets);
 		rc = RC_CONFLICT;
 	}
 	return rc;

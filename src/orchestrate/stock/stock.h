@@ -21,7 +21,7 @@
 
 struct item_rules;
 struct stock_past;
-struct order_line_open;
+struct order_wait;
 struct stock_item;
 struct view_item;
 
@@ -53,16 +53,16 @@ struct stock_item {
 	bool recorded;  /* it has a record of its own, not only a name */
 	struct stock_item *next_touched;
 	struct stock_item *next_restocked;
-	struct order_line_open *waiting, **waiting_last; /* backordered order lines, oldest first */
-	struct publication *publications;                /* by channel, NULL until first needed */
-	struct view_item *view;                          /* its place in the view; NULL until first published */
-	qty_t wanted;                                    /* scratch of the allocation */
-	uint32_t part;                                   /* the same */
-	struct item_rules *rules;                        /* item.h; NULL: a plain item */
-	struct stock_terms *terms;                       /* terms.h; NULL: none */
-	int64_t last;                                    /* its last movement: the head of its chain (entry.h) */
-	struct stock_place *first_place;                 /* where places points while there is no second one */
-	char text[];                                     /* the sku */
+	struct order_wait *waiting, **waiting_last; /* backordered order lines, oldest first */
+	struct publication *publications;           /* by channel, NULL until first needed */
+	struct view_item *view;                     /* its place in the view; NULL until first published */
+	qty_t wanted;                               /* scratch of the allocation */
+	uint32_t part;                              /* the same */
+	struct item_rules *rules;                   /* item.h; NULL: a plain item */
+	struct stock_terms *terms;                  /* terms.h; NULL: none */
+	int64_t last;                               /* its last movement: the head of its chain (entry.h) */
+	struct stock_place *first_place;            /* where places points while there is no second one */
+	char text[];                                /* the sku */
 };
 
 struct stock {

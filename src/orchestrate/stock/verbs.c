@@ -220,7 +220,14 @@ static qty_t take_of_order(struct line_step *l, enum stock_state to)
 				      STR_ARG(l->item->sku));
 		txn_exception(l->txn, "over_shipped", l->movement->order_id, l->movement->order_id, str_from(detail));
 	}
-	return quantity - order_take(l->order, l->draft, l->item, l->place->position.location, line_id, to, quantity);
+	return quantity -
+	       order_take(l->order, l->draft,
+			  &(struct order_taking){.item = l->item,
+						 .kit = l->line->kit.n ? stock_find(l->stock, l->line->kit) : NULL,
+						 .location = l->place->position.location,
+						 .line_id = line_id,
+						 .to = to,
+						 .quantity = quantity});
 }
 
 static void step_pick(struct line_step *l)
@@ -497,12 +504,13 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 	struct movement m = *given;
 	bool judged = false;
 	struct line_step l = {.draft = &d, .stock = s, .txn = t, .movement = &m, .judged = &judged};
-	enum rc rc = verbs_prepare(s, t, &m, e);
+	enum rc rc;
 
+	l.order = m.order_id.n ? order_find(orders, m.order_id) : NULL;
+	rc = verbs_prepare(s, t, &m, l.order, e);
 	if (rc != RC_OK)
 		return rc;
 	verbs_draft(&d, s, t, &m);
-	l.order = m.order_id.n ? order_find(orders, m.order_id) : NULL;
 	for (size_t i = 0; i < m.line_count; i++) {
 		const struct config_location *location = config_find_location(s->tenant, m.lines[i].location);
 		const struct config_location *to = config_find_location(s->tenant, m.lines[i].to_location);

@@ -1,3 +1,4 @@
+#include "orchestrate/order/book.h"
 #include "orchestrate/stock/item.h"
 #include "orchestrate/stock/verbs_internal.h"
 
@@ -86,11 +87,27 @@ static struct movement_line *add(struct txn *t, struct lines *to, const struct m
 	return &to->list[to->count++];
 }
 
+/* The kit as an order has it, else as its record says. */
+static size_t parts_of(const struct stock_item *kit, const struct order_open *order, struct str line_id,
+		       struct item_component *out)
+{
+	for (uint32_t i = 0; order && i < order->line_count; i++) {
+		const struct order_line_open *l = &order->lines[i];
+
+		if (l->item != kit || !order_is_composed(l) || (line_id.n && !str_eq(l->line_id, line_id)))
+			continue;
+		for (uint32_t n = 0; n < l->part_count && n < ITEM_KIT_PARTS_MAX; n++)
+			out[n] = (struct item_component){l->parts[n].item, l->parts[n].per};
+		return l->part_count;
+	}
+	return item_parts(kit, out, ITEM_KIT_PARTS_MAX);
+}
+
 static enum rc add_kit(struct txn *t, struct lines *to, const struct movement_line *l, const struct stock_item *kit,
-		       size_t i, struct err *e)
+		       const struct order_open *order, size_t i, struct err *e)
 {
 	struct item_component *parts = arena_array(t->arena, struct item_component, ITEM_KIT_PARTS_MAX);
-	size_t count = parts ? item_parts(kit, parts, ITEM_KIT_PARTS_MAX) : 0;
+	size_t count = parts ? parts_of(kit, order, l->order_line_id, parts) : 0;
 
 	if (!parts || count > ITEM_KIT_PARTS_MAX)
 		return err_set(e, RC_LIMIT, "kit_too_large", "kit " STR_FMT " has too many components",
@@ -108,6 +125,7 @@ static enum rc add_kit(struct txn *t, struct lines *to, const struct movement_li
 			return at_line(e, i, "quantity");
 		}
 		part->sku = parts[n].item->sku;
+		part->kit = kit->sku;
 		part->quantity = (qty_t)(product / QTY_ONE);
 		part->uom = STR_NONE;
 		part->lot = STR_NONE; /* of the kit: it says nothing of the components */
@@ -117,7 +135,7 @@ static enum rc add_kit(struct txn *t, struct lines *to, const struct movement_li
 	return RC_OK;
 }
 
-enum rc verbs_prepare(struct stock *s, struct txn *t, struct movement *m, struct err *e)
+enum rc verbs_prepare(struct stock *s, struct txn *t, struct movement *m, const struct order_open *order, struct err *e)
 {
 	struct lines lines = {NULL, 0, 0};
 	bool plain = s->aliases.count == 0 && !s->tenant->has_sku_rules;
@@ -140,7 +158,7 @@ enum rc verbs_prepare(struct stock *s, struct txn *t, struct movement *m, struct
 		enum rc rc = read_item(s, t, m, i, &l, &item, e);
 
 		if (rc == RC_OK && item && item_is_kit(item))
-			rc = add_kit(t, &lines, &l, item, i, e);
+			rc = add_kit(t, &lines, &l, item, order, i, e);
 		else if (rc == RC_OK && !add(t, &lines, &l))
 			rc = err_set(e, RC_LIMIT, "too_many_lines", "the movement has too many lines");
 		if (rc != RC_OK)
