@@ -67,39 +67,51 @@ void order_unwait(struct order_line_open *l)
 		wait_no_more(&l->parts[i]);
 }
 
-/* The first part of which there is not enough for one more kit at a location, or if it is ALLOCATE_ANYWHERE at all of
- * them together; NULL: there is a kit. */
-static struct order_part *lacking(const struct order_line_open *l, const struct config_channel *c, int32_t location)
+/* Is there not enough of a part for one more kit at a location, or if it is ALLOCATE_ANYWHERE at all together? */
+static bool lacks(const struct order_line_open *l, const struct order_part *p, const struct config_channel *c,
+		  int32_t location)
 {
-	qty_t covered = order_covered(l), one = l->backordered < QTY_ONE ? l->backordered : QTY_ONE;
+	qty_t one = l->backordered < QTY_ONE ? l->backordered : QTY_ONE, there = 0;
+	qty_t want = order_part_due(l, p, order_covered(l) + one) - order_part_has(l, p);
 
-	for (uint32_t i = 0; i < l->part_count; i++) {
-		struct order_part *p = &l->parts[i];
-		qty_t want = order_part_due(l, p, covered + one) - order_part_has(l, p), there = 0;
+	for (size_t n = 0; n < c->location_count; n++)
+		if (location == ALLOCATE_ANYWHERE || c->locations[n] == location)
+			there += allocate_free_at(p->item, c->locations[n], l->order->channel);
+	return want > there;
+}
 
-		for (size_t n = 0; n < c->location_count; n++)
-			if (location == ALLOCATE_ANYWHERE || c->locations[n] == location)
-				there += allocate_free_at(p->item, c->locations[n], l->order->channel);
-		if (want > there)
-			return p;
-	}
-	return NULL;
+/* False: there is a kit at this location. */
+static bool mark_at(const struct order_line_open *l, const struct config_channel *c, int32_t location, bool *marks)
+{
+	for (uint32_t i = 0; i < l->part_count; i++)
+		if (marks[i] && lacks(l, &l->parts[i], c, location))
+			return true;
+	for (uint32_t i = 0; i < l->part_count; i++)
+		if (lacks(l, &l->parts[i], c, location))
+			return marks[i] = true;
+	return false;
 }
 
 /* True: the line must wait for all of its parts, because a kit could be had now. */
 static bool mark_lacking(const struct order_line_open *l, const struct config_channel *c, bool *marks)
 {
-	size_t places = c->split_kits && !c->unsplit ? 1 : c->location_count;
+	bool together = c->split_kits && !c->unsplit;
 
-	for (size_t n = 0; n < places; n++) {
-		int32_t location = c->split_kits && !c->unsplit ? ALLOCATE_ANYWHERE : c->locations[n];
-		struct order_part *p = lacking(l, c, location);
+	/* One that is missing everywhere is enough. */
+	for (uint32_t i = 0; i < l->part_count; i++) {
+		bool everywhere = true;
 
-		if (!p)
-			return true;
-		marks[p - l->parts] = true;
+		for (size_t n = 0; n < c->location_count && everywhere; n++)
+			everywhere = lacks(l, &l->parts[i], c, together ? ALLOCATE_ANYWHERE : c->locations[n]);
+		if (everywhere) {
+			marks[i] = true;
+			return false;
+		}
 	}
-	return places == 0;
+	for (size_t n = 0; n < c->location_count; n++)
+		if (!mark_at(l, c, together ? ALLOCATE_ANYWHERE : c->locations[n], marks))
+			return true;
+	return false;
 }
 
 void order_wait(const struct order_book *b, struct order_line_open *l)

@@ -1,0 +1,596 @@
+/* Lines for kits. PACK is 2 of A-1 and 1 of A-2; PAIR is 1 of A-2 and 3 of A-3: they share A-2. */
+#include "orchestrate/order/book.h"
+#include "orchestrate/order/progress.h"
+#include "orchestrate/world.h"
+
+#define SKUS 3
+
+static struct world w;
+static const char *const skus[SKUS] = {"A-1", "A-2", "A-3"};
+
+static int set_up(void **state)
+{
+	(void)state;
+	world_init(&w);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	world_done(&w);
+	return 0;
+}
+
+static void record(const char *sku, const char *text)
+{
+	struct stock_item *item = stock_item_make(w.stock, &w.txn, str_from(sku), STR_NONE);
+	struct item_record r;
+	struct findings f;
+	struct json *doc;
+	struct err e = ERR_NONE;
+	struct buf rules;
+
+	findings_init(&f, &w.arena);
+	assert_int_equal(json_parse(&w.arena, str_from(text), NULL, &doc, &e), RC_OK);
+	assert_int_equal(item_record_read(&w.arena, doc, SKU_AS_IS, &r, &f), RC_OK);
+	assert_int_equal(item_set(w.stock, &w.txn, item, &r, &e), RC_OK);
+	buf_init(&rules, 1u << 16);
+	item_record_write(&rules, &r);
+	txn_put(&w.txn, W_ITEM, SV_TEXT(str_from(sku)), SV_INT(w.now), SV_NULL, SV_INT(1),
+		SV_TEXT_OPT(txn_text(&w.txn, &rules)));
+	buf_done(&rules);
+}
+
+static void start(void)
+{
+	world_start(&w);
+	record("PACK", "{\"sku\":\"PACK\",\"components\":[{\"sku\":\"A-1\",\"quantity\":\"2\"},"
+		       "{\"sku\":\"A-2\",\"quantity\":\"1\"}]}");
+	record("PAIR", "{\"sku\":\"PAIR\",\"components\":[{\"sku\":\"A-2\",\"quantity\":\"1\"},"
+		       "{\"sku\":\"A-3\",\"quantity\":\"3\"}]}");
+}
+
+static void stock_up(const char *location, int a, int b, int c)
+{
+	const int quantities[SKUS] = {a, b, c};
+
+	for (int i = 0; i < SKUS; i++)
+		if (quantities[i])
+			world_move(&w, MOVE_RECEIVE, skus[i], location, Q(quantities[i]));
+}
+
+static struct order_open *order(const char *sku, int n)
+{
+	struct order_open *o = world_order(&w, "shop", &(struct world_line)WANT(sku, NULL, Q(n)), 1, NULL);
+
+	assert_non_null(o);
+	return o;
+}
+
+static void move(enum movement_type type, struct str order_id, const char *sku, const char *at, int n, const char *line)
+{
+	struct world_line l = {.sku = sku, .location = at, .quantity = Q(n), .line_id = line};
+	struct err e = ERR_NONE;
+
+	assert_int_equal(world_apply(&w, (struct world_fact){.type = type, .order_id = order_id}, &l, 1, &e), RC_OK);
+}
+
+static qty_t allocated(const char *sku)
+{
+	return world_state(&w, sku, "A", STOCK_ALLOCATED) + world_state(&w, sku, "B", STOCK_ALLOCATED) +
+	       world_state(&w, sku, "C", STOCK_ALLOCATED);
+}
+
+static void check_allocated(const char *name, int a, int b, int c)
+{
+	const int want[SKUS] = {a, b, c};
+
+	for (int i = 0; i < SKUS; i++)
+		if (allocated(skus[i]) != Q(want[i]))
+			fail_msg("%s: %lld of %s", name, (long long)(allocated(skus[i]) / QTY_ONE), skus[i]);
+}
+
+static struct str keep_id(const struct order_open *o)
+{
+	static char id[UUID_TEXT];
+
+	memcpy(id, o->order_id.p, UUID_TEXT);
+	return (struct str){id, UUID_TEXT};
+}
+
+/* ---- reserving ---- */
+
+struct reserve_case {
+	const char *name;
+	int stock[2][SKUS]; /* at A, B */
+	struct world_line lines[3];
+	int backordered[3];
+	int at_a[SKUS], at_b[SKUS]; /* allocated */
+	bool split, unsplit;
+};
+
+static const struct reserve_case cases[] = {
+    {"all", {{4, 2, 0}}, {WANT("PACK", NULL, Q(2))}, {0}, {4, 2}, {0}, false, false},
+    {"as many as the scarcest makes", {{9, 1, 0}}, {WANT("PACK", NULL, Q(3))}, {2}, {2, 1}, {0}, false, false},
+    {"half a kit is none", {{1, 5, 0}}, {WANT("PACK", NULL, Q(1))}, {1}, {0}, {0}, false, false},
+    {"one kit is not made at two places", {{4}, {0, 2}}, {WANT("PACK", NULL, Q(2))}, {2}, {0}, {0}, false, false},
+    {"unless it may", {{4}, {0, 2}}, {WANT("PACK", NULL, Q(2))}, {0}, {4}, {0, 2}, true, false},
+    {"whole ones first", {{4, 1}, {0, 2}}, {WANT("PACK", NULL, Q(2))}, {0}, {4, 1}, {0, 1}, true, false},
+    {"kits from two places", {{2, 1}, {2, 1}}, {WANT("PACK", NULL, Q(2))}, {0}, {2, 1}, {2, 1}, false, false},
+    {"never split", {{2, 1}, {4, 2}}, {WANT("PACK", NULL, Q(3))}, {1}, {0}, {4, 2}, false, true},
+    {"the place that has all", {{9, 1}, {4, 2}}, {WANT("PACK", NULL, Q(2))}, {0}, {0}, {4, 2}, false, false},
+    {"a kit and its part, together",
+     {{4, 2}},
+     {WANT("PACK", NULL, Q(2)), WANT("A-1", NULL, Q(1))},
+     {0, 1},
+     {4, 2},
+     {0},
+     false,
+     false},
+    {"a part and its kit",
+     {{4, 2}},
+     {WANT("A-1", NULL, Q(1)), WANT("PACK", NULL, Q(2))},
+     {0, 1},
+     {3, 1},
+     {0},
+     false,
+     false},
+    {"what two kits share is there once",
+     {{9, 2, 9}},
+     {WANT("PACK", NULL, Q(1)), WANT("PAIR", NULL, Q(2))},
+     {0, 1},
+     {2, 2, 3},
+     {0},
+     false,
+     false},
+    {"two lines of a kit",
+     {{4, 2}},
+     {WANT("PACK", NULL, Q(1)), WANT("PACK", NULL, Q(2))},
+     {0, 1},
+     {4, 2},
+     {0},
+     false,
+     false},
+};
+
+static void check_case(const struct reserve_case *c, const struct order_open *o)
+{
+	for (uint32_t i = 0; i < o->line_count; i++)
+		if (o->lines[i].backordered != Q(c->backordered[i]))
+			fail_msg("%s: line %u lacks %lld", c->name, i, (long long)(o->lines[i].backordered / QTY_ONE));
+	for (int i = 0; i < SKUS; i++)
+		if (world_state(&w, skus[i], "A", STOCK_ALLOCATED) != Q(c->at_a[i]) ||
+		    world_state(&w, skus[i], "B", STOCK_ALLOCATED) != Q(c->at_b[i]))
+			fail_msg("%s: the allocations of %s", c->name, skus[i]);
+}
+
+static void test_reserve(void **state)
+{
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct reserve_case *c = &cases[i];
+		struct order_open *o;
+		struct str id;
+		size_t lines = 0;
+
+		if (i)
+			set_up(state);
+		w.channels[0].split_kits = c->split;
+		w.channels[0].unsplit = c->unsplit;
+		start();
+		for (int n = 0; n < 2; n++)
+			stock_up(n ? "B" : "A", c->stock[n][0], c->stock[n][1], c->stock[n][2]);
+		while (lines < 3 && c->lines[lines].sku)
+			lines++;
+		o = world_order(&w, "shop", c->lines, lines, NULL);
+		assert_non_null(o);
+		id = keep_id(o);
+		check_case(c, o);
+		world_commit(&w, SIZE_MAX);
+		world_reload(&w);
+		o = order_find(w.orders, id);
+		assert_non_null(o);
+		check_case(c, o);
+		if (i + 1 < COUNT(cases))
+			tear_down(state);
+	}
+}
+
+/* By the other rules of choice no unit is taken twice either, and what could be had is had. */
+static void test_every_rule(void **state)
+{
+	static const enum allocation_rule rules[] = {ALLOCATION_PRIORITY, ALLOCATION_NEAREST, ALLOCATION_FEWEST_PARCELS,
+						     ALLOCATION_COST};
+
+	for (size_t i = 0; i < COUNT(rules); i++) {
+		const struct world_line lines[] = {WANT("PACK", NULL, Q(2)), WANT("PAIR", NULL, Q(2))};
+		struct order_open *o;
+
+		if (i)
+			set_up(state);
+		w.channels[0].allocation = rules[i];
+		start();
+		stock_up("A", 4, 2, 0);
+		stock_up("B", 2, 1, 6);
+		o = world_order(&w, "shop", lines, 2, NULL);
+		assert_int_equal(o->lines[0].backordered, 0);
+		assert_int_equal(o->lines[1].backordered, Q(1));
+		check_allocated("by rule", 4, 3, 3);
+		if (i + 1 < COUNT(rules))
+			tear_down(state);
+	}
+}
+
+/* ---- waiting ---- */
+
+static void test_waits_for_what_is_missing(void **state)
+{
+	struct order_open *o;
+	struct str id;
+
+	(void)state;
+	start();
+	stock_up("A", 9, 1, 0);
+	o = order("PACK", 3);
+	id = keep_id(o);
+	assert_int_equal(o->status, ORDER_BACKORDERED);
+	assert_null(stock_find(w.stock, STR("A-1"))->waiting); /* there is plenty of it */
+	assert_non_null(stock_find(w.stock, STR("A-2"))->waiting);
+	world_commit(&w, SIZE_MAX);
+	world_reload(&w);
+	o = order_find(w.orders, id);
+	assert_non_null(stock_find(w.stock, STR("A-2"))->waiting);
+	/* What is plenty is sold to others meanwhile: then it is missing. */
+	order("A-1", 7);
+	stock_up("A", 0, 5, 0);
+	assert_int_equal(o->lines[0].backordered, Q(2));
+	assert_non_null(stock_find(w.stock, STR("A-1"))->waiting);
+	stock_up("A", 3, 0, 0);
+	assert_int_equal(o->lines[0].backordered, Q(1));
+	check_allocated("of the first three", 4 + 7, 2, 0);
+	stock_up("B", 2, 0, 0); /* the others are at A */
+	assert_int_equal(o->lines[0].backordered, Q(1));
+	stock_up("B", 0, 1, 0);
+	assert_int_equal(o->lines[0].backordered, 0);
+	assert_int_equal(o->status, ORDER_RESERVED);
+	assert_null(stock_find(w.stock, STR("A-1"))->waiting);
+	assert_null(stock_find(w.stock, STR("A-2"))->waiting);
+}
+
+/* The older one is served first, also if what comes first in a movement is what the younger waits for. */
+static void test_the_oldest_first(void **state)
+{
+	const struct world_line come[] = {{.sku = "A-1", .location = "A", .quantity = Q(2)},
+					  {.sku = "A-2", .location = "A", .quantity = Q(1)}};
+	struct order_open *kit, *part;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	start();
+	kit = order("PACK", 1);
+	part = order("A-1", 2);
+	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_RECEIVE}, come, 2, &e), RC_OK);
+	assert_int_equal(kit->lines[0].backordered, 0);
+	assert_int_equal(part->lines[0].backordered, Q(2));
+	stock_up("A", 2, 0, 0);
+	assert_int_equal(part->lines[0].backordered, 0);
+}
+
+/* A younger line takes what the older kit cannot use. */
+static void test_half_a_kit_keeps_nothing(void **state)
+{
+	struct order_open *kit, *part;
+
+	(void)state;
+	start();
+	kit = order("PACK", 1);
+	part = order("A-1", 2);
+	stock_up("A", 2, 0, 0);
+	assert_int_equal(kit->lines[0].backordered, Q(1));
+	assert_int_equal(part->lines[0].backordered, 0);
+	check_allocated("the part", 2, 0, 0);
+}
+
+/* ---- release, shipping ---- */
+
+static void accept(struct order_open *o)
+{
+	order_step_accepted(w.orders, &w.txn, o, 1, STR("SO-1"));
+}
+
+static const char *asked(void)
+{
+	const struct store_write *d = world_delivery(&w, "wms", "shipment.request");
+	const char *lines;
+
+	assert_non_null(d);
+	lines = strstr(arena_printf(&w.arena, STR_FMT, STR_ARG(d->values[9].bytes)), "\"lines\"");
+	assert_non_null(lines);
+	return lines;
+}
+
+static void test_the_warehouse_gets_kits_with_components(void **state)
+{
+	(void)state;
+	start();
+	stock_up("A", 4, 2, 0);
+	accept(order("PACK", 2));
+	assert_string_equal(asked(), "\"lines\":[{\"line_id\":\"1\",\"sku\":\"PACK\",\"location\":\"A\",\"quantity\":"
+				     "\"2\",\"components\":[{\"sku\":\"A-1\",\"quantity\":\"4\"},"
+				     "{\"sku\":\"A-2\",\"quantity\":\"2\"}]}]}");
+}
+
+static void test_a_split_kit_is_asked_for_by_components(void **state)
+{
+	(void)state;
+	w.channels[0].split_kits = true;
+	start();
+	stock_up("A", 2, 0, 0);
+	stock_up("B", 0, 1, 0);
+	accept(order("PACK", 1));
+	assert_string_equal(
+	    asked(), "\"lines\":[{\"line_id\":\"1\",\"sku\":\"A-1\",\"kit\":\"PACK\",\"location\":\"A\",\"quantity\":"
+		     "\"2\"},{\"line_id\":\"1\",\"sku\":\"A-2\",\"kit\":\"PACK\",\"location\":\"B\",\"quantity\":"
+		     "\"1\"}]}");
+}
+
+/* What the channel hears of the last shipment. */
+static const char *told(void)
+{
+	const struct store_write *d = world_delivery(&w, "shop", "shipment");
+
+	return d ? strstr(arena_printf(&w.arena, STR_FMT, STR_ARG(d->values[9].bytes)), "\"lines\"") : "nothing";
+}
+
+static void test_kits_are_shipped(void **state)
+{
+	struct order_open *o;
+	struct str id;
+
+	(void)state;
+	start();
+	stock_up("A", 9, 3, 0);
+	o = order("PACK", 3);
+	id = keep_id(o);
+	accept(o);
+	move(MOVE_SHIP, id, "PACK", "A", 1, "1");
+	assert_int_equal(o->lines[0].shipped, Q(1));
+	assert_int_equal(o->status, ORDER_PARTIALLY_SHIPPED);
+	check_allocated("of two kits", 4, 2, 0);
+	world_commit(&w, SIZE_MAX);
+	world_reload(&w);
+	o = order_find(w.orders, id);
+	move(MOVE_PICK, id, "PACK", "A", 1, NULL);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_PICKED), Q(2));
+	move(MOVE_SHIP, id, "PACK", "A", 2, NULL);
+	assert_int_equal(o->status, ORDER_SHIPPED);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), Q(3));
+	check_allocated("nothing", 0, 0, 0);
+	assert_int_equal(world_exceptions(&w, "over_shipped"), 0);
+	assert_string_equal(told(), "\"lines\":[{\"sku\":\"PACK\",\"location\":\"A\",\"quantity\":\"2\"}]}");
+}
+
+static void test_components_are_shipped(void **state)
+{
+	struct order_open *o;
+	struct str id;
+
+	(void)state;
+	start();
+	stock_up("A", 4, 2, 0);
+	o = order("PACK", 2);
+	id = keep_id(o);
+	accept(o);
+	world_commit(&w, SIZE_MAX);
+	move(MOVE_SHIP, id, "A-1", "A", 3, "1");
+	assert_int_equal(o->lines[0].shipped, 0);
+	assert_string_equal(told(), "nothing");
+	world_commit(&w, SIZE_MAX);
+	world_reload(&w);
+	o = order_find(w.orders, id);
+	check_allocated("the rest", 1, 2, 0);
+	move(MOVE_SHIP, id, "A-2", "A", 1, "1");
+	assert_int_equal(o->lines[0].shipped, Q(1));
+	assert_string_equal(told(), "\"lines\":[{\"line_id\":\"1\",\"sku\":\"PACK\",\"location\":\"A\",\"quantity\":"
+				    "\"1\"}],\"components\":[{\"line_id\":\"1\",\"sku\":\"A-2\",\"location\":\"A\","
+				    "\"quantity\":\"1\"}]}");
+	move(MOVE_SHIP, id, "A-1", "A", 1, "1");
+	move(MOVE_SHIP, id, "A-2", "A", 1, NULL);
+	assert_int_equal(o->status, ORDER_SHIPPED);
+	assert_int_equal(world_exceptions(&w, "over_shipped"), 0);
+}
+
+/* From another place than was planned, and more than there was. */
+static void test_shipped_from_elsewhere(void **state)
+{
+	struct order_open *o;
+	struct str id;
+
+	(void)state;
+	start();
+	stock_up("A", 4, 2, 0);
+	o = order("PACK", 2);
+	id = keep_id(o);
+	stock_up("B", 2, 1, 0);
+	move(MOVE_SHIP, id, "PACK", "B", 1, "1");
+	assert_int_equal(o->lines[0].shipped, Q(1));
+	check_allocated("for the other", 2, 1, 0);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), Q(2));
+	move(MOVE_SHIP, id, "PACK", "A", 2, "1");
+	assert_int_equal(o->status, ORDER_SHIPPED);
+	assert_int_equal(world_exceptions(&w, "over_shipped"), 2);
+	check_allocated("nothing", 0, 0, 0);
+}
+
+/* Each shipment takes what is its line's: kits those of kit lines, a part alone the part's line. */
+static void test_a_kit_beside_its_part(void **state)
+{
+	const struct world_line lines[] = {WANT("A-1", NULL, Q(2)), WANT("PACK", NULL, Q(1))};
+	struct order_open *o;
+
+	(void)state;
+	start();
+	stock_up("A", 4, 1, 0);
+	o = world_order(&w, "shop", lines, 2, NULL);
+	move(MOVE_SHIP, o->order_id, "PACK", "A", 1, NULL);
+	assert_int_equal(o->lines[0].shipped, 0);
+	assert_int_equal(o->lines[1].shipped, Q(1));
+	move(MOVE_SHIP, o->order_id, "A-1", "A", 2, NULL);
+	assert_int_equal(o->status, ORDER_SHIPPED);
+}
+
+static void test_cancel_frees_what_it_has(void **state)
+{
+	struct order_open *o, *next;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	start();
+	stock_up("A", 4, 2, 0);
+	o = order("PACK", 3);
+	next = order("PACK", 1);
+	assert_int_equal(next->lines[0].backordered, Q(1));
+	assert_int_equal(order_step_cancel(w.orders, &w.txn, o, STR("no"), &e), RC_OK);
+	order_step_restock(w.orders, &w.txn);
+	check_allocated("the next", 2, 1, 0);
+	assert_int_equal(next->status, ORDER_RESERVED);
+	assert_null(stock_find(w.stock, STR("A-1"))->waiting);
+	assert_null(stock_find(w.stock, STR("A-2"))->waiting);
+	accept(next);
+	assert_int_equal(order_step_cancel(w.orders, &w.txn, next, STR("no"), &e), RC_CONFLICT);
+}
+
+/* ---- what the kit is ---- */
+
+/* An order keeps the kit that was sold. */
+static void test_a_later_record_changes_nothing(void **state)
+{
+	struct order_open *o;
+	struct str id;
+
+	(void)state;
+	start();
+	stock_up("A", 4, 1, 0);
+	o = order("PACK", 2);
+	id = keep_id(o);
+	record("PACK", "{\"sku\":\"PACK\",\"components\":[{\"sku\":\"A-3\",\"quantity\":\"5\"}]}");
+	world_commit(&w, SIZE_MAX);
+	world_reload(&w);
+	o = order_find(w.orders, id);
+	stock_up("A", 0, 1, 0);
+	assert_int_equal(o->lines[0].backordered, 0);
+	move(MOVE_SHIP, id, "PACK", "A", 2, "1");
+	assert_int_equal(o->status, ORDER_SHIPPED);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), 0);
+}
+
+/* ---- reservations ---- */
+
+static struct hold *hold(const struct world_line *lines, size_t count)
+{
+	struct str shortage;
+	struct hold *h;
+
+	assert_int_equal(world_hold(&w, "h-1", "shop", lines, count, &h, &shortage), RC_OK);
+	return h;
+}
+
+static void test_a_held_kit_becomes_the_orders(void **state)
+{
+	const struct world_line kit = WANT("PACK", NULL, Q(2)), lines[] = {WANT("A-1", NULL, Q(4)), kit};
+	struct order_open *o;
+	struct hold *h;
+
+	(void)state;
+	start();
+	stock_up("A", 4, 2, 0);
+	h = hold(&kit, 1);
+	/* The other line is for what is held as well, and comes first. */
+	o = world_order(&w, "shop", lines, 2, h);
+	assert_int_equal(o->lines[0].backordered, Q(4));
+	assert_int_equal(o->lines[1].backordered, 0);
+	check_allocated("the kits", 4, 2, 0);
+}
+
+static void commit_part(struct hold *h, struct order_open *o, const char *sku, int n, bool keep)
+{
+	struct movement_line line = {.sku = str_from(sku), .quantity = Q(n)};
+	struct err e = ERR_NONE;
+	bool kept;
+
+	assert_int_equal(hold_step_commit_part(w.holds, &w.txn, h, o, &line, 1, keep, &kept, &e), RC_OK);
+	assert_int_equal(kept, keep);
+	order_step_given(w.orders, &w.txn, o);
+	order_step_restock(w.orders, &w.txn);
+}
+
+static void test_a_part_of_a_held_kit(void **state)
+{
+	const struct world_line kit = WANT("PACK", NULL, Q(2));
+	struct order_open *o;
+	struct str id;
+
+	(void)state;
+	start();
+	stock_up("A", 4, 2, 0);
+	hold(&kit, 1);
+	id = keep_id(order("PACK", 2));
+	world_commit(&w, SIZE_MAX);
+	world_reload(&w);
+	o = order_find(w.orders, id);
+	assert_int_equal(o->lines[0].backordered, Q(2));
+	commit_part(hold_find(w.holds, STR("h-1")), o, "PACK", 1, true);
+	assert_int_equal(o->lines[0].backordered, Q(1));
+	check_allocated("one kit", 2, 1, 0);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_HELD), Q(2));
+	/* Half a kit is nothing: what cannot be used is free. */
+	commit_part(hold_find(w.holds, STR("h-1")), o, "A-1", 2, true);
+	assert_int_equal(o->lines[0].backordered, Q(1));
+	check_allocated("still one kit", 2, 1, 0);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), Q(2));
+	commit_part(hold_find(w.holds, STR("h-1")), o, "A-2", 1, false);
+	assert_int_equal(o->lines[0].backordered, 0);
+	check_allocated("both", 4, 2, 0);
+}
+
+/* A kit that is held comes from one place, too. */
+static void test_a_hold_is_not_split(void **state)
+{
+	const struct world_line kit = WANT("PACK", NULL, Q(1));
+	struct str shortage;
+	struct hold *h;
+
+	(void)state;
+	start();
+	stock_up("A", 2, 0, 0);
+	stock_up("B", 0, 1, 0);
+	assert_int_equal(world_hold(&w, "h-1", "shop", &kit, 1, &h, &shortage), RC_CONFLICT);
+	w.channels[0].split_kits = true;
+	assert_int_equal(world_hold(&w, "h-1", "shop", &kit, 1, &h, &shortage), RC_OK);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_reserve),
+	    TEST(test_every_rule),
+	    TEST(test_waits_for_what_is_missing),
+	    TEST(test_the_oldest_first),
+	    TEST(test_half_a_kit_keeps_nothing),
+	    TEST(test_the_warehouse_gets_kits_with_components),
+	    TEST(test_a_split_kit_is_asked_for_by_components),
+	    TEST(test_kits_are_shipped),
+	    TEST(test_components_are_shipped),
+	    TEST(test_shipped_from_elsewhere),
+	    TEST(test_a_kit_beside_its_part),
+	    TEST(test_cancel_frees_what_it_has),
+	    TEST(test_a_later_record_changes_nothing),
+	    TEST(test_a_held_kit_becomes_the_orders),
+	    TEST(test_a_part_of_a_held_kit),
+	    TEST(test_a_hold_is_not_split),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
