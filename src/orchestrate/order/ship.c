@@ -141,6 +141,7 @@ static void note_release(struct order_book *b, struct txn *t, struct order_open 
 
 struct told {
 	struct order_book *book;
+	struct txn *txn;
 	const struct order_open *order;
 	const struct order_shipment *shipment;
 	struct json_writer w;
@@ -164,8 +165,10 @@ static const struct stock_item *item_of(const struct told *v, const struct movem
 	struct err e = ERR_NONE;
 	struct str own;
 
-	return item_resolve(v->book->stock, v->shipment->movement->source, m->sku, &own, &item, &e) == RC_OK ? item
-													     : NULL;
+	return item_resolve(v->book->stock, v->txn->arena, v->shipment->movement->source, m->sku, &own, &item, &e) ==
+		       RC_OK
+		   ? item
+		   : NULL;
 }
 
 static bool names(const struct movement_line *m, const struct order_line_open *l)
@@ -251,7 +254,7 @@ static void tell_lines(struct told *v)
 void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, const struct order_shipment *s)
 {
 	bool complete = settle_lines(b, t, o);
-	struct told v = {.book = b, .order = o, .shipment = s};
+	struct told v = {.book = b, .txn = t, .order = o, .shipment = s};
 	struct buf data;
 	int64_t event;
 
