@@ -4,45 +4,56 @@
 
 #include "hub/query_repair.h"
 
+#define DEAD_LETTER_COLUMNS 18
+
 struct slice {
-	struct hub *h;
-	struct job *j;
-	struct dead_letter_filter filter;
-	uint32_t rows;
+	struct arena *arena;
+	struct str *ids;
+	int64_t *seqs;
+	uint32_t count;
 };
 
-static enum rc replay_one(void *ctx, const struct store_value *row, size_t count)
+static enum rc note_id(void *ctx, const struct store_value *row, size_t count)
 {
 	struct slice *s = ctx;
-	struct err e = ERR_NONE;
 
 	(void)count;
-	s->rows++;
-	s->j->position = row[0].integer;
-	if (!dead_letter_fits(&s->filter, row))
-		return RC_OK;
-	if (dead_letter_replay(s->h, s->h->batch.txn.arena, row, s->j->id, &e) == RC_OK)
-		s->j->done++;
-	else
-		s->j->failed++;
+	s->seqs[s->count] = row[0].integer;
+	s->ids[s->count++] = arena_copy(s->arena, row[1].bytes);
 	return RC_OK;
+}
+
+static void replay_one(struct hub *h, struct job *j, struct str id)
+{
+	struct store_value row[DEAD_LETTER_COLUMNS];
+	struct arena *a = h->batch.txn.arena;
+	struct err e = ERR_NONE;
+
+	if (store_read_one(h->reader, R_DEAD_LETTER, &SV_TEXT(id), 1, a, row, &e) == RC_OK &&
+	    dead_letter_replay(h, a, row, j->id, &e) == RC_OK)
+		j->done++;
+	else
+		j->failed++;
 }
 
 enum rc job_step_dead_letters(struct hub *h, struct job *j, uint32_t max, bool *finished, struct err *e)
 {
-	struct slice s = {.h = h, .j = j};
-	int64_t through = 0;
-	struct query_rows rows;
 	struct query q = {.hub = h, .reader = h->reader, .arena = h->batch.txn.arena};
-	enum rc rc = dead_letter_filter_read(json_get(j->params, "filter"), &s.filter, e);
+	struct slice s = {
+	    .arena = q.arena, .ids = arena_array(q.arena, struct str, max), .seqs = arena_array(q.arena, int64_t, max)};
+	struct dead_letter_filter filter;
+	int64_t through = 0;
+	enum rc rc = dead_letter_filter_read(json_get(j->params, "filter"), &filter, e);
 
-	if (rc != RC_OK)
-		return rc;
+	if (!s.ids || !s.seqs)
+		return RC_RETRY;
 	json_int(json_get(j->params, "through"), &through);
-	const struct store_value args[] = {SV_INT(j->position), SV_INT(through), SV_INT(max)};
-	rc = query_all(&q, R_DEAD_LETTERS_OPEN, args, 3, &rows, e);
-	for (size_t i = 0; rc == RC_OK && i < rows.count; i++)
-		rc = replay_one(&s, query_row(&rows, i), rows.columns);
-	*finished = s.rows < max;
+	if (rc == RC_OK)
+		rc = dead_letters_read(&q, &filter, j->position, through, max, note_id, &s, e);
+	for (uint32_t i = 0; rc == RC_OK && i < s.count; i++) {
+		replay_one(h, j, s.ids[i]);
+		j->position = s.seqs[i];
+	}
+	*finished = s.count < max;
 	return rc;
 }

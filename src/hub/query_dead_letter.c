@@ -67,15 +67,25 @@ static enum rc write_item(void *ctx, struct json_writer *w, const struct store_v
 enum rc query_dead_letters(struct query *q, const struct query_dead_letters *by, const struct query_page *p,
 			   struct buf *out, struct err *e)
 {
+	static const enum store_statement open[2][2] = {
+	    {R_DEAD_LETTERS_OPEN_BEFORE, R_DEAD_LETTERS_OPEN_CLASS_BEFORE},
+	    {R_DEAD_LETTERS_OPEN_SYSTEM_BEFORE, R_DEAD_LETTERS_OPEN_BOTH_BEFORE}};
 	struct list_filter f = {*by, status_of(by->status)};
-	struct query_list list = {.statement = f.status == 0 ? R_DEAD_LETTERS_OPEN_BEFORE : R_DEAD_LETTERS_BEFORE,
-				  .match = fits,
-				  .write = write_item,
-				  .ctx = &f};
+	struct query_list list = {.statement = R_DEAD_LETTERS_BEFORE, .match = fits, .write = write_item, .ctx = &f};
+	struct store_value more[2];
 
 	if (by->status.n && f.status < 0)
 		return err_set(e, RC_INVALID, "unknown_status", "There is no dead letter status '" STR_FMT "'.",
 			       STR_ARG(by->status));
+	/* What is open is found by an index; what is done with is looked through, newest first. */
+	if (f.status == 0) {
+		list.statement = open[by->system.n > 0][by->class_.n > 0];
+		list.more = more;
+		if (by->system.n)
+			more[list.more_count++] = SV_TEXT(by->system);
+		if (by->class_.n)
+			more[list.more_count++] = SV_TEXT(by->class_);
+	}
 	return query_list(q, &list, p, out, e);
 }
 

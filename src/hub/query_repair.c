@@ -27,47 +27,7 @@ enum rc dead_letter_filter_read(const struct json *j, struct dead_letter_filter 
 	return rc == RC_OK ? read_instant(j, "to", "/filter/to", &out->to, e) : rc;
 }
 
-bool dead_letter_fits(const struct dead_letter_filter *f, const struct store_value *row)
-{
-	return (!f->from || row[2].integer >= f->from) && (!f->to || row[2].integer < f->to) &&
-	       (!f->class_.n || str_eq(row[3].bytes, f->class_)) && (!f->system.n || str_eq(row[4].bytes, f->system));
-}
-
-struct counting {
-	const struct dead_letter_filter *filter;
-	int64_t count, last;
-	uint32_t rows;
-};
-
-static enum rc count_row(void *ctx, const struct store_value *row, size_t count)
-{
-	struct counting *c = ctx;
-
-	(void)count;
-	c->rows++;
-	c->last = row[0].integer;
-	c->count += dead_letter_fits(c->filter, row);
-	return RC_OK;
-}
-
-enum rc dead_letters_count(struct query *q, const struct dead_letter_filter *f, int64_t *count, int64_t *through,
-			   struct err *e)
-{
-	struct counting c = {.filter = f};
-	enum rc rc;
-
-	do {
-		const struct store_value args[] = {SV_INT(c.last), SV_INT(INT64_MAX), SV_INT(COUNT_PAGE)};
-
-		c.rows = 0;
-		rc = store_read(q->reader, R_DEAD_LETTERS_OPEN_HEADS, args, 3, count_row, &c, e);
-	} while (rc == RC_OK && c.rows == COUNT_PAGE);
-	*count = c.count;
-	*through = c.last;
-	return rc;
-}
-
-/* ---- what a system was told ---- */
+/* ---- by time ---- */
 
 struct found {
 	int64_t seq, at;
@@ -81,22 +41,17 @@ static enum rc note_found(void *ctx, const struct store_value *row, size_t count
 	return RC_OK;
 }
 
-static enum rc event_time(void *ctx, const struct store_value *row, size_t count)
-{
-	(void)count;
-	*(int64_t *)ctx = row[2].integer;
-	return RC_OK;
-}
-
-/* The seq before the first delivery that was made at this time or later: they are made in order of time. */
-static enum rc first_from(struct query *q, int64_t from, int64_t through, int64_t *out, struct err *e)
+/* The seq before the first row that was made at this time or later: they are made in order of time. statement: the seq
+ * and time of the first one from $1 on. */
+static enum rc first_from(struct query *q, enum store_statement statement, int64_t from, int64_t through, int64_t *out,
+			  struct err *e)
 {
 	int64_t low = 0, high = through; /* the answer is in between */
 
 	while (low < high) {
 		int64_t middle = low + (high - low) / 2;
 		struct found f = {0};
-		enum rc rc = store_read(q->reader, R_DELIVERY_FROM, &SV_INT(middle + 1), 1, note_found, &f, e);
+		enum rc rc = store_read(q->reader, statement, &SV_INT(middle + 1), 1, note_found, &f, e);
 
 		if (rc != RC_OK)
 			return rc;
@@ -106,6 +61,92 @@ static enum rc first_from(struct query *q, int64_t from, int64_t through, int64_
 			low = f.seq;
 	}
 	*out = low;
+	return RC_OK;
+}
+
+/* ---- dead letters ---- */
+
+static enum rc note_last(void *ctx, const struct store_value *row, size_t count)
+{
+	(void)count;
+	*(int64_t *)ctx = row[0].integer;
+	return RC_OK;
+}
+
+/* The times of the filter as bounds. */
+static enum rc bounds(struct query *q, const struct dead_letter_filter *f, int64_t *after, int64_t *through,
+		      struct err *e)
+{
+	int64_t last = 0, first = 0;
+	enum rc rc = RC_OK;
+
+	if (!f->from && !f->to)
+		return rc;
+	rc = store_read(q->reader, R_DEAD_LETTER_LAST, NULL, 0, note_last, &last, e);
+	if (rc == RC_OK && f->from)
+		rc = first_from(q, R_DEAD_LETTER_FROM, f->from, last, &first, e);
+	if (rc == RC_OK && f->to)
+		rc = first_from(q, R_DEAD_LETTER_FROM, f->to, last, &last, e);
+	*after = first > *after ? first : *after;
+	*through = last < *through ? last : *through;
+	return rc;
+}
+
+enum rc dead_letters_read(struct query *q, const struct dead_letter_filter *f, int64_t after, int64_t through,
+			  uint32_t max, store_row_fn row, void *ctx, struct err *e)
+{
+	static const enum store_statement statements[2][2] = {
+	    {R_DEAD_LETTERS_OPEN_HEADS, R_DEAD_LETTERS_OPEN_HEADS_CLASS},
+	    {R_DEAD_LETTERS_OPEN_HEADS_SYSTEM, R_DEAD_LETTERS_OPEN_HEADS_BOTH}};
+	enum rc rc = bounds(q, f, &after, &through, e);
+	struct store_value args[5] = {SV_INT(after), SV_INT(through), SV_INT(max)};
+	size_t n = 3;
+
+	if (f->system.n)
+		args[n++] = SV_TEXT(f->system);
+	if (f->class_.n)
+		args[n++] = SV_TEXT(f->class_);
+	return rc == RC_OK ? store_read(q->reader, statements[f->system.n > 0][f->class_.n > 0], args, n, row, ctx, e)
+			   : rc;
+}
+
+struct counting {
+	int64_t count, last;
+	uint32_t rows;
+};
+
+static enum rc count_row(void *ctx, const struct store_value *row, size_t count)
+{
+	struct counting *c = ctx;
+
+	(void)count;
+	c->rows++;
+	c->count++;
+	c->last = row[0].integer;
+	return RC_OK;
+}
+
+enum rc dead_letters_count(struct query *q, const struct dead_letter_filter *f, int64_t *count, int64_t *through,
+			   struct err *e)
+{
+	struct counting c = {0};
+	enum rc rc;
+
+	do {
+		c.rows = 0;
+		rc = dead_letters_read(q, f, c.last, INT64_MAX, COUNT_PAGE, count_row, &c, e);
+	} while (rc == RC_OK && c.rows == COUNT_PAGE);
+	*count = c.count;
+	*through = c.last;
+	return rc;
+}
+
+/* ---- what a system was told ---- */
+
+static enum rc event_time(void *ctx, const struct store_value *row, size_t count)
+{
+	(void)count;
+	*(int64_t *)ctx = row[2].integer;
 	return RC_OK;
 }
 
@@ -123,13 +164,6 @@ static enum rc read_operations(const struct json *names, struct replay_plan *out
 					  "There is no operation of this name.");
 		out->operations[op] = true;
 	}
-	return RC_OK;
-}
-
-static enum rc last_delivery(void *ctx, const struct store_value *row, size_t count)
-{
-	(void)count;
-	*(int64_t *)ctx = row[0].integer;
 	return RC_OK;
 }
 
@@ -163,7 +197,7 @@ enum rc replay_plan_make(struct query *q, struct str system, const struct json *
 	if (rc == RC_OK)
 		rc = read_operations(json_get(request, "operations"), out, e);
 	if (rc == RC_OK)
-		rc = store_read(q->reader, R_DELIVERY_LAST, NULL, 0, last_delivery, &out->through, e);
+		rc = store_read(q->reader, R_DELIVERY_LAST, NULL, 0, note_last, &out->through, e);
 	if (rc == RC_OK && after) {
 		const struct store_value args[] = {SV_INT(out->after), SV_INT(1)};
 
@@ -171,7 +205,7 @@ enum rc replay_plan_make(struct query *q, struct str system, const struct json *
 		rc = store_read(q->reader, R_EVENT_AFTER, args, 2, event_time, &from, e);
 	}
 	if (rc == RC_OK)
-		rc = first_from(q, from, out->through, &out->first, e);
+		rc = first_from(q, R_DELIVERY_FROM, from, out->through, &out->first, e);
 	if (rc != RC_OK)
 		return rc;
 	const struct store_value args[] = {SV_TEXT(system), SV_INT(out->first), SV_INT(out->through),

@@ -11,9 +11,11 @@ struct dead_letter_filter {
 
 /* {"system","class","from","to"}, or NULL for all. RC_INVALID with a pointer. */
 enum rc dead_letter_filter_read(const struct json *j, struct dead_letter_filter *out, struct err *e) MUST_CHECK;
-/* row: seq, id, at, class, system ... */
-bool dead_letter_fits(const struct dead_letter_filter *f, const struct store_value *row);
-/* How many open ones fit, and the seq of the last one there is. */
+/* The open ones that fit, after < seq <= through, at most max: seq, id, at, class, system. By an index, whatever the
+ * filter. */
+enum rc dead_letters_read(struct query *q, const struct dead_letter_filter *f, int64_t after, int64_t through,
+			  uint32_t max, store_row_fn row, void *ctx, struct err *e) MUST_CHECK;
+/* How many open ones fit, and the seq of the last of them. */
 enum rc dead_letters_count(struct query *q, const struct dead_letter_filter *f, int64_t *count, int64_t *through,
 			   struct err *e) MUST_CHECK;
 

@@ -1,5 +1,5 @@
 /* Queries over a real hub; and the audit over books that do not add up. */
-#include "hub/query.h"
+#include "hub/query_repair.h"
 
 #include "base/compress.h"
 #include "base/test.h"
@@ -591,6 +591,101 @@ static void test_dead_letters(void **state)
 	check(j, "dead_letters_open", "1");
 }
 
+/* Systems, classes, times and states of dead letters 1, 2, ... */
+static const struct {
+	const char *system, *class_;
+	int64_t at;
+	int status;
+} dead[] = {{"shop", "mapping", 1000, 0},   {"erp", "technical", 2000, 0}, {"erp", "unknown", 3000, 0},
+	    {"erp", "technical", 3000, 1},  {NULL, "mapping", 4000, 0},    {"erp", "technical", 5000, 0},
+	    {"shop", "technical", 6000, 0}, {"shop", "mapping", 7000, 2}};
+
+static enum rc note_seq(void *ctx, const struct store_value *row, size_t count)
+{
+	(void)count;
+	buf_printf(ctx, "%lld ", (long long)row[0].integer);
+	return RC_OK;
+}
+
+/* What fits is found from its index, and counted, with any bounds. */
+static void test_dead_letters_by_filter(void **state)
+{
+	static const struct {
+		const char *system, *class_;
+		int64_t from, to, after, through;
+		uint32_t max;
+		const char *found;
+	} cases[] = {
+	    {"", "", 0, 0, 0, INT64_MAX, 100, "1 2 3 5 6 7 "},
+	    {"", "", 0, 0, 2, 6, 100, "3 5 6 "},
+	    {"", "", 0, 0, 0, INT64_MAX, 2, "1 2 "},
+	    {"erp", "", 0, 0, 0, INT64_MAX, 100, "2 3 6 "},
+	    {"erp", "", 0, 0, 2, INT64_MAX, 1, "3 "},
+	    {"", "technical", 0, 0, 0, INT64_MAX, 100, "2 6 7 "},
+	    {"erp", "technical", 0, 0, 0, INT64_MAX, 100, "2 6 "},
+	    {"erp", "technical", 0, 0, 2, 5, 100, ""},
+	    {"", "", 3000, 0, 0, INT64_MAX, 100, "3 5 6 7 "},
+	    {"", "", 2500, 5000, 0, INT64_MAX, 100, "3 5 "},
+	    {"erp", "", 2000, 3000, 0, INT64_MAX, 100, "2 "},
+	    {"", "", 9000, 0, 0, INT64_MAX, 100, ""},
+	    {"", "mapping", 0, 1001, 0, INT64_MAX, 100, "1 "},
+	    {"wms", "", 0, 0, 0, INT64_MAX, 100, ""},
+	};
+	struct store_options o;
+	struct store *s = NULL;
+	struct err e0 = ERR_NONE;
+	int64_t last;
+	(void)state;
+
+	assert_int_equal(node_store_options(config, STR("acme"), &arena, &o, &e0), RC_OK);
+	assert_int_equal(store_open(&o, &s, &last, &e0), RC_OK);
+	store_batch_init(&batch, &arena, last + 1);
+	for (size_t i = 0; i < sizeof(dead) / sizeof(dead[0]); i++) {
+		const char *id = arena_printf(&arena, "d%zu", i + 1);
+
+		PUT(W_DEAD_LETTER, SV_INT((int64_t)i + 1), SV_TEXT(str_from(id)), SV_INT(dead[i].at),
+		    SV_TEXT(str_from(dead[i].class_)), dead[i].system ? SV_TEXT(str_from(dead[i].system)) : SV_NULL,
+		    SV_NULL, SV_NULL, SV_TEXT(STR("c")), SV_TEXT(STR("why")), SV_INT(dead[i].status), SV_NULL, SV_NULL,
+		    SV_NULL, SV_NULL);
+	}
+	assert_int_equal(store_commit(s, &batch, &e0), RC_OK);
+	store_close(s);
+	open_node();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct dead_letter_filter f = {str_from(cases[i].system), str_from(cases[i].class_),
+						     cases[i].from, cases[i].to};
+		int64_t count, through;
+		struct buf seqs;
+		size_t n = 0;
+
+		buf_init(&seqs, 1000);
+		assert_int_equal(
+		    dead_letters_read(&query, &f, cases[i].after, cases[i].through, cases[i].max, note_seq, &seqs, &e0),
+		    RC_OK);
+		if (!str_eq(buf_str(&seqs), str_from(cases[i].found)))
+			fail_msg("case %zu: " STR_FMT, i, STR_ARG(buf_str(&seqs)));
+		for (size_t j = 0; j < seqs.n; j++)
+			n += seqs.p[j] == ' ';
+		assert_int_equal(dead_letters_count(&query, &f, &count, &through, &e0), RC_OK);
+		if (!cases[i].after && cases[i].max == 100)
+			assert_int_equal(count, n);
+		buf_done(&seqs);
+	}
+	/* The lists by the same indexes, newest first. */
+	const struct query_page page = {.limit = 2};
+	const struct json *j = ASK(query_dead_letters(
+	    &query, &(struct query_dead_letters){.system = STR("erp"), .status = STR("open")}, &page, &out, &e));
+	check(j, "items/0/id", "d6");
+	check(j, "items/1/id", "d3");
+	j = ASK(query_dead_letters(&query, &(struct query_dead_letters){STR("erp"), STR("technical"), STR("open")},
+				   &page, &out, &e));
+	check(j, "items/1/id", "d2");
+	j = ASK(query_dead_letters(
+	    &query, &(struct query_dead_letters){.class_ = STR("mapping"), .status = STR("open")}, &page, &out, &e));
+	check(j, "items/0/id", "d5");
+	check(j, "items/1/id", "d1");
+}
+
 static void audit_finds(enum wrong w, const char *name)
 {
 	static const char *const names[] = {"ledger", "states", "memory",     "holds",   "allocations",
@@ -706,6 +801,7 @@ int main(void)
 	    TEST(test_traces),
 	    TEST(test_operating),
 	    TEST(test_dead_letters),
+	    TEST(test_dead_letters_by_filter),
 	    TEST(test_the_audit_of_good_books),
 	    TEST(test_audit_of_written_books),
 	    TEST(test_audit_finds_a_wrong_balance),
