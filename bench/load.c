@@ -9,6 +9,7 @@
  *   --once               each body once
  *   --tag TAG            4 characters that make the ids of this run its own
  *   --marks FILE         wait until all that was acknowledged has reached the sink, and print the lag
+ *   --due FILE           only note in it when each was due
  *   --watch PID          measure this process and its descendants; may be repeated
  *
  * Exit code 0 unless it could not do its work; the caller judges the numbers.
@@ -26,7 +27,7 @@
 #define ARRIVAL_NS 30000000000
 
 struct arguments {
-	const char *path, *header, *bodies, *marks;
+	const char *path, *header, *bodies, *marks, *due;
 	struct load_options load;
 };
 
@@ -53,12 +54,13 @@ static void watch(struct processes *p, const char *pid)
 
 static void read_arguments(int argc, char **argv, struct arguments *a)
 {
-	static const struct option names[] = {
-	    {"to", 1, NULL, 't'},      {"path", 1, NULL, 'p'},        {"header", 1, NULL, 'h'},
-	    {"bodies", 1, NULL, 'b'},  {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
-	    {"warm-up", 1, NULL, 'u'}, {"rate", 1, NULL, 'r'},        {"once", 0, NULL, 'o'},
-	    {"tag", 1, NULL, 'g'},     {"marks", 1, NULL, 'm'},       {"watch", 1, NULL, 'w'},
-	    {NULL, 0, NULL, 0}};
+	static const struct option names[] = {{"to", 1, NULL, 't'},          {"path", 1, NULL, 'p'},
+					      {"header", 1, NULL, 'h'},      {"bodies", 1, NULL, 'b'},
+					      {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
+					      {"warm-up", 1, NULL, 'u'},     {"rate", 1, NULL, 'r'},
+					      {"once", 0, NULL, 'o'},        {"tag", 1, NULL, 'g'},
+					      {"marks", 1, NULL, 'm'},       {"watch", 1, NULL, 'w'},
+					      {"due", 1, NULL, 'd'},         {NULL, 0, NULL, 0}};
 	struct load_options *o = &a->load;
 	*a = (struct arguments){.header = "X-Bench: 1", .load = {.connections = 64, .seconds = 10, .tag = "0000"}};
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
@@ -95,6 +97,9 @@ static void read_arguments(int argc, char **argv, struct arguments *a)
 			break;
 		case 'm':
 			a->marks = optarg;
+			break;
+		case 'd':
+			a->due = optarg;
 			break;
 		case 'w':
 			watch(&o->watched, optarg);
@@ -224,10 +229,10 @@ int main(int argc, char **argv)
 	read_arguments(argc, argv, &a);
 	read_bodies(a.bodies, &a.load);
 	a.load.head = write_head(&a);
-	a.load.marks = a.marks ? marks_open(a.marks) : NULL;
+	a.load.marks = a.marks ? marks_open(a.marks) : a.due ? marks_open(a.due) : NULL;
 	load_run(&a.load, &result);
 	printf("{");
-	if (a.load.marks)
+	if (a.marks)
 		print_lag(a.load.marks, result.number);
 	print_result(&a, &result);
 	printf("}\n");
