@@ -33,9 +33,7 @@ soak: setup
 	@tools/test soak $(MINUTES)
 
 bench: setup
-	@tools/build release
-	@bench/run
-	@bench/reserve
+	@bench/run --write
 
 format:
 	@find src fuzz tests bench -name '*.[ch]' | xargs clang-format -i

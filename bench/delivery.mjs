@@ -3,69 +3,23 @@
 //     rate COUNT                  deliveries/s and CPU of `crossdock serve` to one sink
 //     node COUNT URL POSTMASTER   the same with node/worker.mjs and PostgreSQL
 //     backlog COUNT               COUNT wait for a system that is away: start-up, memory, the rate of the others; then it is back
-//     destinations SECONDS        the lag of healthy destinations: alone, and beside as many that are dead or slow
+//     destinations SECONDS        the lag of healthy destinations: alone, and beside as many that are dead, slow, flapping or throttling
 //
-// BUILD: where the programs are; WORK: a folder with orders.ndjson.
-import { execFileSync, spawn } from "node:child_process";
+// BUILD: where the programs are; WORK: a folder with orders.ndjson
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import http from "node:http";
-import { createInterface } from "node:readline";
+import { BUILD, WORK, cpu, folder, memory, now, pause, run, serve, sink, stop, tell } from "./common.mjs";
 
-const { BUILD = "build/release", WORK } = process.env;
 const [verb, ...rest] = process.argv.slice(2);
-const children = new Set();
 const bodies = `${WORK}/orders.ndjson`;
 
-function run(command, args, env = {}) {
-	const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } });
-	children.add(child);
-	child.once("exit", () => children.delete(child));
-	return child;
-}
-async function listening(child) {
-	for await (const line of createInterface({ input: child.stdout })) {
-		const found = /^listening on http:.*:(\d+)$/.exec(line);
-		if (found) {
-			child.stdout.resume();
-			return Number(found[1]);
-		}
-	}
-	throw new Error("it does not start");
-}
-async function stop(child) {
-	if (child.exitCode !== null || child.signalCode !== null) return;
-	const ended = once(child, "exit");
-	child.kill("SIGTERM");
-	await ended;
-}
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-const now = () => performance.now() / 1000;
-
-const stat = (pid) => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
-/* User and system time in us: of the process, and with `tree` of its children, those that have ended included. */
-function cpu(pid, tree) {
-	const own = stat(pid);
-	let ticks = Number(own[11]) + Number(own[12]);
-	if (tree) {
-		ticks += Number(own[13]) + Number(own[14]);
-		for (const other of readdirSync("/proc").filter((n) => /^\d+$/.test(n)))
-			try {
-				const s = stat(other);
-				if (s[1] === String(pid)) ticks += Number(s[11]) + Number(s[12]);
-			} catch { /* it has ended */ }
-	}
-	return ticks * 10_000;
-}
-const memory = (pid) => Number(/^Rss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))[1]) / 1024;
-
 /* systems: {name: {url, delivery}} */
-function folder(name, systems) {
-	const dir = `${WORK}/${name}`;
-	mkdirSync(dir);
+function systems_folder(name, systems) {
 	const rows = Object.entries(systems).map(([id, { url, delivery = "" }]) =>
 		`      ${id}: {connector: canonical, url: "${url}", roles: [channel]${delivery && `, delivery: {${delivery}}`}}`);
-	writeFileSync(`${dir}/crossdock.yaml`, `listen: 127.0.0.1:0
+	return folder(name, `listen: 127.0.0.1:0
 store: sqlite
 tenants:
   bench:
@@ -76,31 +30,11 @@ ${rows.join("\n")}
     channels: {${Object.keys(systems).map((id) => `${id}: {locations: [east]}`).join(", ")}}
     records: {stock: wms}
 `);
-	const key = JSON.parse(execFileSync(`${BUILD}/crossdock`, ["key", "create", "--tenant", "bench", "--scopes", "admin", "--json", "--dir", dir])).key;
-	return { dir, key };
 }
 const fill = (dir, system, count, keys) => execFileSync(`${BUILD}/bench/bench_delivery`, [dir, system, String(count), String(keys), bodies]);
-async function serve({ dir, key }) {
-	const begin = now();
-	const child = run(`${BUILD}/crossdock`, ["serve", dir]);
-	const port = await listening(child);
-	const call = async (path, options) => {
-		const answer = await fetch(`http://127.0.0.1:${port}${path}`, { ...options, headers: { authorization: `Bearer ${key}`, "content-type": "application/json" } });
-		if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
-		return answer.json();
-	};
-	const read = (path) => call(path), post = (path, body) => call(path, { method: "POST", body: JSON.stringify(body) });
-	await read("/v1/systems");
-	return { child, read, post, start_ms: (now() - begin) * 1000 };
-}
 const receive = (hub) => hub.post("/v1/stock/movements", {
 	source: "wms", source_event_id: "m", type: "receive", occurred_at: new Date().toISOString(), lines: [{ sku: "A", location: "east", quantity: "1000000" }],
 });
-async function sink() {
-	const child = run(`${BUILD}/bench/bench_sink`, ["--threads", "1"]);
-	return { child, url: `http://127.0.0.1:${await listening(child)}` };
-}
-
 /* Between a tenth and the end of `count`: {rate, cpu_us_per_delivery}. */
 async function measure(count, done, pid, trees = []) {
 	const used = () => cpu(pid) + trees.reduce((sum, tree) => sum + cpu(tree, true), 0);
@@ -124,7 +58,7 @@ const delivered = (hub, id) => async () => (await hub.read(`/v1/systems/${id}`))
 
 async function rate(count) {
 	const target = await sink();
-	const made = folder("delivery", { shop: { url: target.url, delivery: "slots: 64" } });
+	const made = systems_folder("delivery", { shop: { url: target.url, delivery: "slots: 64" } });
 	fill(made.dir, "shop", count, count);
 	const hub = await serve(made);
 	const found = await measure(count, delivered(hub, "shop"), hub.child.pid);
@@ -159,7 +93,7 @@ async function backlog(count) {
 	await once(away.listen(0, "127.0.0.1"), "listening");
 	const { port } = away.address();
 	away.close();
-	const made = folder("backlog", { shop: { url: target.url, delivery: "slots: 64" }, dead: { url: `http://127.0.0.1:${port}`, delivery: "slots: 64, retry_base: 100ms, retry_max: 1s" } });
+	const made = systems_folder("backlog", { shop: { url: target.url, delivery: "slots: 64" }, dead: { url: `http://127.0.0.1:${port}`, delivery: "slots: 64, retry_base: 100ms, retry_max: 1s" } });
 	const empty = await serve(made);
 	const memory_empty_mb = memory(empty.child.pid);
 	await stop(empty.child);
@@ -195,71 +129,110 @@ async function backlog(count) {
 		});
 	});
 	await once(back.listen(port, "127.0.0.1"), "listening");
-	const begin = now();
+	const begin = now(), used = cpu(hub.child.pid), own = process.cpuUsage();
 	while ((await delivered(hub, "dead")()) < count) await pause(200);
-	const back_rate = count / (now() - begin);
+	const took = now() - begin, { user, system } = process.cpuUsage(own);
+	const back_rate = count / took, back_cores = (cpu(hub.child.pid) - used) / 1e6 / took, back_sink_cores = (user + system) / 1e6 / took;
 	await stop(hub.child);
 	await stop(target.child);
 	back.closeAllConnections();
 	back.close();
-	return { deliveries: count, start_ms, memory_empty_mb, memory_mb, idle_cores, rate_before: before.rate, rate: during.rate, back_rate, arrived: ids.size, twice, out_of_order };
+	return { deliveries: count, start_ms, memory_empty_mb, memory_mb, idle_cores, rate_before: before.rate, rate: during.rate, back_rate, back_cores, back_sink_cores, arrived: ids.size, twice, out_of_order };
 }
 
 /*
- * A paced load to HEALTHY destinations, first alone, then beside as many bad ones with deliveries of their own: refusing connections,
- * never answering, or answering after 10 s. lag: from the commit to the answer, as the server measures it.
+ * Changes of stock at 50/s told to 25 healthy destinations, first alone, then beside 25 bad ones that have deliveries of their own: dead,
+ * slow (10 s), flapping (two seconds good, two seconds bad), throttling (429 after 10 requests in a second). lag: from the commit to the
+ * good answer, as the server measures it.
  */
-const HEALTHY = 25;
-async function destinations(seconds) {
-	const target = await sink();
+const HEALTHY = 25, BAD = { dead: 10, slow: 5, flapping: 5, throttling: 5 }, WAITING = 1000;
+
+function bad_servers() {
 	const held = new Set();
-	const slow = http.createServer((request, response) => {
-		request.resume();
-		const timer = setTimeout(() => (held.delete(timer), response.end("{}")), 10_000);
-		held.add(timer);
-	});
-	await once(slow.listen(0, "127.0.0.1"), "listening");
-	const url = { dead: "http://127.0.0.1:9", slow: `http://127.0.0.1:${slow.address().port}` };
-	const one = async (name, bad) => {
-		const systems = {};
+	const good = (response) => response.end("{}");
+	const refuse = (response, status, fields = {}) => response.writeHead(status, fields).end("{}");
+	const windows = new Map(); /* throttling: requests to a port in this second */
+	const kinds = {
+		slow(request, response) {
+			const timer = setTimeout(() => (held.delete(timer), good(response)), 10_000);
+			held.add(timer);
+		},
+		flapping(request, response) {
+			const phase = Math.floor(Date.now() / 1000) % 4;
+			if (phase < 2) good(response);
+			else if (phase === 2) refuse(response, 503);
+			else request.socket.destroy();
+		},
+		throttling(request, response) {
+			const port = request.socket.localPort, second = Math.floor(Date.now() / 1000), seen = windows.get(port);
+			const n = seen?.second === second ? seen.n + 1 : 1;
+			windows.set(port, { second, n });
+			if (n <= 10) good(response);
+			else refuse(response, 429, { "retry-after": "1" });
+		},
+	};
+	const servers = [];
+	const open = async (kind) => {
+		const server = http.createServer((request, response) => request.resume().on("end", () => kinds[kind](request, response)));
+		servers.push(server);
+		await once(server.listen(0, "127.0.0.1"), "listening");
+		return `http://127.0.0.1:${server.address().port}`;
+	};
+	const close = () => {
+		for (const timer of held) clearTimeout(timer);
+		for (const server of servers) server.closeAllConnections(), server.close();
+	};
+	return { open, close };
+}
+
+/* Then until the healthy ones have all. */
+async function change_stock(hub, seconds) {
+	const until = now() + seconds;
+	for (let i = 0, due = now(); now() < until; i++) {
+		const lines = [{ sku: "A", location: "east", quantity: "1" }];
+		await hub.post("/v1/stock/movements", { source: "wms", source_event_id: `s${i}`, type: "ship", occurred_at: new Date().toISOString(), lines });
+		due += 0.02;
+		if (due > now()) await pause((due - now()) * 1000);
+	}
+	let items;
+	do ({ items } = await hub.read("/v1/systems"));
+	while (items.some((s) => s.id.startsWith("good") && s.backlog > 0));
+	return items.filter((s) => s.id.startsWith("good")).map((s) => s.lag);
+}
+
+async function destinations(seconds) {
+	const target = await sink(), servers = bad_servers();
+	const one = async (name, with_bad) => {
+		const systems = {}, bad = [];
 		for (let i = 0; i < HEALTHY; i++) systems[`good${i}`] = { url: target.url };
-		for (let i = 0; bad && i < HEALTHY; i++) systems[`bad${i}`] = { url: url[i % 2 ? "dead" : "slow"] };
-		const made = folder(name, systems);
-		if (bad) for (let i = 0; i < HEALTHY; i++) fill(made.dir, `bad${i}`, 1000, 1000);
+		for (const [kind, n] of Object.entries(BAD))
+			for (let i = 0; with_bad && i < n; i++) {
+				bad.push(`${kind}${i}`);
+				systems[`${kind}${i}`] = { url: kind === "dead" ? "http://127.0.0.1:9" : await servers.open(kind) };
+			}
+		const made = systems_folder(name, systems);
+		for (const system of bad) fill(made.dir, system, WAITING, WAITING);
 		const hub = await serve(made);
 		await receive(hub);
-		const begin = cpu(hub.child.pid), until = now() + seconds;
-		for (let i = 0, due = now(); now() < until; i++) {
-			const lines = [{ sku: "A", location: "east", quantity: "1" }];
-			await hub.post("/v1/stock/movements", { source: "wms", source_event_id: `s${i}`, type: "ship", occurred_at: new Date().toISOString(), lines });
-			due += 0.02;
-			if (due > now()) await pause((due - now()) * 1000);
-		}
-		let items;
-		do ({ items } = await hub.read("/v1/systems"));
-		while (items.some((s) => s.id.startsWith("good") && s.backlog > 0));
-		const good = items.filter((s) => s.id.startsWith("good")).map((s) => s.lag);
-		const mean = (field) => good.reduce((sum, lag) => sum + lag[field], 0) / good.length;
-		const found = { lag_p50_us: mean("p50_us"), lag_p95_us: mean("p95_us"), lag_p99_us: mean("p99_us"), count: good.reduce((sum, lag) => sum + lag.count, 0), cpu_cores: (cpu(hub.child.pid) - begin) / 1e6 / seconds };
+		const begin = cpu(hub.child.pid), own = process.cpuUsage();
+		const lags = await change_stock(hub, seconds);
+		const { user, system } = process.cpuUsage(own), mean = (field) => lags.reduce((sum, lag) => sum + lag[field], 0) / lags.length;
+		const found = { lag_p50_us: mean("p50_us"), lag_p95_us: mean("p95_us"), lag_p99_us: mean("p99_us"), count: lags.reduce((sum, lag) => sum + lag.count, 0),
+			cpu_cores: (cpu(hub.child.pid) - begin) / 1e6 / seconds, load_cores: (user + system) / 1e6 / seconds };
 		await stop(hub.child);
 		return found;
 	};
 	const alone = await one("destinations_alone", false), beside = await one("destinations_beside", true);
-	for (const timer of held) clearTimeout(timer);
-	slow.closeAllConnections();
-	slow.close();
+	servers.close();
 	await stop(target.child);
 	return { alone, beside };
 }
 
-try {
-	const verbs = {
-		rate: () => rate(Number(rest[0])),
-		node: () => nodeRate(Number(rest[0]), rest[1], rest[2], rest[3] ?? "1"),
-		backlog: () => backlog(Number(rest[0])),
-		destinations: () => destinations(Number(rest[0])),
-	};
-	console.log(JSON.stringify(await verbs[verb]()).replace(/":/g, '": ').replace(/,"/g, ', "'));
-} finally {
-	for (const child of children) child.kill("SIGKILL");
-}
+const verbs = {
+	rate: () => rate(Number(rest[0])),
+	node: () => nodeRate(Number(rest[0]), rest[1], rest[2], rest[3] ?? "1"),
+	backlog: () => backlog(Number(rest[0])),
+	destinations: () => destinations(Number(rest[0])),
+};
+tell(await verbs[verb]());
+process.exit(0);

@@ -1,9 +1,11 @@
 /*
- * bench_disk FOLDER SECONDS: what the disk itself can do.
+ * bench_disk FOLDER SECONDS [probe]: what the disk itself can do.
  *
  * First 2 KB appended and synced one at a time, in blocks of an allocated file, as a log does. Then SQLite with the
  * settings of the store's writer: rows of 2 KB in key order, 64 of them a transaction. It checkpoints when the WAL has
  * grown, between two transactions, and that time counts.
+ *
+ * probe: only 2 KB and a sync twenty times a second, to be run beside something else: how long the disk makes one wait.
  */
 #include "histogram.h"
 #include "marks.h"
@@ -11,6 +13,7 @@
 #include <err.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +23,7 @@
 #define GROUP      64
 #define FILE_BYTES (64 << 20)
 #define WAL_FRAMES 8192 /* 64 MB */
+#define PROBE_NS   50000000
 
 /* Incompressible, in case the disk compresses. */
 static void fill(char *row, uint64_t seed)
@@ -37,7 +41,7 @@ static void print_times(const char *name, const struct histogram *h)
 	       (double)h->max / 1e3);
 }
 
-static void sync_writes(const char *folder, double seconds)
+static void sync_writes(const char *folder, double seconds, const char *name, long pause_ns)
 {
 	static struct histogram times;
 	char path[4096], row[ROW_BYTES];
@@ -55,11 +59,15 @@ static void sync_writes(const char *folder, double seconds)
 		int64_t then = now;
 		now = marks_now();
 		histogram_add(&times, now - then);
+		if (pause_ns > 0) {
+			nanosleep(&(struct timespec){0, pause_ns}, NULL);
+			now = marks_now();
+		}
 	}
 	close(fd);
 	unlink(path);
-	printf("\"fdatasync_per_s\": %.1f, ", (double)times.count * 1e9 / (double)(now - started));
-	print_times("fdatasync", &times);
+	printf("\"%s_per_s\": %.1f, ", name, (double)times.count * 1e9 / (double)(now - started));
+	print_times(name, &times);
 }
 
 static void run(sqlite3 *db, const char *sql)
@@ -125,12 +133,14 @@ static void group_commits(const char *folder, double seconds)
 
 int main(int argc, char **argv)
 {
-	double seconds = argc == 3 ? strtod(argv[2], NULL) : 0;
-	if (seconds <= 0)
-		errx(2, "usage: bench_disk FOLDER SECONDS");
+	double seconds = argc >= 3 ? strtod(argv[2], NULL) : 0;
+	bool probe = argc == 4 && strcmp(argv[3], "probe") == 0;
+	if (seconds <= 0 || argc > 4 || (argc == 4 && !probe))
+		errx(2, "usage: bench_disk FOLDER SECONDS [probe]");
 	printf("{");
-	sync_writes(argv[1], seconds);
-	group_commits(argv[1], seconds);
+	sync_writes(argv[1], seconds, probe ? "probe" : "fdatasync", probe ? PROBE_NS : 0);
+	if (!probe)
+		group_commits(argv[1], seconds);
 	printf("}\n");
 	return 0;
 }

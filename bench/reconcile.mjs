@@ -2,47 +2,14 @@
 // 1,000; alone, then while orders are taken. SECONDS is how long orders are measured without it. A line of JSON for bench/run.
 //
 // BUILD: where the programs are; WORK: a folder.
-import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import http from "node:http";
-import { createInterface } from "node:readline";
+import { WORK, cpu, folder, load, memory, now, pause, receive_all, serve, sink, stop, tell } from "./common.mjs";
 
-const { BUILD = "build/release", WORK } = process.env;
 const [count, seconds] = process.argv.slice(2).map(Number);
 const PAGE = 1000, DIFFERENT = 1000, ON_HAND = 100, RATE = 200;
 const LATER = 65; /* seconds: what was booked in the minute before their instant is looked at, and a million items are not booked in a minute */
-const children = new Set();
-const now = () => performance.now() / 1000;
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-
-function run(command, args) {
-	const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
-	children.add(child);
-	child.once("exit", () => children.delete(child));
-	return child;
-}
-async function listening(child) {
-	for await (const line of createInterface({ input: child.stdout })) {
-		const found = /^listening on http:.*:(\d+)$/.exec(line);
-		if (found) {
-			child.stdout.resume();
-			return Number(found[1]);
-		}
-	}
-	throw new Error("it does not start");
-}
-async function stop(child) {
-	if (child.exitCode !== null || child.signalCode !== null) return;
-	const ended = once(child, "exit");
-	child.kill("SIGTERM");
-	await ended;
-}
-const memory = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
-const cpu = (pid) => {
-	const stat = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ");
-	return (Number(stat[11]) + Number(stat[12])) / 100;
-};
 const sku = (i) => `ITEM-${String(i).padStart(7, "0")}`;
 
 /* The warehouse, its pages made before. Orders that are taken meanwhile stay on hand, so nothing else differs. */
@@ -65,10 +32,7 @@ async function warehouse() {
 	return server;
 }
 
-async function serve(channel, wms) {
-	const dir = `${WORK}/reconcile`;
-	mkdirSync(dir);
-	writeFileSync(`${dir}/crossdock.yaml`, `listen: 127.0.0.1:0
+const made = (channel, wms) => folder("reconcile", `listen: 127.0.0.1:0
 store: sqlite
 tenants:
   bench:
@@ -80,29 +44,11 @@ tenants:
     records: {stock: wms}
     reconcile: {wms: {settle: 0s, on_drift: report}}
 `);
-	const { key } = JSON.parse(execFileSync(`${BUILD}/crossdock`, ["key", "create", "--tenant", "bench", "--scopes", "admin", "--json", "--dir", dir]));
-	const child = run(`${BUILD}/crossdock`, ["serve", dir]);
-	const port = await listening(child);
-	const call = async (path, options) => {
-		const answer = await fetch(`http://127.0.0.1:${port}${path}`, { ...options, headers: { authorization: `Bearer ${key}`, "content-type": "application/json" } });
-		if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
-		return answer.json();
-	};
-	return { child, port, key, read: (path) => call(path), post: (path, body) => call(path, { method: "POST", body: JSON.stringify(body) }) };
-}
 
-/* COUNT items, received an hour ago; then until the channel has been told of all of them. */
+/* Received an hour ago; then until the channel has been told of all of them. */
 async function fill(hub) {
 	const at = new Date(Date.now() - 3_600_000).toISOString(), begin = now();
-	let next = 0;
-	const one = async () => {
-		for (let from; (from = next) < count;) {
-			next += PAGE;
-			const lines = Array.from({ length: Math.min(PAGE, count - from) }, (_, i) => ({ sku: sku(from + i), location: "east", quantity: String(ON_HAND) }));
-			await hub.post("/v1/stock/movements", { source: "wms", source_event_id: `m${from}`, type: "receive", occurred_at: at, lines });
-		}
-	};
-	await Promise.all([one(), one(), one(), one()]);
+	await receive_all(hub, count, sku, ON_HAND);
 	const filled = now() - begin;
 	while ((await hub.read("/v1/systems/shop")).backlog > 0) await pause(200);
 	const lines = [];
@@ -115,15 +61,8 @@ async function fill(hub) {
 	return filled;
 }
 
-let tags = 0;
-async function orders(hub, forSeconds) {
-	const child = run(`${BUILD}/bench/bench_load`, ["--to", `127.0.0.1:${hub.port}`, "--path", "/v1/orders", "--connections", "16", "--rate", String(RATE),
-		"--seconds", String(forSeconds), "--warm-up", "0.5", "--tag", `z${String(++tags).padStart(3, "0")}`, "--header", `Authorization: Bearer ${hub.key}`,
-		"--bodies", `${WORK}/reconcile.ndjson`]);
-	let text = "";
-	for await (const part of child.stdout.setEncoding("utf8")) text += part;
-	return JSON.parse(text);
-}
+const orders = (hub, for_seconds) => load(hub, "/v1/orders", `${WORK}/reconcile.ndjson`,
+	["--connections", "16", "--rate", String(RATE), "--seconds", String(for_seconds), "--warm-up", "0.5"]);
 
 async function reconcile(hub) {
 	const pid = hub.child.pid, before = memory(pid), used = cpu(pid), begin = now();
@@ -136,29 +75,22 @@ async function reconcile(hub) {
 	} while (found.status === "running");
 	const took = now() - begin;
 	return { status: found.status, compared: found.summary.compared, differences: found.summary.differences?.lost, seconds: took, rate: count / took,
-		cores: (cpu(pid) - used) / took, memory_before_mb: before, memory_peak_mb: peak };
+		cores: (cpu(pid) - used) / 1e6 / took, memory_before_mb: before, memory_peak_mb: peak };
 }
 
-try {
-	const shop = run(`${BUILD}/bench/bench_sink`, ["--threads", "1"]);
-	const wms = await warehouse();
-	const hub = await serve(`http://127.0.0.1:${await listening(shop)}`, `http://127.0.0.1:${wms.address().port}`);
-	const fill_seconds = await fill(hub);
-	const later = now() + LATER;
-	const without = await orders(hub, seconds);
-	await pause(Math.max(0, later - now()) * 1000);
-	const alone = await reconcile(hub);
-	const taking = orders(hub, Math.max(1, alone.seconds));
-	await pause(500);
-	const beside = await reconcile(hub);
-	const during = await taking;
-	await stop(hub.child);
-	await stop(shop);
-	wms.closeAllConnections();
-	wms.close();
-	const taken = (r) => ({ rate: r.rate, p50_us: r.p50_us, p99_us: r.p99_us, max_us: r.max_us, sent: r.sent, acknowledged: r.acknowledged });
-	const found = { items: count, wanted: Math.ceil(count / DIFFERENT), fill_seconds, alone, beside, orders_without: taken(without), orders_during: taken(during) };
-	console.log(JSON.stringify(found).replace(/":/g, '": ').replace(/,"/g, ', "'));
-} finally {
-	for (const child of children) child.kill("SIGKILL");
-}
+const shop = await sink(), wms = await warehouse();
+const hub = await serve(made(shop.url, `http://127.0.0.1:${wms.address().port}`));
+const fill_seconds = await fill(hub);
+const later = now() + LATER;
+const without = await orders(hub, seconds);
+await pause(Math.max(0, later - now()) * 1000);
+const alone = await reconcile(hub);
+const taking = orders(hub, Math.max(1, alone.seconds));
+await pause(500);
+const beside = await reconcile(hub);
+const during = await taking;
+await stop(hub.child);
+await stop(shop.child);
+const taken = (r) => ({ rate: r.rate, p50_us: r.p50_us, p99_us: r.p99_us, max_us: r.max_us, sent: r.sent, acknowledged: r.acknowledged });
+tell({ items: count, wanted: Math.ceil(count / DIFFERENT), fill_seconds, alone, beside, orders_without: taken(without), orders_during: taken(during) });
+process.exit(0);
