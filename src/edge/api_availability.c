@@ -83,3 +83,29 @@ enum server_next stock_movements(struct exchange *x)
 	enum rc rc = query_movements(&r.query, spelled(x, x->params[0]), &page, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
 }
+
+enum server_next stock_serials(struct exchange *x)
+{
+	struct parameter p[] = {
+	    {.name = "limit"}, {.name = "cursor"}, {.name = "location"}, {.name = "state"}, {.name = "serial"}};
+	struct reading r;
+	struct query_page page;
+	struct err e = ERR_NONE;
+	if (!reading_begin_page(x, p, 5, &r, &page))
+		return SERVER_ANSWERED;
+	const struct query_serials by = {p[2].value, p[3].value, p[4].value};
+	enum rc rc = query_serials(&r.query, spelled(x, x->params[0]), &by, &page, &r.out, &e);
+	return reading_end(x, &r, rc, &e);
+}
+
+enum server_next stock_serial(struct exchange *x)
+{
+	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}};
+	struct reading r;
+	struct query_page page;
+	struct err e = ERR_NONE;
+	if (!reading_begin_page(x, p, 2, &r, &page))
+		return SERVER_ANSWERED;
+	enum rc rc = query_serial(&r.query, spelled(x, x->params[0]), x->params[1], &page, &r.out, &e);
+	return reading_end(x, &r, rc, &e);
+}

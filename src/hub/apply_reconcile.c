@@ -86,6 +86,7 @@ static bool correct_stock(struct hub *h, const struct command *c, const struct d
 			     .source = s->name,
 			     .occurred_at = d->as_of,
 			     .reason = STR("reconciliation"),
+			     .quantity_only = true,
 			     .line_count = 1,
 			     .lines = &line};
 	struct movement_result result;

@@ -107,6 +107,9 @@ enum rc reverse_movement(struct hub *h, struct command *c, const struct movement
 	}
 	m.reverses = txn_copy(t, row[ID].bytes);
 	m.order_id = row[ORDER].bytes;
+	rc = serials_fetch_undo(h, row[SEQ].integer, e);
+	if (rc != RC_OK)
+		return rc;
 	rc = stock_step_reverse(h->state.stock, t, &m, row[ENTRIES].bytes, taken, chosen, out, e);
 	for (size_t i = 0; rc == RC_OK && i < count; i++)
 		if (chosen[i] && !taken[i])

@@ -130,7 +130,9 @@ static struct answer move_one(struct hub *h, struct command *c, const struct com
 		rc = reverse_movement(h, c, &m->movement, &result, &e);
 	} else {
 		follow_order(h, m->movement.order_id);
-		rc = stock_step_movement(h->state.stock, h->state.orders, t, &m->movement, &result, &e);
+		rc = serials_fetch(h, &m->movement, &e);
+		if (rc == RC_OK)
+			rc = stock_step_movement(h->state.stock, h->state.orders, t, &m->movement, &result, &e);
 	}
 	if (rc != RC_OK) {
 		t->cause = cause;
@@ -205,6 +207,11 @@ void apply_shipment(struct hub *h, struct command *c)
 	if (!owns_record(h, h->tenant->record_stock, m->source)) {
 		c->answer = answer_fields(&c->arena, 202, "status", STR("not_owned"), NULL);
 		inbox_settle(h, c, FATE_NOT_OWNED, m->source_event_id, STR_NONE, m->order_id);
+		return;
+	}
+	rc = serials_fetch(h, m, &e);
+	if (rc != RC_OK) {
+		c->answer = answer_problem(&c->arena, answer_status_of(rc), &e);
 		return;
 	}
 	follow_order(h, m->order_id);

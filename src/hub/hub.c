@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "hub/config_secrets.h"
 #include "observe/log.h"
+#include "orchestrate/stock/serial.h"
 
 #include <assert.h>
 
@@ -384,6 +385,7 @@ static void begin_batch(struct hub *h)
 	h->batch.pauses_changed = h->batch.reconciliation_begun = false;
 	h->batch.touched = NULL;
 	h->batch.starts = NULL;
+	serial_book_begin(h->state.stock->serials);
 	h->batch.changes = NULL;
 	h->batch.change_count = h->batch.change_room = 0;
 	txn_init(&h->batch.txn, &h->batch.arena, &h->state.heads, h->state.dedup, &h->ids, h->batch_number + 1, h->now);

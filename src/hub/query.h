@@ -36,6 +36,14 @@ enum rc query_trace(struct query *q, struct str correlation_id, struct buf *out,
 enum rc query_stock(struct query *q, struct str sku, struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_movements(struct query *q, struct str sku, const struct query_page *p, struct buf *out,
 			struct err *e) MUST_CHECK;
+struct query_serials {
+	struct str location, state, serial; /* empty: any */
+};
+enum rc query_serials(struct query *q, struct str sku, const struct query_serials *by, const struct query_page *p,
+		      struct buf *out, struct err *e) MUST_CHECK;
+/* One, with the movements that named it, the newest first; the page is of these. */
+enum rc query_serial(struct query *q, struct str sku, struct str serial, const struct query_page *p, struct buf *out,
+		     struct err *e) MUST_CHECK;
 /* Of one channel, by item and location. */
 enum rc query_ring_fences(struct query *q, struct str channel, const struct query_page *p, struct buf *out,
 			  struct err *e) MUST_CHECK;

@@ -47,7 +47,7 @@ struct audit_check {
 	int64_t bad;
 };
 
-enum check { LEDGER, STATES, MEMORY, HOLDS, ALLOCATIONS, ORDERS, INBOX, DELIVERIES, COUNTERS, CHECKS };
+enum check { LEDGER, STATES, MEMORY, HOLDS, ALLOCATIONS, ORDERS, INBOX, DELIVERIES, COUNTERS, SERIALS, CHECKS };
 
 struct audit {
 	struct query *q;
@@ -398,6 +398,21 @@ static enum rc check_deliveries(struct audit *a, int64_t *final, int64_t *open)
 	return rc;
 }
 
+/* Where a serial number is, is what its history says. */
+static enum rc check_serials(struct audit *a, int64_t *serials)
+{
+	struct query_rows rows;
+	enum rc rc = query_all(a->q, R_SERIALS_UNEXPLAINED, NULL, 0, &rows, a->e);
+
+	if (rc != RC_OK || rows.count == 0)
+		return rc;
+	*serials = query_row(&rows, 0)[0].integer;
+	if (query_row(&rows, 0)[1].integer)
+		differ(a, SERIALS, "%" PRId64 " serial numbers are not where their movements left them",
+		       query_row(&rows, 0)[1].integer);
+	return rc;
+}
+
 struct audit_total {
 	struct str name;
 	int64_t stored, shown, counted;
@@ -485,7 +500,7 @@ static void write_check(struct json_writer *w, const struct audit_check *c, cons
 }
 
 struct audit_counts {
-	int64_t messages, deliveries_final, deliveries_open, counters;
+	int64_t messages, deliveries_final, deliveries_open, counters, serials;
 	bool memory;
 };
 
@@ -506,6 +521,7 @@ static void write_answer(struct audit *a, const struct audit_counts *n, struct b
 	snprintf(good[DELIVERIES], sizeof(good[0]), "%" PRId64 " final, %" PRId64 " open", n->deliveries_final,
 		 n->deliveries_open);
 	snprintf(good[COUNTERS], sizeof(good[0]), "%" PRId64 " counters", n->counters);
+	snprintf(good[SERIALS], sizeof(good[0]), "%" PRId64 " serial numbers", n->serials);
 	for (int i = 0; i < CHECKS; i++)
 		bad += a->checks[i].bad;
 	jw_init(&w, out);
@@ -540,6 +556,8 @@ static enum rc read_all(struct audit *a, struct audit_counts *n, int64_t *last_e
 	if (rc == RC_OK)
 		rc = check_counters(a, &n->counters);
 	if (rc == RC_OK)
+		rc = check_serials(a, &n->serials);
+	if (rc == RC_OK)
 		*last_event = last.integer;
 	return rc;
 }
@@ -561,8 +579,8 @@ static enum rc run(struct audit *a, struct audit_counts *n)
 
 enum rc query_audit(struct query *q, struct buf *out, struct err *e)
 {
-	static const char *const names[CHECKS] = {"ledger", "states", "memory",     "holds",   "allocations",
-						  "orders", "inbox",  "deliveries", "counters"};
+	static const char *const names[CHECKS] = {"ledger", "states", "memory",     "holds",    "allocations",
+						  "orders", "inbox",  "deliveries", "counters", "serials"};
 	struct audit *a = mem_zalloc(1, sizeof(*a));
 	struct audit_counts n = {0};
 

@@ -688,8 +688,8 @@ static void test_dead_letters_by_filter(void **state)
 
 static void audit_finds(enum wrong w, const char *name)
 {
-	static const char *const names[] = {"ledger", "states", "memory",     "holds",   "allocations",
-					    "orders", "inbox",  "deliveries", "counters"};
+	static const char *const names[] = {"ledger", "states", "memory",     "holds",    "allocations",
+					    "orders", "inbox",  "deliveries", "counters", "serials"};
 
 	write_books(w);
 	open_node();

@@ -166,6 +166,11 @@ void apply_delivery_result(struct hub *h, struct command *c);
 void apply_system_pause(struct hub *h, struct command *c, bool pause);
 void apply_system_note(struct hub *h, struct command *c);
 
+/* serials.c: reads what the registry has of the serial numbers that a movement names, or that a reversal of movement
+ * seq puts back, into the batch's book. Nothing is read while no item has serial numbers. */
+enum rc serials_fetch(struct hub *h, const struct movement *m, struct err *e) MUST_CHECK;
+enum rc serials_fetch_undo(struct hub *h, int64_t seq, struct err *e) MUST_CHECK;
+
 /* apply_reverse.c: finds what is taken back and takes it back. RC_NOT_FOUND "movement_not_found". */
 struct movement_result;
 enum rc reverse_movement(struct hub *h, struct command *c, const struct movement *m, struct movement_result *out,

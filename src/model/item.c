@@ -138,6 +138,24 @@ static void read_aliases(struct reader *r, const struct json *doc, struct item_r
 	}
 }
 
+static enum item_serials read_serial_level(struct reader *r, const struct json *doc, bool tracked)
+{
+	const struct json *level = json_get(doc, "serial_level");
+
+	if (!level)
+		return tracked ? ITEM_SERIALS_FULL : ITEM_SERIALS_NONE;
+	if (!tracked)
+		read_note(r, level, "not_applicable", "Only an item that is tracked by serial has a level of it.",
+			  "/serial_level");
+	else if (str_is(json_text(level), "shipment"))
+		return ITEM_SERIALS_SHIPMENT;
+	else if (str_is(json_text(level), "full"))
+		return ITEM_SERIALS_FULL;
+	else
+		read_note(r, level, "not_in_enum", "This is shipment or full.", "/serial_level");
+	return ITEM_SERIALS_NONE;
+}
+
 enum rc item_record_read(struct arena *a, const struct json *doc, enum sku_case sku_case, struct item_record *out,
 			 struct findings *f)
 {
@@ -150,7 +168,7 @@ enum rc item_record_read(struct arena *a, const struct json *doc, enum sku_case 
 	    .sku = sku_apply_case(a, sku, sku_case),
 	    .base_uom = json_get_text(doc, "base_uom"),
 	    .lot_tracked = str_is(tracking, "lot") || str_is(tracking, "lot_and_serial"),
-	    .serial_tracked = str_is(tracking, "serial") || str_is(tracking, "lot_and_serial"),
+	    .serials = read_serial_level(&r, doc, str_is(tracking, "serial") || str_is(tracking, "lot_and_serial")),
 	    .discontinued = str_is(status, "discontinued"),
 	    .blocked = str_is(status, "blocked"),
 	};
@@ -167,7 +185,7 @@ enum rc item_record_read(struct arena *a, const struct json *doc, enum sku_case 
 
 static bool has_rules(const struct item_record *r)
 {
-	return r->lot_tracked || r->serial_tracked || r->discontinued || r->blocked || r->shelf_life_days ||
+	return r->lot_tracked || r->serials || r->discontinued || r->blocked || r->shelf_life_days ||
 	       r->component_count || r->unit_count || r->substitute_count || r->alias_count;
 }
 
@@ -227,11 +245,13 @@ void item_record_write(struct buf *out, const struct item_record *r)
 	jw_opt_text(&w, "base_uom", r->base_uom);
 	if (r->discontinued || r->blocked)
 		jw_key_text(&w, "status", r->blocked ? STR("blocked") : STR("discontinued"));
-	if (r->lot_tracked || r->serial_tracked)
+	if (r->lot_tracked || r->serials)
 		jw_key_text(&w, "tracking",
-			    !r->serial_tracked ? STR("lot")
-			    : r->lot_tracked   ? STR("lot_and_serial")
-					       : STR("serial"));
+			    !r->serials      ? STR("lot")
+			    : r->lot_tracked ? STR("lot_and_serial")
+					     : STR("serial"));
+	if (r->serials == ITEM_SERIALS_SHIPMENT)
+		jw_key_text(&w, "serial_level", STR("shipment"));
 	if (r->shelf_life_days)
 		jw_key_int(&w, "shelf_life_days", r->shelf_life_days);
 	write_lists(&w, r);

@@ -27,10 +27,18 @@ struct item_name {
 	struct str system, sku;
 };
 
+/* Where a serial number must be named: tracking "serial" or "lot_and_serial", and serial_level. */
+enum item_serials {
+	ITEM_SERIALS_NONE,
+	ITEM_SERIALS_SHIPMENT, /* what is shipped only */
+	ITEM_SERIALS_FULL,     /* whatever moves */
+};
+
 struct item_record {
 	struct str sku;
 	struct str base_uom; /* may be empty */
-	bool lot_tracked, serial_tracked, discontinued, blocked;
+	enum item_serials serials;
+	bool lot_tracked, discontinued, blocked;
 	int32_t shelf_life_days; /* 0: not said */
 	struct item_part *components;
 	struct item_unit *units;

@@ -113,27 +113,70 @@ static enum movement_state read_state(struct reader *r, const struct json *line,
 	return MOVE_STATE_DEFAULT;
 }
 
-static const struct json *read_serials(struct reader *r, const struct json *line, size_t i)
+/* What scanners and systems give; blanks inside are theirs, control characters are nobody's. */
+static bool is_serial(struct str s)
 {
-	const struct json *list = json_get(line, "serials");
-	bool good = !list || list->type == JSON_ARRAY;
-
-	for (uint32_t n = 0; list && good && n < list->count; n++)
-		good = json_text(&list->items[n]).n > 0;
-	if (good)
-		return list && list->count ? list : NULL;
-	read_note(r, list, "wrong_type", "Serial numbers are a list of texts.", "/lines/%zu/serials", i);
-	return NULL;
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return false;
+	return s.n > 0 && s.n <= SERIAL_TEXT_MAX;
 }
 
-static void read_lot(struct reader *r, const struct json *line, size_t i, enum movement_type type,
+/* of: the line, or one of its component_serials. NULL: there are none. */
+static const struct json *read_serials(struct reader *r, const struct json *of, size_t i, size_t *count)
+{
+	const struct json *list = json_get(of, "serials");
+
+	if (!list)
+		return NULL;
+	if (list->type != JSON_ARRAY) {
+		read_note(r, list, "wrong_type", "Serial numbers are a list of texts.", "/lines/%zu/serials", i);
+		return NULL;
+	}
+	*count += list->count;
+	for (uint32_t n = 0; n < list->count; n++)
+		if (!is_serial(json_text(&list->items[n])))
+			read_note(r, &list->items[n], "bad_serial",
+				  "A serial number is a text of at most 100 bytes without control characters.",
+				  "/lines/%zu/serials/%u", i, n);
+	return list->count ? list : NULL;
+}
+
+static void read_component_serials(struct reader *r, const struct json *line, size_t i, size_t *count,
+				   struct movement_line *out)
+{
+	const struct json *list = json_get(line, "component_serials");
+
+	if (!list)
+		return;
+	if (list->type != JSON_ARRAY) {
+		read_note(r, list, "wrong_type", "This must be a list.", "/lines/%zu/component_serials", i);
+		return;
+	}
+	out->component_serials = arena_array(r->arena, struct component_serials, list->count + 1);
+	if (!out->component_serials) {
+		r->full = true;
+		return;
+	}
+	for (uint32_t n = 0; n < list->count; n++) {
+		struct component_serials *c = &out->component_serials[out->component_count];
+
+		c->sku = sku_apply_case(r->arena, json_get_text(&list->items[n], "sku"), r->sku_case);
+		c->serials = read_serials(r, &list->items[n], i, count);
+		out->component_count += c->serials != NULL;
+	}
+}
+
+/* serials: counts them. */
+static void read_lot(struct reader *r, const struct json *line, size_t i, enum movement_type type, size_t *serials,
 		     struct movement_line *out)
 {
 	out->lot = json_get_text(line, "lot");
 	out->owner = json_get_text(line, "owner");
 	out->expires_on = read_day(r, line, i);
 	out->state = read_state(r, line, i, type);
-	out->serials = read_serials(r, line, i);
+	out->serials = read_serials(r, line, i, serials);
+	read_component_serials(r, line, i, serials, out);
 	if (out->expires_on && !out->lot.n)
 		read_note(r, line, "required", "What expires is a lot: name it.", "/lines/%zu/lot", i);
 }
@@ -142,6 +185,7 @@ static enum rc read_movement_lines(struct reader *r, const struct json *doc, enu
 				   bool location_needed, size_t *count, struct movement_line **out)
 {
 	const struct json *lines = read_lines(r, doc, MOVEMENT_LINES_MAX);
+	size_t serials = 0;
 	if (!lines)
 		return RC_INVALID;
 	*out = arena_array(r->arena, struct movement_line, lines->count);
@@ -153,14 +197,16 @@ static enum rc read_movement_lines(struct reader *r, const struct json *doc, enu
 		struct movement_line *l = &(*out)[i];
 		char pointer[32];
 		snprintf(pointer, sizeof(pointer), "/lines/%zu", i);
-		l->sku = read_sku(r, j, i);
+		*l = (struct movement_line){.sku = read_sku(r, j, i)};
 		l->location = location_needed ? read_required(r, j, "location", pointer) : json_get_text(j, "location");
-		read_lot(r, j, i, type, l);
+		read_lot(r, j, i, type, &serials, l);
 		l->order_line_id = json_get_text(j, "line_id");
 		l->quantity = read_quantity(r, j, i, sign_of(type));
 		l->uom = json_get_text(j, "uom");
 		read_to_location(r, j, i, type, l);
 	}
+	if (serials > MOVEMENT_SERIALS_MAX)
+		read_note(r, lines, "too_many_serials", "A movement names at most 10000 serial numbers.", "/lines");
 	return read_result(r, *out);
 }
 
@@ -198,6 +244,26 @@ enum rc movement_read(struct arena *a, const struct json *doc, enum sku_case sku
 	if (out->type == MOVE_REVERSE && !json_get(doc, "lines"))
 		return r.failed ? RC_INVALID : RC_OK;
 	return read_movement_lines(&r, doc, out->type, true, &out->line_count, &out->lines);
+}
+
+void movement_write_serials(struct json_writer *w, const struct movement_line *l)
+{
+	if (l->serials) {
+		jw_key(w, "serials");
+		jw_value(w, l->serials);
+	}
+	if (!l->component_count)
+		return;
+	jw_key(w, "component_serials");
+	jw_array(w);
+	for (uint32_t i = 0; i < l->component_count; i++) {
+		jw_object(w);
+		jw_key_text(w, "sku", l->component_serials[i].sku);
+		jw_key(w, "serials");
+		jw_value(w, l->component_serials[i].serials);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
 }
 
 enum rc stock_count_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,

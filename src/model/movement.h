@@ -26,6 +26,14 @@ enum movement_type {
 /* Where goods that come in or are taken aside go. */
 enum movement_state { MOVE_STATE_DEFAULT, MOVE_STATE_FREE, MOVE_STATE_QUARANTINED, MOVE_STATE_DAMAGED };
 
+#define SERIAL_TEXT_MAX 100 /* bytes; GS1 AI 21 has 20 of its 82 characters, others are looser */
+
+/* Of a kit's line: the serial numbers of one component. */
+struct component_serials {
+	struct str sku;
+	const struct json *serials;
+};
+
 struct movement_line {
 	struct str sku, location, lot, to_location;
 	struct str order_line_id; /* line_id of the document; may be empty */
@@ -36,6 +44,8 @@ struct movement_line {
 	int32_t expires_on;         /* of the lot, in days since 1970; 0: not said */
 	enum movement_state state;  /* receive, return, quarantine */
 	const struct json *serials; /* array of texts, or NULL */
+	struct component_serials *component_serials;
+	uint32_t component_count;
 };
 
 struct movement {
@@ -48,12 +58,14 @@ struct movement {
 	struct str return_id;         /* a return that was announced; may be empty */
 	struct str reverses;          /* MOVE_REVERSE: a movement id, or empty: */
 	struct str reverses_event_id; /* of the same source */
+	bool quantity_only;           /* a count of balances: it knows of no serial numbers */
 	size_t line_count;
 	struct movement_line *lines;
 };
 
-#define MOVEMENT_LINES_MAX 1000
-#define MOVEMENT_ITEMS_MAX 1000
+#define MOVEMENT_LINES_MAX   1000
+#define MOVEMENT_SERIALS_MAX 10000
+#define MOVEMENT_ITEMS_MAX   1000
 
 const char *movement_type_name(enum movement_type t);
 bool movement_type_parse(struct str name, enum movement_type *out);
@@ -61,6 +73,9 @@ bool movement_type_parse(struct str name, enum movement_type *out);
 /* From one valid document. `at` is the JSON Pointer prefix for findings ("" or "/items/3"). */
 enum rc movement_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,
 		      struct movement *out, struct findings *f) MUST_CHECK;
+
+/* The members serials and component_serials, those that there are. */
+void movement_write_serials(struct json_writer *w, const struct movement_line *l);
 
 /* A count is a movement of type MOVE_COUNT; source is empty where the document has none. */
 enum rc stock_count_read(struct arena *a, const struct json *doc, enum sku_case sku_case, const char *at,

@@ -156,6 +156,7 @@ static void tell_line(struct told *v, const struct movement_line *m)
 	jw_key_text(&v->w, "location", m->location);
 	jw_opt_text(&v->w, "lot", m->lot);
 	jw_key_qty(&v->w, "quantity", m->quantity);
+	movement_write_serials(&v->w, m);
 	jw_object_end(&v->w);
 }
 

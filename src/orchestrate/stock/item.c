@@ -325,7 +325,7 @@ static void use_in_no_more(struct stock_item *part, const struct stock_item *kit
 			r->used_in[n--] = r->used_in[--r->used_in_count];
 }
 
-/* What the record before said; where it is used and its serials stay. */
+/* What the record before said; where it is used stays. */
 static void clear(struct stock *s, struct stock_item *i)
 {
 	struct item_rules *r = i->rules;
@@ -336,11 +336,12 @@ static void clear(struct stock *s, struct stock_item *i)
 		free((char *)r->units[n].uom.p);
 	for (uint32_t n = 0; n < r->alias_count; n++)
 		alias_drop(s, r->aliases[n], i);
+	s->serial_items -= r->serials != ITEM_SERIALS_NONE;
 	free(r->components);
 	free(r->units);
 	free(r->substitutes);
 	free(r->aliases);
-	*r = (struct item_rules){.used_in = r->used_in, .used_in_count = r->used_in_count, .serials = r->serials};
+	*r = (struct item_rules){.used_in = r->used_in, .used_in_count = r->used_in_count};
 }
 
 static void fill_components(struct stock *s, struct txn *t, struct stock_item *i, const struct item_record *from)
@@ -384,7 +385,7 @@ static void fill_lists(struct stock *s, struct txn *t, struct stock_item *i, con
 
 static bool is_plain(const struct item_record *r)
 {
-	return !r->lot_tracked && !r->serial_tracked && !r->discontinued && !r->blocked && !r->shelf_life_days &&
+	return !r->lot_tracked && !r->serials && !r->discontinued && !r->blocked && !r->shelf_life_days &&
 	       !r->component_count && !r->unit_count && !r->substitute_count && !r->alias_count;
 }
 
@@ -405,7 +406,8 @@ enum rc item_set(struct stock *s, struct txn *t, struct stock_item *i, const str
 		return RC_OK;
 	rules_of(i);
 	i->rules->lot_tracked = from->lot_tracked;
-	i->rules->serial_tracked = from->serial_tracked;
+	i->rules->serials = from->serials;
+	s->serial_items += from->serials != ITEM_SERIALS_NONE;
 	i->rules->discontinued = from->discontinued;
 	i->rules->blocked = from->blocked;
 	i->rules->shelf_life_days = from->shelf_life_days;

@@ -22,7 +22,8 @@ struct item_component {
 struct item_rules {
 	struct item_component *components; /* not empty: a kit */
 	uint32_t component_count;
-	bool lot_tracked, serial_tracked;
+	enum item_serials serials;
+	bool lot_tracked;
 	bool discontinued; /* no new backorder; what is left is sold */
 	bool blocked;      /* not sold at all */
 	uint32_t unit_count, substitute_count, used_in_count, alias_count;
@@ -30,7 +31,6 @@ struct item_rules {
 	struct stock_item **substitutes; /* in order of preference */
 	struct stock_item **used_in;     /* kits that name it as a component */
 	struct item_alias **aliases;
-	struct map *serials; /* of what is here: serial -> struct item_serial; NULL until there is one */
 	int32_t shelf_life_days;
 };
 

@@ -2,6 +2,7 @@
  * Taking a movement back: the opposite of each of its entries, in a movement of its own. What was promised when it left
  * (held, allocated, picked) comes back as free stock: the promise is the order's, which has gone on.
  */
+#include "orchestrate/stock/serial.h"
 #include "orchestrate/stock/verbs_internal.h"
 
 #include <stdio.h>
@@ -148,6 +149,7 @@ enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement
 		t->failed = true;
 		return err_set(e, RC_IO, "store_damaged", "the movement names what is not there any more");
 	}
+	serial_step_reverse(&(struct serial_step){.draft = &d, .movement = m});
 	verbs_event(&d, m, false);
 	*out = (struct movement_result){.movement_id = d.movement_id, .seq = stock_draft_end(&d, true)};
 	return RC_OK;

@@ -5,6 +5,7 @@
 #include "orchestrate/stock/ledger.h"
 #include "orchestrate/stock/past.h"
 #include "orchestrate/stock/publish.h"
+#include "orchestrate/stock/serial.h"
 #include "orchestrate/stock/terms.h"
 #include "orchestrate/stock/view_writer.h"
 
@@ -19,6 +20,7 @@ struct stock *stock_new(const struct config_tenant *tenant, size_t items_max, st
 	s->tenant = tenant;
 	map_init(&s->items, items_max);
 	map_init(&s->aliases, items_max * 4);
+	s->serials = serial_book_new();
 	s->dirty_last = &s->dirty;
 	s->view = view;
 	s->safety = mem_zalloc(tenant->location_count + 1, sizeof(*s->safety));
@@ -45,6 +47,7 @@ void stock_free(struct stock *s)
 {
 	if (!s)
 		return;
+	serial_book_free(s->serials);
 	item_aliases_free(s);
 	for (size_t k = 0; k < s->item_count; k++) {
 		struct stock_item *i = s->list[k];

@@ -20,6 +20,7 @@
 #include "orchestrate/stock/view.h"
 
 struct item_rules;
+struct serial_book;
 struct stock_past;
 struct order_wait;
 struct stock_item;
@@ -83,6 +84,8 @@ struct stock {
 	struct str *uoms;   /* base units in use; the first is none */
 	struct map aliases; /* item.h */
 	uint32_t uom_count;
+	uint32_t serial_items;       /* items that have serial numbers */
+	struct serial_book *serials; /* of the open batch (serial.h) */
 };
 
 /* view: outlives the stock, so that readers keep it while the state is loaded again. */

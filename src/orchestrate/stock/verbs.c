@@ -3,6 +3,7 @@
 #include "orchestrate/order/book.h"
 #include "orchestrate/stock/item.h"
 #include "orchestrate/stock/past.h"
+#include "orchestrate/stock/serial.h"
 #include "orchestrate/stock/terms.h"
 #include "orchestrate/stock/verbs_internal.h"
 
@@ -16,7 +17,7 @@ struct line_step {
 	struct stock_item *item;
 	struct stock_place *place;
 	struct order_open *order; /* the movement's, or NULL */
-	bool *judged;             /* out: a count that was not stale */
+	bool judged;              /* out: a count that was not stale */
 };
 
 /* What the books cannot explain: somebody is told, and it is counted. */
@@ -298,7 +299,7 @@ static void step_count(struct line_step *l)
 	for (size_t n = 0; n < count; n++)
 		if (l->movement->occurred_at < past_counted_at(places[n]))
 			return;
-	*l->judged = true;
+	l->judged = true;
 	for (size_t n = 0; n < count; n++)
 		difference -= past_on_hand(places[n], l->movement->occurred_at, &known);
 	if (!known)
@@ -417,6 +418,14 @@ static void step_line(struct line_step *l, uint16_t to_location)
 	}
 }
 
+static void step_serials(struct line_step *l, struct serial_step *s)
+{
+	if (l->movement->type != MOVE_COUNT)
+		serial_step_line(s, l->line, l->item);
+	else if (l->judged)
+		serial_step_count(s, l->line, l->item, counts_all_lots(l));
+}
+
 void verbs_event(struct stock_draft *d, const struct movement *m, bool stale)
 {
 	struct txn *t = d->txn;
@@ -503,7 +512,8 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 	struct stock_draft d;
 	struct movement m = *given;
 	bool judged = false;
-	struct line_step l = {.draft = &d, .stock = s, .txn = t, .movement = &m, .judged = &judged};
+	struct line_step l = {.draft = &d, .stock = s, .txn = t, .movement = &m};
+	struct serial_step serials = {.draft = &d, .movement = &m};
 	enum rc rc;
 
 	l.order = m.order_id.n ? order_find(orders, m.order_id) : NULL;
@@ -520,8 +530,13 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 		l.place = stock_place_make(s, l.item, location->index, l.line->lot, l.line->owner);
 		if (l.line->expires_on)
 			stock_lot_expires(&d, l.place, l.line->expires_on);
+		l.judged = false;
 		step_line(&l, to ? to->index : 0);
+		judged |= l.judged;
+		if (l.item->rules && l.item->rules->serials)
+			step_serials(&l, &serials);
 	}
+	serial_step_end(&serials);
 	if (l.order)
 		order_changed(orders, l.order);
 	out->stale = m.type == MOVE_COUNT && !judged;

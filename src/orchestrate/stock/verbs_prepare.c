@@ -28,12 +28,6 @@ static enum rc check_place(const struct stock *s, const struct movement *m, size
 	return RC_OK;
 }
 
-/* What is physically seen: what is only announced may have no serial numbers yet. */
-static bool serials_needed(enum movement_type t)
-{
-	return t == MOVE_RECEIVE || t == MOVE_SHIP;
-}
-
 /* The line's item (NULL: new), with its quantity in base units. */
 static enum rc read_item(const struct stock *s, struct txn *t, const struct movement *m, size_t i,
 			 struct movement_line *l, struct stock_item **item, struct err *e)
@@ -50,22 +44,26 @@ static enum rc read_item(const struct stock *s, struct txn *t, const struct move
 		return at_line(e, i, strcmp(e->code, "unknown_uom") == 0 ? "uom" : "quantity");
 	if ((*item)->uom)
 		l->uom = STR_NONE;
-	if (l->serials && l->quantity != (qty_t)l->serials->count * QTY_ONE) {
-		err_set(e, RC_INVALID, "serials_differ", "there must be one serial number for each of " STR_FMT,
-			STR_ARG(l->sku));
-		return at_line(e, i, "serials");
-	}
-	if ((*item)->rules && (*item)->rules->serial_tracked && !l->serials && serials_needed(m->type)) {
-		err_set(e, RC_INVALID, "serials_required", STR_FMT " moves with its serial numbers only",
-			STR_ARG(l->sku));
-		return at_line(e, i, "serials");
-	}
 	if (item_is_kit(*item) && m->type == MOVE_COUNT) {
 		err_set(e, RC_INVALID, "kit_not_stocked", STR_FMT " is a kit: what can be counted are its components",
 			STR_ARG(l->sku));
 		return at_line(e, i, "sku");
 	}
 	return RC_OK;
+}
+
+/* Of a kit's line: those that it names for the component, or the line's, if only one component has any. */
+static const struct json *part_serials(const struct movement_line *l, const struct item_component *parts, size_t count,
+				       const struct stock_item *part)
+{
+	size_t with = 0;
+
+	for (uint32_t i = 0; i < l->component_count; i++)
+		if (str_eq(l->component_serials[i].sku, part->sku))
+			return l->component_serials[i].serials;
+	for (size_t i = 0; i < count; i++)
+		with += parts[i].item->rules && parts[i].item->rules->serials;
+	return with == 1 && part->rules && part->rules->serials ? l->serials : NULL;
 }
 
 struct lines {
@@ -130,7 +128,8 @@ static enum rc add_kit(struct txn *t, struct lines *to, const struct movement_li
 		part->uom = STR_NONE;
 		part->lot = STR_NONE; /* of the kit: it says nothing of the components */
 		part->expires_on = 0;
-		part->serials = NULL;
+		part->serials = part_serials(l, parts, count, parts[n].item);
+		part->component_count = 0;
 	}
 	return RC_OK;
 }

@@ -1,0 +1,191 @@
+/* The book of serial numbers that the open batch names. */
+#include "orchestrate/stock/serial.h"
+
+#include "base/mem.h"
+#include "orchestrate/stock/item.h"
+#include "orchestrate/stock/verbs_internal.h"
+
+#define BOOK_MAX 4000000
+
+static const char *const state_names[SERIAL_STATES] = {
+    [SERIAL_UNKNOWN] = "unknown", [SERIAL_IN_STOCK] = "in_stock", [SERIAL_QUARANTINED] = "quarantined",
+    [SERIAL_PICKED] = "picked",   [SERIAL_RETURNED] = "returned", [SERIAL_IN_TRANSIT] = "in_transit",
+    [SERIAL_SHIPPED] = "shipped", [SERIAL_SCRAPPED] = "scrapped",
+};
+
+const char *serial_state_name(enum serial_state s)
+{
+	return s < SERIAL_STATES ? state_names[s] : "unknown";
+}
+
+bool serial_state_parse(struct str name, enum serial_state *out)
+{
+	for (int i = 0; i < SERIAL_STATES; i++) {
+		if (!str_is(name, state_names[i]))
+			continue;
+		*out = (enum serial_state)i;
+		return true;
+	}
+	return false;
+}
+
+bool serial_is_here(enum serial_state s)
+{
+	return s == SERIAL_IN_STOCK || s == SERIAL_QUARANTINED || s == SERIAL_PICKED || s == SERIAL_RETURNED;
+}
+
+struct serial_book *serial_book_new(void)
+{
+	struct serial_book *b = mem_zalloc(1, sizeof(*b));
+
+	map_init(&b->serials, BOOK_MAX);
+	map_init(&b->items, BOOK_MAX);
+	return b;
+}
+
+void serial_book_free(struct serial_book *b)
+{
+	if (!b)
+		return;
+	map_done(&b->serials);
+	map_done(&b->items);
+	free(b);
+}
+
+void serial_book_begin(struct serial_book *b)
+{
+	if (b->serials.count > 0) {
+		map_done(&b->serials);
+		map_done(&b->items);
+		map_init(&b->serials, BOOK_MAX);
+		map_init(&b->items, BOOK_MAX);
+	}
+	b->made = NULL;
+	b->undo = NULL;
+}
+
+static struct serial_item *item_of(struct serial_book *b, struct txn *t, struct str sku)
+{
+	struct serial_item *i = map_get(&b->items, sku);
+
+	if (i)
+		return i;
+	i = arena_new(t->arena, struct serial_item);
+	if (i)
+		*i = (struct serial_item){NULL, false};
+	if (i && map_put(&b->items, sku, i) == RC_OK)
+		return i;
+	t->failed = true;
+	return NULL;
+}
+
+struct serial *serial_make(struct serial_book *b, struct txn *t, struct str sku, struct str serial)
+{
+	char *text = arena_alloc(t->arena, sku.n + 1 + serial.n);
+	struct str key = {text, sku.n + 1 + serial.n};
+	struct serial_item *item;
+	struct serial *s;
+
+	if (!text) {
+		t->failed = true;
+		return NULL;
+	}
+	memcpy(text, sku.p, sku.n);
+	text[sku.n] = '\0';
+	memcpy(text + sku.n + 1, serial.p, serial.n);
+	s = map_get(&b->serials, key);
+	if (s)
+		return s;
+	s = arena_new(t->arena, struct serial);
+	item = s ? item_of(b, t, (struct str){text, sku.n}) : NULL;
+	if (!item || map_put(&b->serials, key, s) != RC_OK) {
+		t->failed = true;
+		return NULL;
+	}
+	*s = (struct serial){.sku = {text, sku.n}, .serial = {text + sku.n + 1, serial.n}, .next = item->first};
+	item->first = s;
+	return s;
+}
+
+void serial_put(struct serial_book *b, struct txn *t, const struct store_value *row)
+{
+	struct serial *s = serial_make(b, t, row[0].bytes, row[1].bytes);
+
+	if (!s || s->fetched)
+		return;
+	s->fetched = true;
+	s->now = (struct serial_at){
+	    .state = (enum serial_state)row[2].integer,
+	    .location = txn_copy(t, row[3].bytes),
+	    .lot = txn_copy(t, row[4].bytes),
+	    .owner = txn_copy(t, row[5].bytes),
+	    .order_id = txn_copy(t, row[6].bytes),
+	    .movement = row[7].integer,
+	    .occurred_at = row[8].integer,
+	};
+}
+
+static void want_line(struct stock *s, struct txn *t, const struct movement_line *l, struct serial_wants *out)
+{
+	for (uint32_t i = 0; l->serials && i < l->serials->count; i++) {
+		struct serial *one = serial_make(s->serials, t, l->sku, json_text(&l->serials->items[i]));
+
+		if (!one || one->fetched || one->wanted)
+			continue;
+		one->wanted = true;
+		one->next_fetch = out->serials;
+		out->serials = one;
+	}
+}
+
+static void want_place(struct txn *t, const struct movement_line *l, struct serial_wants *out)
+{
+	struct serial_place *p = arena_new(t->arena, struct serial_place);
+
+	if (!p) {
+		t->failed = true;
+		return;
+	}
+	*p = (struct serial_place){l->sku, l->location, out->places};
+	out->places = p;
+}
+
+void serials_wanted(struct stock *s, struct txn *t, const struct movement *given, const struct order_open *order,
+		    struct serial_wants *out)
+{
+	struct movement m = *given;
+	struct err e = ERR_NONE;
+
+	*out = (struct serial_wants){NULL, NULL};
+	if (s->serial_items == 0 || m.type == MOVE_REVERSE || verbs_prepare(s, t, &m, order, &e) != RC_OK)
+		return;
+	for (size_t i = 0; i < m.line_count; i++) {
+		const struct stock_item *item = stock_find(s, m.lines[i].sku);
+
+		if (!item || !item->rules || item->rules->serials == ITEM_SERIALS_NONE)
+			continue;
+		want_line(s, t, &m.lines[i], out);
+		if (m.type == MOVE_COUNT && !m.quantity_only)
+			want_place(t, &m.lines[i], out);
+	}
+}
+
+static bool is_void(const struct serial *s, int64_t movement)
+{
+	for (const struct serial_void *v = s->voided; v; v = v->next)
+		if (v->movement == movement)
+			return true;
+	return false;
+}
+
+void serial_undo_consider(struct serial_undo *u, const struct serial_at *at, int64_t undone)
+{
+	const struct serial_at *best = &u->best;
+
+	if (at->movement == undone || is_void(u->serial, at->movement))
+		return;
+	if (best->movement && (at->occurred_at < best->occurred_at ||
+			       (at->occurred_at == best->occurred_at && at->movement < best->movement)))
+		return;
+	u->best = *at;
+}
