@@ -19,6 +19,7 @@ struct plan {
 	uint32_t steps;
 	double minutes; /* 0: count decides */
 	enum simulate_mutation mutation;
+	uint32_t with, without;
 	bool trace, json, log;
 };
 
@@ -37,12 +38,21 @@ static bool number(const char *text, uint64_t max, uint64_t *out)
 static int read_plan(int argc, char **argv, struct plan *p)
 {
 	const char *seed = NULL, *seeds = NULL, *steps = NULL, *mutation = NULL, *minutes = NULL;
+	const char *with = NULL, *without = NULL;
 	struct cli_args args;
 	uint64_t steps_number = STEPS_DEFAULT, minutes_number = 0;
 	const struct cli_option options[] = {
-	    {"seed", &seed, NULL},         {"seeds", &seeds, NULL},     {"steps", &steps, NULL},
-	    {"mutation", &mutation, NULL}, {"minutes", &minutes, NULL}, {"trace", NULL, &p->trace},
-	    {"json", NULL, &p->json},      {"log", NULL, &p->log},      {0},
+	    {"seed", &seed, NULL},
+	    {"seeds", &seeds, NULL},
+	    {"steps", &steps, NULL},
+	    {"mutation", &mutation, NULL},
+	    {"minutes", &minutes, NULL},
+	    {"trace", NULL, &p->trace},
+	    {"json", NULL, &p->json},
+	    {"log", NULL, &p->log},
+	    {"with", &with, NULL},
+	    {"without", &without, NULL},
+	    {0},
 	};
 
 	if (!cli_parse(argc, argv, options, 0, &args))
@@ -55,6 +65,9 @@ static int read_plan(int argc, char **argv, struct plan *p)
 				 STEPS_MAX);
 	if (mutation && !mutation_parse(mutation, &p->mutation))
 		return cli_usage("simulate", "there is no mutation '%s'; docs/simulation.md lists them", mutation);
+	if ((with && !features_parse(with, &p->with)) || (without && !features_parse(without, &p->without)))
+		return cli_usage("simulate",
+				 "--with and --without take names by commas; docs/simulation.md lists them");
 	p->steps = (uint32_t)steps_number;
 	p->minutes = (double)minutes_number;
 	return CLI_DONE;
@@ -62,16 +75,30 @@ static int read_plan(int argc, char **argv, struct plan *p)
 
 /* ---- what is printed ---- */
 
-static void print_failure(const struct simulate_result *r, const struct plan *p)
+static void print_features(const char *option, uint32_t features)
+{
+	char text[FEATURES_TEXT];
+
+	features_write(features, text, sizeof(text));
+	if (text[0])
+		printf(" --%s %s", option, text);
+}
+
+/* o: the smallest run that fails. */
+static void print_failure(const struct simulate_result *r, const struct simulate_options *o)
 {
 	uint32_t n = r->last_count < SIMULATE_LAST_MAX ? r->last_count : SIMULATE_LAST_MAX;
+	char text[FEATURES_TEXT];
 
-	printf("\nseed %" PRIu64 " fails at step %u: %s\n\nwhat happened last (step, time):\n", r->seed, r->step,
-	       r->broken);
+	features_write(r->features, text, sizeof(text));
+	printf("\nseed %" PRIu64 " fails at step %u: %s\nin a world with %s\n\nwhat happened last (step, time):\n",
+	       r->seed, r->step, r->broken, text[0] ? text : "nothing special");
 	for (uint32_t i = 0; i < n; i++)
 		printf("  %s\n", r->last[(r->last_count - n + i) % SIMULATE_LAST_MAX]);
-	printf("\nagain: crossdock simulate --seed %" PRIu64 " --steps %u%s%s --trace\n", r->seed, r->step,
-	       p->mutation ? " --mutation " : "", p->mutation ? mutation_name(p->mutation) : "");
+	printf("\nagain: crossdock simulate --seed %" PRIu64 " --steps %u", r->seed, o->steps);
+	print_features("with", o->with);
+	print_features("without", o->without);
+	printf("%s%s --trace\n", o->mutation ? " --mutation " : "", o->mutation ? mutation_name(o->mutation) : "");
 }
 
 static void add(struct simulate_counts *sum, const struct simulate_counts *one)
@@ -142,7 +169,8 @@ static bool goes_on(const struct plan *p, uint64_t done, double seconds)
 
 static int run(struct simulate *s, const struct plan *p)
 {
-	struct simulate_options o = {.steps = p->steps, .mutation = p->mutation, .log = p->log};
+	struct simulate_options o = {
+	    .steps = p->steps, .mutation = p->mutation, .with = p->with, .without = p->without, .log = p->log};
 	struct simulate_result first = {0}, r = {0};
 	struct simulate_counts sums = {0};
 	uint64_t done = 0, failed = 0;
@@ -155,6 +183,8 @@ static int run(struct simulate *s, const struct plan *p)
 		simulate_run(s, &o, &r);
 		add(&sums, &r.counts);
 		failed += r.failed;
+		if (r.failed && !p->json)
+			printf("seed %" PRIu64 ": %s\n", r.seed, r.broken);
 		if (r.failed && !first.failed)
 			first = r;
 		if (bar && now_s() - shown > 0.5) {
@@ -177,7 +207,7 @@ static int run(struct simulate *s, const struct plan *p)
 	if (p->count == 1 && !p->minutes)
 		printf("trace %016" PRIx64 "\n", r.trace_hash);
 	if (first.failed)
-		print_failure(&first, p);
+		print_failure(&first, &o);
 	return failed ? CLI_FAILED : CLI_DONE;
 }
 

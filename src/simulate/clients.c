@@ -300,12 +300,20 @@ static void acknowledged(struct world *w, struct errand *e, const struct command
 	}
 }
 
+/* The hub has heard of the warehouse then, or earlier. */
+static void hear_warehouse(struct world *w, const struct call *c)
+{
+	if (str_is(c->source, "wms") && world_wall(w) > w->model->heard)
+		w->model->heard = world_wall(w);
+}
+
 /* On the hub's round. */
 static void call_done(struct command *c, void *ctx)
 {
 	struct errand *e = ctx;
 	struct world *w = e->world;
 
+	hear_warehouse(w, e->call);
 	acknowledged(w, e, c);
 	if (c->answer.status >= 400)
 		world_say(w, "%s %d: %d %s", kind_name(e->call->kind), e->call->number, c->answer.status,
@@ -330,6 +338,24 @@ static bool mutate_call(struct world *w, struct call *c)
 	return false;
 }
 
+static void mutate_goods(struct world *w, struct movement *m)
+{
+	if (w->mutation == MUTATE_OWNER && m->line_count && m->lines[0].owner.n) {
+		m->lines[0].owner = STR_NONE;
+		w->mutated = true;
+	}
+	if (w->mutation == MUTATE_CASE && m->line_count && m->lines[0].uom.n) {
+		m->lines[0].uom = STR_NONE;
+		w->mutated = true;
+	}
+	if (w->mutation == MUTATE_REVERSAL && m->type == MOVE_REVERSE && !str_is(m->reverses_event_id, "m0") &&
+	    w->model->facts[0].applied && !w->model->facts[0].reversed) {
+		m->reverses_event_id = STR("m0");
+		w->model->facts[0].reversed = true;
+		w->mutated = true;
+	}
+}
+
 static void mutate_command(struct world *w, const struct call *call, struct command *c)
 {
 	if (w->mutated)
@@ -347,6 +373,8 @@ static void mutate_command(struct world *w, const struct call *call, struct comm
 		*id = str_from(arena_printf(&c->arena, "m0%.*s", (int)id->n - 1, id->p + 1));
 		w->mutated = true;
 	}
+	if (call->kind == CALL_MOVEMENT && c->type == COMMAND_STOCK_MOVE)
+		mutate_goods(w, &c->movements.items[0].movement);
 	if (w->mutation == MUTATE_FORGET_HOLD && c->type == COMMAND_HOLD &&
 	    c->holds.items[0].request.lines[0].quantity > QTY_ONE) {
 		c->holds.items[0].request.lines[0].quantity -= QTY_ONE;
@@ -379,6 +407,7 @@ static void arrive(struct world *w, struct call *call, bool deaf)
 	mutate_command(w, call, e->command);
 	e->command->done = call_done;
 	e->command->ctx = e;
+	hear_warehouse(w, call);
 	if (hub_submit(w->hub, e->command) == RC_OK)
 		return;
 	errand_free(e);

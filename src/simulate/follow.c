@@ -16,7 +16,7 @@ static enum rc take_movement(void *ctx, const struct store_value *c, size_t coun
 
 static enum rc take_event(void *ctx, const struct store_value *c, size_t count)
 {
-	const struct model_event row = {c[0].integer, c[3].bytes, c[4].bytes, c[8].bytes};
+	const struct model_event row = {c[0].integer, c[2].integer, c[3].bytes, c[4].bytes, c[8].bytes};
 
 	(void)count;
 	model_take_event(ctx, &row);
@@ -55,7 +55,7 @@ static void add_positions(void *ctx, const struct stock_position *positions, siz
 	struct sums *sums = ctx;
 
 	for (size_t i = 0; i < count; i++)
-		for (int s = 0; s < STOCK_STATES; s++)
+		for (int s = 0; !positions[i].owner.n && s < STOCK_STATES; s++)
 			sums->states[positions[i].location][s] += (int)(positions[i].states[s] / QTY_ONE);
 }
 

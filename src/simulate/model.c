@@ -9,6 +9,9 @@
 #include <stdio.h>
 
 const char *const model_items[MODEL_ITEMS] = {"A-1", "A-2", "A-3", "A-4", "A-5"};
+const char *const model_products[MODEL_PRODUCTS] = {"A-1", "A-2", "A-3", "A-4", "A-5", "K-1", "K-2"};
+const char *const model_lots[MODEL_LOTS] = {"L1", "L2", ""};
+const int model_kits[MODEL_KITS][MODEL_ITEMS] = {{1, 2, 0, 0, 0}, {0, 1, 1, 0, 0}};
 const char *const model_places[MODEL_PLACES] = {"east", "west", "south"};
 const char *const model_channels[MODEL_CHANNELS] = {"shop", "portal"};
 
@@ -20,6 +23,7 @@ struct model *model_new(const struct model_policy *policy)
 
 	m->policy = *policy;
 	memset(m->told, -1, sizeof(m->told));
+	memset(m->last, -1, sizeof(m->last));
 	map_init(&m->by_id, MODEL_ORDERS);
 	return m;
 }
@@ -37,12 +41,14 @@ struct model *model_again(const struct model *m)
 {
 	struct model *n = model_new(&m->policy);
 
+	n->reads_again = true;
 	n->fact_count = m->fact_count;
 	n->order_count = m->order_count;
 	n->hold_count = m->hold_count;
 	for (int i = 0; i < m->fact_count; i++) {
 		n->facts[i] = m->facts[i];
 		n->facts[i].applied = false;
+		memset(n->facts[i].effect, 0, sizeof(n->facts[i].effect));
 	}
 	for (int i = 0; i < m->order_count; i++) {
 		struct model_order *o = &n->orders[i];
@@ -97,6 +103,11 @@ int model_item(struct str sku)
 	return find(model_items, MODEL_ITEMS, sku);
 }
 
+int model_product(struct str sku)
+{
+	return find(model_products, MODEL_PRODUCTS, sku);
+}
+
 int model_place(struct str location)
 {
 	return find(model_places, MODEL_PLACES, location);
@@ -116,27 +127,6 @@ int model_on_hand(const struct model *m, int item, int place)
 	return n;
 }
 
-int model_may_sell(const struct model *m, int channel, int item)
-{
-	const int *places = m->policy.channels[channel].places;
-	int64_t pool = 0, sell;
-
-	if (!m->known[item])
-		return 0;
-	for (int i = 0; i < m->policy.channels[channel].place_count; i++) {
-		int base = m->states[item][places[i]][STOCK_FREE] - m->policy.safety[places[i]];
-
-		pool += base > 0 ? base : 0;
-	}
-	sell = pool * m->policy.channels[channel].share_ppm / 1000000 - m->policy.channels[channel].buffer +
-	       m->policy.channels[channel].backorder;
-	if (m->policy.channels[channel].cap >= 0 && sell > m->policy.channels[channel].cap)
-		sell = m->policy.channels[channel].cap;
-	if (sell < 0 || sell < m->policy.channels[channel].minimum)
-		sell = 0;
-	return (int)sell;
-}
-
 /* ---- movements ---- */
 
 struct taking {
@@ -144,7 +134,10 @@ struct taking {
 	const struct model_movement *row;
 	struct model_order *order;
 	int delta[MODEL_ITEMS][MODEL_PLACES]; /* of what is there: on hand or on its way to there */
-	int outside;                          /* entries to or from outside */
+	int hand[MODEL_ITEMS][MODEL_PLACES];  /* of what is on hand */
+	int owned[MODEL_ITEMS][MODEL_PLACES]; /* of what others own */
+	bool promised[MODEL_ITEMS][MODEL_PLACES][MODEL_LOTS];
+	int outside; /* entries to or from outside */
 };
 
 static void chain(uint64_t *chain, int64_t seq, struct str a, struct str b)
@@ -160,7 +153,7 @@ static const char *state_text(enum stock_state s)
 	return s == STOCK_OUTSIDE ? "outside" : stock_state_name(s);
 }
 
-static void change(struct taking *t, int item, int place, enum stock_state s, int n)
+static void change(struct taking *t, int item, int place, int lot, enum stock_state s, int n)
 {
 	struct model *m = t->m;
 
@@ -169,6 +162,8 @@ static void change(struct taking *t, int item, int place, enum stock_state s, in
 		return;
 	}
 	m->states[item][place][s] += n;
+	m->free[item][place][lot] += s == STOCK_FREE ? n : 0;
+	t->hand[item][place] += is_on_hand(s) ? n : 0;
 	if (is_on_hand(s) || s == STOCK_IN_TRANSIT)
 		t->delta[item][place] += n;
 	if (s != STOCK_FREE && m->states[item][place][s] < 0)
@@ -192,11 +187,24 @@ static void entry_of_order(struct taking *t, const struct entry *e, int item, in
 	t->order->allocated[item] += (e->to == STOCK_ALLOCATED ? n : 0) - (e->from == STOCK_ALLOCATED ? n : 0);
 }
 
+/* What others own is there, and nobody sells it. */
+static void take_owned(struct taking *t, const struct entry *e, int item, int place, int to, int n)
+{
+	t->outside += (e->from == STOCK_OUTSIDE) + (e->to == STOCK_OUTSIDE);
+	if (e->from != STOCK_OUTSIDE)
+		t->owned[item][place] -= n;
+	if (e->to != STOCK_OUTSIDE)
+		t->owned[item][to] += n;
+	if (is_promise(e->to))
+		model_break(t->m, "owners: movement %lld promises %d of %s at %s, which " STR_FMT " owns",
+			    (long long)t->row->seq, n, model_items[item], model_places[place], STR_ARG(e->owner));
+}
+
 static enum rc take_entry(void *ctx, const struct entry *e)
 {
 	struct taking *t = ctx;
 	int item = model_item(e->sku), place = model_place(e->location), to = place;
-	int n = (int)(e->quantity / QTY_ONE);
+	int n = (int)(e->quantity / QTY_ONE), lot = find(model_lots, MODEL_LOTS, e->lot);
 
 	if (e->to_location.n)
 		to = model_place(e->to_location);
@@ -204,13 +212,18 @@ static enum rc take_entry(void *ctx, const struct entry *e)
 		t->m->known[item] = true;
 	if (e->from == STOCK_OUTSIDE && e->to == STOCK_OUTSIDE)
 		return RC_OK; /* a note, it moves nothing */
-	if (item < 0 || place < 0 || to < 0 || e->quantity <= 0 || e->quantity % QTY_ONE) {
+	if (item < 0 || place < 0 || to < 0 || lot < 0 || e->quantity <= 0 || e->quantity % QTY_ONE) {
 		model_break(t->m, "stock: movement %lld moves %lld of an unknown item or place", (long long)t->row->seq,
 			    (long long)e->quantity);
 		return RC_OK;
 	}
-	change(t, item, place, e->from, -n);
-	change(t, item, to, e->to, n);
+	if (e->owner.n) {
+		take_owned(t, e, item, place, to, n);
+		return RC_OK;
+	}
+	change(t, item, place, lot, e->from, -n);
+	change(t, item, to, lot, e->to, n);
+	t->promised[item][place][lot] |= e->from == STOCK_FREE && is_promise(e->to);
 	if (e->from == STOCK_FREE && is_promise(e->to) && t->m->states[item][place][STOCK_FREE] < 0)
 		model_break(t->m, "oversold: movement %lld (" STR_FMT ") promises %d of %s at %s, %d more than is free",
 			    (long long)t->row->seq, STR_ARG(t->row->type), n, model_items[item], model_places[place],
@@ -239,8 +252,14 @@ static void expect_line(const struct model *m, const struct model_fact *f, const
 
 	switch (f->type) {
 	case MOVE_RECEIVE:
+		/* What was on its way is there already, in that sense. */
+		*here += l->quantity;
+		if (f->off_site)
+			*here -= l->quantity < states[STOCK_IN_TRANSIT] ? l->quantity : states[STOCK_IN_TRANSIT];
+		return;
 	case MOVE_ADJUST:
 	case MOVE_RETURN:
+	case MOVE_ANNOUNCE:
 		*here += l->quantity;
 		return;
 	case MOVE_SHIP:
@@ -259,13 +278,60 @@ static void expect_line(const struct model *m, const struct model_fact *f, const
 	case MOVE_CLEAR:
 		*here += l->quantity > broken ? l->quantity - broken : 0;
 		return;
+	case MOVE_REVERSE:
+		for (int p = 0; p < MODEL_PLACES; p++)
+			expected[l->item][p] -= m->facts[f->reverses].effect[p];
+		return;
 	case MOVE_PICK:
 	case MOVE_QUARANTINE:
 	case MOVE_ORDER_IN:
-	case MOVE_ANNOUNCE:
-	case MOVE_REVERSE: /* nobody sends one here */
 		return;
 	}
+}
+
+static void note_arrival(struct model *m, const struct model_fact *f)
+{
+	const struct model_line *l = &f->lines[0];
+
+	if (f->expected_at && m->arrival_count < MODEL_ARRIVALS)
+		m->arrivals[m->arrival_count++] = (struct model_arrival){
+		    l->item, f->type == MOVE_MOVE ? l->to : l->place, l->quantity, f->expected_at};
+}
+
+/* Of what may be given, what expires first goes first. */
+static void check_lots(struct taking *t)
+{
+	for (int i = 0; i < MODEL_ITEMS; i++)
+		for (int p = 0; p < MODEL_PLACES; p++)
+			for (int later = 1, first = 0; later < MODEL_LOTS; later++, first = 0) {
+				while (first < later && t->m->free[i][p][first] <= 0)
+					first++;
+				if (t->promised[i][p][later] && first < later)
+					model_break(t->m,
+						    "lots: movement %lld promises %s at %s of lot '%s', while %d of "
+						    "lot '%s' are free",
+						    (long long)t->row->seq, model_items[i], model_places[p],
+						    model_lots[later], t->m->free[i][p][first], model_lots[first]);
+			}
+}
+
+static void check_owned(struct taking *t, const struct model_fact *f)
+{
+	for (int i = 0; i < MODEL_ITEMS; i++)
+		for (int p = 0; p < MODEL_PLACES; p++) {
+			int said = 0;
+
+			for (int n = 0; f && f->owned && n < f->line_count; n++)
+				if (f->lines[n].item == i && f->lines[n].place == p)
+					said += f->type == MOVE_SCRAP ? -f->lines[n].quantity : f->lines[n].quantity;
+			t->m->owned[i][p] += t->owned[i][p];
+			if (t->owned[i][p] != said)
+				model_break(t->m,
+					    "owners: movement %lld changes what others own of %s at %s by %d, its "
+					    "warehouse said %d",
+					    (long long)t->row->seq, model_items[i], model_places[p], t->owned[i][p],
+					    said);
+		}
 }
 
 /* What happened before the last count and is heard of after it: the count has seen it. At the same instant nobody can
@@ -282,13 +348,13 @@ static void note_changes(struct model *m, const struct taking *t, int64_t at)
 {
 	for (int i = 0; i < MODEL_ITEMS; i++)
 		for (int p = 0; p < MODEL_PLACES; p++) {
-			if (!t->delta[i][p])
+			if (!t->hand[i][p])
 				continue;
 			if (m->change_count == m->change_room) {
 				m->change_room = m->change_room ? m->change_room * 2 : 256;
 				m->changes = mem_grow(m->changes, m->change_room * sizeof(*m->changes));
 			}
-			m->changes[m->change_count++] = (struct model_change){at, i, p, t->delta[i][p]};
+			m->changes[m->change_count++] = (struct model_change){at, i, p, t->hand[i][p]};
 		}
 }
 
@@ -314,6 +380,9 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 	for (int i = 0; f->type == MOVE_COUNT && i < f->line_count; i++)
 		if (f->at > m->counted_at[f->lines[i].item][f->lines[i].place])
 			m->counted_at[f->lines[i].item][f->lines[i].place] = f->at;
+	for (int p = 0; p < MODEL_PLACES; p++)
+		f->effect[p] = t->delta[f->lines[0].item][p];
+	note_arrival(m, f);
 	note_changes(m, t, f->at);
 }
 
@@ -343,14 +412,16 @@ void model_take_movement(struct model *m, const struct model_movement *row)
 	chain(&m->movement_chain, row->seq, row->entries, row->source_event_id);
 	if (row->source_event_id.n && !f)
 		model_break(m, "log: nobody has sent the movement " STR_FMT, STR_ARG(row->source_event_id));
-	for (int i = 0; f && i < f->line_count; i++)
+	for (int i = 0; f && !f->owned && i < f->line_count; i++)
 		expect_line(m, f, &f->lines[i], expected);
 	if (f)
 		forget_counted(m, f, expected);
-	if (str_is(row->type, "hold"))
+	if (str_is(row->type, "hold") && !m->reads_again)
 		check_strict(&t);
 	if (entries_each(row->entries, take_entry, &t) != RC_OK)
 		model_break(m, "log: the entries of movement %lld are damaged", (long long)row->seq);
+	check_lots(&t);
+	check_owned(&t, f);
 	if (f)
 		take_fact(&t, f, expected);
 	else if (t.outside)
@@ -392,6 +463,22 @@ static void take_order_event(struct model *m, const struct model_event *row, con
 	o->accepted = o->accepted || str_is(kind, "accepted");
 }
 
+static void check_quota(struct model *m, const struct model_hold *h, int r)
+{
+	int quota = m->policy.channels[h->channel].quota;
+
+	for (int i = 0; quota && i < MODEL_ITEMS; i++) {
+		int held = 0;
+
+		for (int n = 0; n < m->hold_count; n++)
+			for (int p = 0; m->holds[n].channel == h->channel && p < MODEL_PLACES; p++)
+				held += m->holds[n].held[i][p];
+		if (h->wanted[i] > 0 && held > quota)
+			model_break(m, "quota: with r%d %s holds %d of %s, it may hold %d", r,
+				    model_channels[h->channel], held, model_items[i], quota);
+	}
+}
+
 static void take_held(struct model *m, struct model_hold *h, int r, const struct json *data)
 {
 	const struct json *lines = json_get(data, "lines");
@@ -416,6 +503,7 @@ static void take_held(struct model *m, struct model_hold *h, int r, const struct
 		if (sums[i] != h->wanted[i])
 			model_break(m, "reservations: r%d holds %d of %s, its caller asked for %d", r, sums[i],
 				    model_items[i], h->wanted[i]);
+	check_quota(m, h, r);
 }
 
 static void take_reservation_event(struct model *m, const struct model_event *row, const struct json *data)
@@ -447,7 +535,7 @@ static void take_told(struct model *m, const struct model_event *row, const stru
 	int channel = find(model_channels, MODEL_CHANNELS, row->subject);
 
 	for (uint32_t i = 0; items && i < items->count; i++) {
-		int item = model_item(json_get_text(&items->items[i], "sku"));
+		int item = model_product(json_get_text(&items->items[i], "sku"));
 		int64_t version = -1;
 		qty_t q = -1;
 
@@ -459,7 +547,9 @@ static void take_told(struct model *m, const struct model_event *row, const stru
 		}
 		m->told[channel][item][version % MODEL_VERSIONS] = (int)(q / QTY_ONE);
 		if (m->fresh_count < MODEL_TOLD)
-			m->fresh[m->fresh_count++] = (struct model_told){channel, item, (int)(q / QTY_ONE)};
+			m->fresh[m->fresh_count++] =
+			    (struct model_told){channel, item, (int)(q / QTY_ONE), m->last[channel][item]};
+		m->last[channel][item] = (int)(q / QTY_ONE);
 	}
 }
 
@@ -470,6 +560,14 @@ static bool starts_with(struct str s, const char *z)
 	return s.n > n && memcmp(s.p, z, n) == 0;
 }
 
+/* With a kit its components are known. */
+static void take_record(struct model *m, int product)
+{
+	m->known[product] = m->recorded[product] = true;
+	for (int i = 0; product >= MODEL_ITEMS && i < MODEL_ITEMS; i++)
+		m->known[i] |= model_kits[product - MODEL_ITEMS][i] > 0;
+}
+
 void model_take_event(struct model *m, const struct model_event *row)
 {
 	struct json *data = NULL;
@@ -478,9 +576,11 @@ void model_take_event(struct model *m, const struct model_event *row)
 	if (row->position != m->position + 1)
 		model_break(m, "log: event %lld follows event %lld", (long long)row->position, (long long)m->position);
 	m->position = row->position;
+	m->now = row->at;
+	m->newest = row->at > m->newest ? row->at : m->newest;
 	chain(&m->event_chain, row->position, row->data, row->type);
-	if (str_is(row->type, "item.recorded") && model_item(row->subject) >= 0)
-		m->known[model_item(row->subject)] = true;
+	if (str_is(row->type, "item.recorded") && model_product(row->subject) >= 0)
+		take_record(m, model_product(row->subject));
 	bool told = str_is(row->type, "availability.changed");
 
 	if (!told && !starts_with(row->type, "order.") && !starts_with(row->type, "reservation."))
@@ -534,17 +634,4 @@ void model_check(struct model *m)
 			model_break(m, "conservation: orders have %d more of %s allocated than the ledger",
 				    allocated[i], model_items[i]);
 	}
-}
-
-void model_check_told(struct model *m)
-{
-	for (int i = 0; i < m->fresh_count; i++) {
-		const struct model_told *t = &m->fresh[i];
-		int may = model_may_sell(m, t->channel, t->item);
-
-		if (t->available > may)
-			model_break(m, "published: %s is told %d of %s, by stock and policy it may sell %d",
-				    model_channels[t->channel], t->available, model_items[t->item], may);
-	}
-	m->fresh_count = 0;
 }

@@ -15,8 +15,13 @@
 #define MODEL_ITEMS      5
 #define MODEL_PLACES     3
 #define MODEL_CHANNELS   2
+#define MODEL_KITS       2
+#define MODEL_PRODUCTS   (MODEL_ITEMS + MODEL_KITS) /* what is sold: items, then kits */
+#define MODEL_LOTS       3                          /* of an item at a place: first out first; the last is none */
+#define MODEL_ARRIVALS   512
 #define MODEL_LINES      3 /* of an order */
 #define MODEL_FACT_LINES 12
+#define MODEL_CASE       6 /* units */
 #define MODEL_FACTS      4096
 #define MODEL_ORDERS     2048
 #define MODEL_HOLDS      2048
@@ -28,8 +33,12 @@ struct model_policy {
 	struct {
 		int places[MODEL_PLACES], place_count;
 		int share_ppm, buffer, cap, minimum, backorder; /* cap -1: none */
-		bool strict;
+		bool strict, stale_zero;
+		int quota;                      /* of an item, in reservations; 0: any */
+		int inbound_cap;                /* of what is on its way, how much may be sold */
+		int64_t horizon_ms, max_age_ms; /* 0: none */
 	} channels[MODEL_CHANNELS];
+	int discontinued; /* bit by item, from its record on */
 };
 
 struct model_line {
@@ -42,7 +51,14 @@ struct model_fact {
 	int64_t at;
 	struct model_line lines[MODEL_FACT_LINES];
 	int line_count;
-	bool applied; /* seen in the log */
+	int lot, cases;           /* lot: of MODEL_LOTS; cases: told so, of MODEL_CASE */
+	bool owned;               /* by somebody else */
+	bool off_site;            /* of what was on its way */
+	int reverses;             /* of MOVE_REVERSE: the fact that is taken back */
+	int64_t expected_at;      /* 0: not said */
+	bool reversed;            /* somebody takes it back */
+	bool applied;             /* seen in the log */
+	int effect[MODEL_PLACES]; /* what it did, to the item of its first line */
 };
 
 struct model_order {
@@ -68,9 +84,20 @@ struct model_change {
 };
 
 struct model {
+	bool reads_again; /* what was true at the time of each row cannot be said any more */
 	struct model_policy policy;
 	int states[MODEL_ITEMS][MODEL_PLACES][STOCK_STATES];
-	bool known[MODEL_ITEMS]; /* a movement or its record has named it */
+	int free[MODEL_ITEMS][MODEL_PLACES][MODEL_LOTS]; /* by lot */
+	int owned[MODEL_ITEMS][MODEL_PLACES];            /* by others, whatever its state */
+	bool known[MODEL_PRODUCTS];                      /* a movement or its record has named it */
+	bool recorded[MODEL_PRODUCTS];                   /* its record is there */
+	/* Of the event that was seen last, the newest of all; at most then the warehouse was heard. */
+	int64_t now, newest, heard;
+	struct model_arrival {
+		int item, place, quantity;
+		int64_t expected_at;
+	} arrivals[MODEL_ARRIVALS]; /* all that were ever expected */
+	int arrival_count;
 	struct model_fact facts[MODEL_FACTS];
 	struct model_order orders[MODEL_ORDERS];
 	struct model_hold holds[MODEL_HOLDS];
@@ -79,9 +106,9 @@ struct model {
 	size_t change_count, change_room;
 	int64_t counted_at[MODEL_ITEMS][MODEL_PLACES]; /* the newest instant of a count */
 	/* What the channels are told, by version; -1: nothing yet. */
-	int told[MODEL_CHANNELS][MODEL_ITEMS][MODEL_VERSIONS];
+	int told[MODEL_CHANNELS][MODEL_PRODUCTS][MODEL_VERSIONS], last[MODEL_CHANNELS][MODEL_PRODUCTS];
 	struct model_told {
-		int channel, item, available;
+		int channel, item, available, before;
 	} fresh[MODEL_TOLD]; /* by the last commit */
 	int fresh_count;
 	struct map by_id;                     /* struct model_order by the hub's id */
@@ -90,6 +117,9 @@ struct model {
 	char broken[400];
 };
 
+extern const char *const model_products[MODEL_PRODUCTS];
+extern const int model_kits[MODEL_KITS][MODEL_ITEMS]; /* what is in one */
+extern const char *const model_lots[MODEL_LOTS];
 extern const char *const model_items[MODEL_ITEMS], *const model_places[MODEL_PLACES];
 extern const char *const model_channels[MODEL_CHANNELS];
 
@@ -102,6 +132,7 @@ void model_break(struct model *m, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Names: facts are "m17", orders "o17", reservations "r17". -1: not one of ours. */
 int model_number(struct str name, char kind);
 int model_item(struct str sku);
+int model_product(struct str sku); /* items and kits */
 int model_place(struct str location);
 
 struct model_movement {
@@ -110,7 +141,7 @@ struct model_movement {
 };
 void model_take_movement(struct model *m, const struct model_movement *row);
 struct model_event {
-	int64_t position;
+	int64_t position, at;
 	struct str type, subject, data;
 };
 void model_take_event(struct model *m, const struct model_event *row);
@@ -121,7 +152,8 @@ void model_check(struct model *m);
 void model_check_told(struct model *m);
 
 int model_on_hand(const struct model *m, int item, int place);
-/* What a channel may show of an item. */
-int model_may_sell(const struct model *m, int channel, int item);
+/* What a channel may show of an item or kit: of goods on their way the most that could be meant. */
+int model_may_sell(const struct model *m, int channel, int product);
+bool model_is_stale(const struct model *m, int channel);
 
 #endif

@@ -30,7 +30,7 @@ static void movement(const char *type, const char *event, const char *order, con
 
 static void event(const char *type, const char *subject, const char *data)
 {
-	const struct model_event row = {m->position + 1, str_from(type), str_from(subject), str_from(data)};
+	const struct model_event row = {m->position + 1, 1000, str_from(type), str_from(subject), str_from(data)};
 
 	model_take_event(m, &row);
 }

@@ -24,7 +24,7 @@ void receivers_init(struct world *w)
 		*r = (struct receiver){.keyed = true};
 		map_init(&r->keys, 1u << 20);
 		map_init(&r->lanes, 1u << 20);
-		for (int n = 0; n < MODEL_ITEMS; n++)
+		for (int n = 0; n < MODEL_PRODUCTS; n++)
 			r->shown[n] = (struct shown){0, -1};
 	}
 	w->receivers[SYSTEM_ERP].keyed = dice_chance(&w->dice, 500);
@@ -177,7 +177,7 @@ static struct wire_answer show(struct world *w, const struct wire_request *r, co
 
 	for (uint32_t i = 0; items && i < items->count; i++) {
 		const struct json *one = &items->items[i];
-		int item = model_item(json_get_text(one, "sku")), available, may;
+		int item = model_product(json_get_text(one, "sku")), available, may;
 		int64_t version = 0;
 		qty_t q = 0, expected = 0;
 
@@ -191,14 +191,14 @@ static struct wire_answer show(struct world *w, const struct wire_request *r, co
 		may = w->model->told[channel][item][version % MODEL_VERSIONS];
 		if (available > may)
 			world_break(w, "published: %s gets %d of %s as version %lld, which was made for %d",
-				    model_channels[channel], available, model_items[item], (long long)version, may);
+				    model_channels[channel], available, model_products[item], (long long)version, may);
 		if (version <= shop->shown[item].version)
 			continue;
 		if (shop->compares && json_get_text(one, "expected").n &&
 		    qty_parse(json_get_text(one, "expected"), &expected, NULL) == RC_OK &&
 		    (int)(expected / QTY_ONE) != shop->shown[item].available) {
 			stale = world_text(w, STR_FMT "%s{'sku':'%s','available':'%d'}", STR_ARG(stale),
-					   stale.n ? "," : "", model_items[item], shop->shown[item].available);
+					   stale.n ? "," : "", model_products[item], shop->shown[item].available);
 			continue;
 		}
 		shop->shown[item] = (struct shown){available, version};

@@ -6,13 +6,18 @@ struct basket {
 	int count;
 };
 
-static struct basket fill_basket(struct world *w)
+static struct basket fill_basket(struct world *w, bool kits)
 {
 	struct basket b = {.count = dice_between(&w->dice, 1, MODEL_LINES)};
 
 	for (int i = 0; i < b.count; i++)
-		b.lines[i] = (struct model_line){.item = dice_between(&w->dice, 0, MODEL_ITEMS - 1),
-						 .quantity = dice_between(&w->dice, 1, 4)};
+		b.lines[i] =
+		    (struct model_line){.item = dice_between(&w->dice, 0, kits ? MODEL_PRODUCTS - 1 : MODEL_ITEMS - 1),
+					.quantity = dice_between(&w->dice, 1, 4)};
+	/* Before its record is there, a kit is unknown. */
+	for (int i = 0; i < b.count; i++)
+		if (b.lines[i].item >= MODEL_ITEMS && !w->model->recorded[b.lines[i].item])
+			b.lines[i].item -= MODEL_ITEMS;
 	return b;
 }
 
@@ -22,8 +27,8 @@ static struct str basket_text(struct world *w, const struct basket *b, bool orde
 
 	for (int i = 0; i < b->count; i++)
 		text = world_text(w, STR_FMT "%s{%s'sku':'%s','quantity':'%d'}", STR_ARG(text), i ? "," : "",
-				  order ? world_text(w, "'line_id':'%d',", i + 1).p : "", model_items[b->lines[i].item],
-				  b->lines[i].quantity);
+				  order ? world_text(w, "'line_id':'%d',", i + 1).p : "",
+				  model_products[b->lines[i].item], b->lines[i].quantity);
 	return world_text(w, STR_FMT "]", STR_ARG(text));
 }
 
@@ -90,14 +95,19 @@ static struct call *place_order(struct world *w, int channel, const struct baske
 
 static void send_order(struct world *w)
 {
-	struct basket b = fill_basket(w);
+	struct basket b = fill_basket(w, false);
 
 	place_order(w, some_channel(w), &b, -1, dice_chance(&w->dice, 300));
 }
 
+static int in_one(int product, int item)
+{
+	return product < MODEL_ITEMS ? product == item : model_kits[product - MODEL_ITEMS][item];
+}
+
 static void send_hold(struct world *w)
 {
-	struct basket b = fill_basket(w);
+	struct basket b = fill_basket(w, world_has(w, FEATURE_KITS));
 	struct model *m = w->model;
 	struct model_hold *h = &m->holds[m->hold_count];
 	int channel = some_channel(w);
@@ -113,7 +123,8 @@ static void send_hold(struct world *w)
 		return;
 	h->channel = channel;
 	for (int i = 0; i < b.count; i++)
-		h->wanted[b.lines[i].item] += b.lines[i].quantity;
+		for (int n = 0; n < MODEL_ITEMS; n++)
+			h->wanted[n] += b.lines[i].quantity * in_one(b.lines[i].item, n);
 	m->hold_count++;
 	w->counts.reservations++;
 	c->source = str_from(model_channels[channel]);
@@ -153,7 +164,7 @@ void send_after_hold(struct world *w, const struct call *hold)
 
 /* ---- the warehouse ---- */
 
-static struct model_fact *fact_new(struct world *w, enum movement_type type, int *number)
+struct model_fact *fact_new(struct world *w, enum movement_type type, int *number)
 {
 	struct model *m = w->model;
 	struct model_fact *f = &m->facts[m->fact_count];
@@ -161,27 +172,29 @@ static struct model_fact *fact_new(struct world *w, enum movement_type type, int
 	if (m->fact_count == MODEL_FACTS)
 		return NULL;
 	*number = m->fact_count++;
-	*f = (struct model_fact){.type = type, .at = w->now};
+	*f = (struct model_fact){.type = type, .at = w->now, .lot = MODEL_LOTS - 1, .reverses = -1};
 	return f;
 }
 
 static struct str fact_lines(struct world *w, const struct model_fact *f)
 {
-	struct str text = STR("[");
+	struct str text = STR(",'lines':[");
 
 	for (int i = 0; i < f->line_count; i++) {
 		const struct model_line *l = &f->lines[i];
+		const char *to =
+		    f->type == MOVE_MOVE ? world_text(w, ",'to_location':'%s'", model_places[l->to]).p : "";
 
-		text =
-		    world_text(w, STR_FMT "%s{'sku':'%s','location':'%s','quantity':'%d'%s}", STR_ARG(text),
-			       i ? "," : "", model_items[l->item], model_places[l->place], l->quantity,
-			       f->type == MOVE_MOVE ? world_text(w, ",'to_location':'%s'", model_places[l->to]).p : "");
+		text = world_text(w, STR_FMT "%s{'sku':'%s','location':'%s','quantity':'%d'%s%s}", STR_ARG(text),
+				  i ? "," : "", model_items[l->item], model_places[l->place],
+				  f->cases ? f->cases : l->quantity, to, goods_line(w, f));
 	}
 	return world_text(w, STR_FMT "]", STR_ARG(text));
 }
 
-static void send_fact(struct world *w, const struct model_fact *f, int number, struct str order_id, int64_t in_ms)
+void send_fact(struct world *w, const struct model_fact *f, int number, struct str order_id, int64_t in_ms)
 {
+	struct str lines = f->type == MOVE_REVERSE ? STR_NONE : fact_lines(w, f);
 	struct call *c;
 	bool shipment = f->type == MOVE_SHIP && order_id.n;
 
@@ -189,17 +202,16 @@ static void send_fact(struct world *w, const struct model_fact *f, int number, s
 		c = call_new(w, CALL_SHIPMENT, number,
 			     world_text(w,
 					"{'shipment_id':'m%d','source':'wms','order_id':'" STR_FMT
-					"','shipped_at':'%s','lines':" STR_FMT "}",
-					number, STR_ARG(order_id), instant(w, f->at), STR_ARG(fact_lines(w, f))));
+					"','shipped_at':'%s'" STR_FMT "}",
+					number, STR_ARG(order_id), instant(w, f->at), STR_ARG(lines)));
 	else
 		c = call_new(
 		    w, CALL_MOVEMENT, number,
 		    world_text(w,
-			       "{'source':'wms','source_event_id':'m%d','type':'%s','occurred_at':'%s'%s,"
-			       "'lines':" STR_FMT "}",
+			       "{'source':'wms','source_event_id':'m%d','type':'%s','occurred_at':'%s'%s%s" STR_FMT "}",
 			       number, movement_type_name(f->type), instant(w, f->at),
 			       order_id.n ? world_text(w, ",'order_id':'" STR_FMT "'", STR_ARG(order_id)).p : "",
-			       STR_ARG(fact_lines(w, f))));
+			       goods_document(w, f, number), STR_ARG(lines)));
 	if (!c)
 		return;
 	c->source = STR("wms");
@@ -239,6 +251,8 @@ static void send_some_movement(struct world *w)
 	int item = dice_between(&w->dice, 0, MODEL_ITEMS - 1), place = dice_between(&w->dice, 0, MODEL_PLACES - 1);
 	int quantity = dice_between(&w->dice, 1, type == MOVE_RECEIVE ? 12 : 3);
 
+	if (type == MOVE_COUNT && (!world_has(w, FEATURE_COUNTS) || !goods_countable(w, item)))
+		return;
 	if (type == MOVE_ADJUST && dice_chance(&w->dice, 600))
 		quantity = -quantity;
 	if (type == MOVE_SHIP)
@@ -336,7 +350,7 @@ void send_shipment(struct world *w, struct str order_id, const struct json *line
 
 static void send_item(struct world *w, int item)
 {
-	struct call *c = call_new(w, CALL_ITEM, item, world_text(w, "{'sku':'%s','base_uom':'EA'}", model_items[item]));
+	struct call *c = call_new(w, CALL_ITEM, item, goods_record(w, item));
 
 	if (!c)
 		return;
@@ -363,22 +377,27 @@ void send_first(struct world *w)
 {
 	for (int i = 0; i < MODEL_ITEMS - 1; i++)
 		send_movement(w, MOVE_RECEIVE, i, i % MODEL_PLACES, dice_between(&w->dice, 3, 25));
-	if (dice_chance(&w->dice, 500))
-		send_item(w, MODEL_ITEMS - 1);
+	for (int i = 0; i < MODEL_ITEMS; i++)
+		if (dice_chance(&w->dice, 500))
+			send_item(w, i);
+	for (int i = MODEL_ITEMS; world_has(w, FEATURE_KITS) && i < MODEL_PRODUCTS; i++)
+		send_item(w, i);
 }
 
 void send_something(struct world *w)
 {
 	int what = dice_between(&w->dice, 0, 99);
 
-	if (what < 45)
+	if (what < 35)
 		send_order(w);
-	else if (what < 65)
+	else if (what < 60 && world_has(w, FEATURE_HOLDS))
 		send_hold(w);
-	else if (what < 96)
+	else if (what < 94 && send_goods(w))
+		return;
+	else if (what < 94)
 		send_some_movement(w);
 	else if (what < 98)
 		send_item(w, dice_between(&w->dice, 0, MODEL_ITEMS - 1));
-	else
+	else if (world_has(w, FEATURE_OUTAGE))
 		send_pause(w);
 }

@@ -172,74 +172,6 @@ void simulate_close(struct simulate *s)
 
 /* ---- a seed's world ---- */
 
-static void choose_weather(struct world *w)
-{
-	struct dice *d = &w->dice;
-	int bad = dice_between(d, 0, 3);
-
-	w->weather = (struct weather){
-	    .lose = bad * dice_between(d, 0, 60),
-	    .repeat = bad * dice_between(d, 0, 60),
-	    .slow = bad * dice_between(d, 0, 60),
-	    .refuse = bad * dice_between(d, 0, 40),
-	    .crash = bad * dice_between(d, 0, 25),
-	    .disk = bad * dice_between(d, 0, 25),
-	    .clock = bad * dice_between(d, 0, 15),
-	    .outage = bad * dice_between(d, 0, 15),
-	    .delay_ms = dice_between(d, 5, 400),
-	};
-}
-
-/* In the configuration as in the model. */
-static void choose_channel(struct world *w, int n, struct model_policy *p)
-{
-	static const int shares[] = {1000000, 1000000, 500000, 333333, 800000};
-	struct config_channel *c = &w->tenant->channels[n];
-	struct dice *d = &w->dice;
-	int count = dice_between(d, 1, MODEL_PLACES), first = dice_between(d, 0, MODEL_PLACES - 1);
-
-	p->channels[n].place_count = count;
-	for (int i = 0; i < count; i++) {
-		p->channels[n].places[i] = (first + i) % MODEL_PLACES;
-		c->locations[i] = (uint16_t)p->channels[n].places[i];
-	}
-	c->location_count = (size_t)count;
-	c->share_ppm = p->channels[n].share_ppm = shares[dice_between(d, 0, 4)];
-	p->channels[n].buffer = dice_chance(d, 400) ? dice_between(d, 1, 3) : 0;
-	p->channels[n].cap = dice_chance(d, 300) ? dice_between(d, 3, 15) : -1;
-	p->channels[n].minimum = dice_chance(d, 200) ? dice_between(d, 1, 4) : 0;
-	p->channels[n].backorder = dice_chance(d, 200) ? dice_between(d, 1, 5) : 0;
-	p->channels[n].strict = dice_chance(d, 400);
-	c->buffer = p->channels[n].buffer * QTY_ONE;
-	c->cap = p->channels[n].cap < 0 ? -1 : p->channels[n].cap * QTY_ONE;
-	c->minimum = p->channels[n].minimum * QTY_ONE;
-	c->backorder = p->channels[n].backorder * QTY_ONE;
-	c->strict = p->channels[n].strict;
-	c->linger_ms = dice_chance(d, 500) ? 0 : dice_between(d, 1, 1000);
-	world_say(w, "%s sells from %d places, share %d ppm, buffer %d, cap %d, minimum %d, backorder %d%s",
-		  model_channels[n], count, c->share_ppm, p->channels[n].buffer, p->channels[n].cap,
-		  p->channels[n].minimum, p->channels[n].backorder, c->strict ? ", strict" : "");
-}
-
-static void choose_policy(struct world *w, struct model_policy *p)
-{
-	for (int i = 0; i < MODEL_PLACES; i++) {
-		p->safety[i] = dice_chance(&w->dice, 300) ? dice_between(&w->dice, 1, 3) : 0;
-		w->tenant->locations[i].safety_stock = p->safety[i] * QTY_ONE;
-	}
-	for (int i = 0; i < MODEL_CHANNELS; i++)
-		choose_channel(w, i, p);
-	for (int i = 0; i < WORLD_SYSTEMS; i++) {
-		struct config_delivery *d = &w->tenant->systems[i].delivery;
-
-		d->slots = (uint32_t)dice_between(&w->dice, 1, 4);
-		d->timeout_ms = dice_between(&w->dice, 1000, 10000);
-		d->retry_base_ms = dice_between(&w->dice, 100, 2000);
-		d->retry_max_ms = 60000;
-		d->queue_max = dice_chance(&w->dice, 300) ? 16 : 10000;
-	}
-}
-
 static void world_begin(struct simulate *s, const struct simulate_options *o)
 {
 	struct world *w = s->world;
@@ -265,8 +197,7 @@ static void world_begin(struct simulate *s, const struct simulate_options *o)
 	world_of_clock = w;
 	random_simulate(o->seed);
 	log_set_level(o->log ? LOG_INFO : (enum log_level)(LOG_ERROR + 1));
-	choose_weather(w);
-	choose_policy(w, &policy);
+	choose_world(w, o, &policy);
 	w->model = model_new(&policy);
 	receivers_init(w);
 	network_init(w);
@@ -280,6 +211,7 @@ static void world_end(struct world *w, uint32_t steps, struct simulate_result *o
 	w->mutated |= w->mutation == MUTATE_LYING_DISK && w->counts.power_cuts > 0;
 	*out = (struct simulate_result){
 	    .failed = world_is_broken(w),
+	    .features = w->features,
 	    .mutated = w->mutated,
 	    .step = w->step < steps ? w->step : steps,
 	    .last_count = w->last_count,
@@ -320,22 +252,54 @@ void simulate_run(struct simulate *s, const struct simulate_options *o, struct s
 	out->seed = o->seed;
 }
 
-void simulate_shrink(struct simulate *s, const struct simulate_options *o, struct simulate_result *result)
+/* Another run is as good if it breaks the same kind of promise. */
+static bool still_fails(struct simulate *s, const struct simulate_options *o, struct simulate_result *result)
 {
-	struct simulate_options fewer = *o;
-	uint32_t good = 0, bad = result->step;
+	size_t word = strcspn(result->broken, ":");
+	struct simulate_result r;
 
-	fewer.trace = NULL;
-	while (good + 1 < bad) {
-		struct simulate_result r;
+	simulate_run(s, o, &r);
+	if (!r.failed || strncmp(r.broken, result->broken, word + 1) != 0)
+		return false;
+	*result = r;
+	return true;
+}
 
-		fewer.steps = good + (bad - good) / 2;
-		simulate_run(s, &fewer, &r);
-		if (r.failed) {
-			bad = fewer.steps;
-			*result = r;
-		} else {
-			good = fewer.steps;
-		}
+static void shrink_features(struct simulate *s, struct simulate_options *o, struct simulate_result *result)
+{
+	for (uint32_t bit = 1; bit < 1u << FEATURES; bit <<= 1) {
+		struct simulate_options less = *o;
+
+		less.with &= ~bit;
+		less.without |= bit;
+		if (result->features & bit && still_fails(s, &less, result))
+			*o = less;
 	}
+}
+
+static void shrink_steps(struct simulate *s, struct simulate_options *o, struct simulate_result *result)
+{
+	uint32_t good = 0;
+
+	o->steps = result->step;
+	while (good + 1 < o->steps) {
+		struct simulate_options fewer = *o;
+
+		fewer.steps = good + (o->steps - good) / 2;
+		if (still_fails(s, &fewer, result))
+			o->steps = fewer.steps;
+		else
+			good = fewer.steps;
+	}
+}
+
+void simulate_shrink(struct simulate *s, struct simulate_options *o, struct simulate_result *result)
+{
+	FILE *trace = o->trace;
+
+	o->trace = NULL;
+	shrink_steps(s, o, result);
+	shrink_features(s, o, result);
+	shrink_steps(s, o, result);
+	o->trace = trace;
 }

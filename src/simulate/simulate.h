@@ -26,6 +26,20 @@ const char *mutation_text(enum simulate_mutation m);
 const char *mutation_finds(enum simulate_mutation m); /* how the words begin in which it is found */
 bool mutation_parse(const char *name, enum simulate_mutation *out);
 
+/* What a world may have, by bit; each seed has some of them. */
+enum simulate_feature {
+#define FEATURE(id, name, chance, text) id,
+#include "simulate/features.def"
+#undef FEATURE
+	FEATURES
+};
+const char *feature_name(enum simulate_feature f);
+const char *feature_text(enum simulate_feature f);
+/* Names by commas. */
+bool features_parse(const char *names, uint32_t *out);
+void features_write(uint32_t features, char *out, size_t size);
+#define FEATURES_TEXT 400
+
 struct simulate_counts {
 	int64_t commits, commands, movements, events, deliveries, crashes, power_cuts, disk_faults, in_doubt;
 	int64_t lost, repeated, refused, orders, reservations, virtual_ms;
@@ -33,7 +47,8 @@ struct simulate_counts {
 
 struct simulate_options {
 	uint64_t seed;
-	uint32_t steps; /* things that are begun; then everything is let end */
+	uint32_t steps;         /* things that are begun; then everything is let end */
+	uint32_t with, without; /* features that it has in any case, and that it does not have */
 	enum simulate_mutation mutation;
 	FILE *trace; /* NULL: none */
 	bool log;    /* the program's own log too */
@@ -45,7 +60,7 @@ struct simulate_result {
 	bool failed;
 	bool mutated; /* the mutation was carried out */
 	uint64_t seed;
-	uint32_t step;
+	uint32_t step, features;
 	char broken[400]; /* what is not true that should be */
 	char last[SIMULATE_LAST_MAX][200];
 	uint32_t last_count;
@@ -59,7 +74,8 @@ struct simulate;
 enum rc simulate_open(const char *share, struct simulate **out, struct err *e) MUST_CHECK;
 void simulate_close(struct simulate *s);
 void simulate_run(struct simulate *s, const struct simulate_options *o, struct simulate_result *out);
-/* The fewest steps with which this seed fails; a failed result is replaced by that of the shortest run. */
-void simulate_shrink(struct simulate *s, const struct simulate_options *o, struct simulate_result *result);
+/* The fewest features and steps with which this seed fails; a failed result is replaced by that of the smallest run,
+ * and o says how to do it again. */
+void simulate_shrink(struct simulate *s, struct simulate_options *o, struct simulate_result *result);
 
 #endif

@@ -76,7 +76,7 @@ struct receiver {
 	int64_t away_until;
 	struct map keys;  /* struct arrival by idempotency key */
 	struct map lanes; /* struct lane_seen by ordering key */
-	struct shown shown[MODEL_ITEMS];
+	struct shown shown[MODEL_PRODUCTS];
 	struct posted *posted; /* orders of the ERP, shipment requests of the warehouse */
 	size_t posted_count, posted_room;
 };
@@ -94,6 +94,7 @@ struct network {
 struct world {
 	struct dice dice;
 	struct weather weather;
+	uint32_t features;
 	enum simulate_mutation mutation;
 	bool mutated; /* it was done */
 	bool calm;    /* nothing goes wrong any more */
@@ -138,6 +139,14 @@ struct world {
 	struct simulate_counts counts;
 	char broken[400];
 };
+
+static inline bool world_has(const struct world *w, enum simulate_feature f)
+{
+	return w->features >> f & 1;
+}
+
+/* choose.c: what kind of world a seed is. */
+void choose_world(struct world *w, const struct simulate_options *o, struct model_policy *policy);
 
 /* world.c */
 void world_say(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -206,6 +215,18 @@ void send_something(struct world *w);
 void send_first(struct world *w); /* stock to begin with */
 void send_after_hold(struct world *w, const struct call *hold);
 void send_shipment(struct world *w, struct str order_id, const struct json *lines); /* a warehouse was asked to */
+
+struct model_fact *fact_new(struct world *w, enum movement_type type, int *number); /* NULL: there are enough */
+void send_fact(struct world *w, const struct model_fact *f, int number, struct str order_id, int64_t in_ms);
+
+/* goods.c: lots, owners, cases, goods on their way, what is taken back. */
+/* More members of a line, or of the document. */
+const char *goods_line(struct world *w, const struct model_fact *f);
+const char *goods_document(struct world *w, const struct model_fact *f, int number);
+bool send_goods(struct world *w); /* false: this world has none, or nothing to do with them */
+/* An item's record, the same in all of a seed. */
+struct str goods_record(struct world *w, int product);
+bool goods_countable(const struct world *w, int item);
 
 /* faults.c */
 void fault_something(struct world *w);

@@ -1,0 +1,90 @@
+/* What a channel may sell by its policy, as the model sees it. */
+#include "simulate/model.h"
+
+static int smaller(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+bool model_is_stale(const struct model *m, int channel)
+{
+	int64_t max = m->policy.channels[channel].max_age_ms;
+
+	return max > 0 && m->now > m->heard + max;
+}
+
+/* At most so much of what is on its way could be due: what has arrived of it is counted as well. */
+static int due(const struct model *m, int channel, int item, int place)
+{
+	int sum = 0;
+
+	for (int i = 0; i < m->arrival_count; i++) {
+		const struct model_arrival *a = &m->arrivals[i];
+
+		if (a->item == item && a->place == place &&
+		    a->expected_at <= m->newest + m->policy.channels[channel].horizon_ms)
+			sum += a->quantity;
+	}
+	return sum;
+}
+
+static int may_sell_item(const struct model *m, int channel, int item)
+{
+	const int *places = m->policy.channels[channel].places;
+	bool discontinued = m->policy.discontinued >> item & 1 && m->recorded[item];
+	bool gone = model_is_stale(m, channel) && m->policy.channels[channel].stale_zero;
+	int inbound = 0;
+	int64_t pool = 0, sell;
+
+	if (!m->known[item])
+		return 0;
+	for (int i = 0; !gone && i < m->policy.channels[channel].place_count; i++) {
+		const int *states = m->states[item][places[i]];
+		int base = states[STOCK_FREE] - m->policy.safety[places[i]];
+
+		pool += base > 0 ? base : 0;
+		inbound += smaller(due(m, channel, item, places[i]), states[STOCK_IN_TRANSIT]);
+	}
+	pool += smaller(inbound, m->policy.channels[channel].inbound_cap);
+	sell = pool * m->policy.channels[channel].share_ppm / 1000000 - m->policy.channels[channel].buffer +
+	       (discontinued ? 0 : m->policy.channels[channel].backorder);
+	if (m->policy.channels[channel].cap >= 0 && sell > m->policy.channels[channel].cap)
+		sell = m->policy.channels[channel].cap;
+	if (sell < 0 || sell < m->policy.channels[channel].minimum)
+		sell = 0;
+	return (int)sell;
+}
+
+int model_may_sell(const struct model *m, int channel, int product)
+{
+	int least = -1;
+
+	if (product < MODEL_ITEMS)
+		return may_sell_item(m, channel, product);
+	if (!m->recorded[product])
+		return 0;
+	for (int i = 0; i < MODEL_ITEMS; i++) {
+		int in_one = model_kits[product - MODEL_ITEMS][i];
+		int kits = in_one ? may_sell_item(m, channel, i) / in_one : -1;
+
+		if (kits >= 0 && (least < 0 || kits < least))
+			least = kits;
+	}
+	return least;
+}
+
+void model_check_told(struct model *m)
+{
+	for (int i = 0; i < m->fresh_count; i++) {
+		const struct model_told *t = &m->fresh[i];
+		int may = model_may_sell(m, t->channel, t->item);
+
+		if (t->available > may)
+			model_break(m, "published: %s is told %d of %s, by stock and policy it may sell %d",
+				    model_channels[t->channel], t->available, model_products[t->item], may);
+		if (model_is_stale(m, t->channel) && t->before >= 0 && t->available > t->before)
+			model_break(m, "age: %s is told %d of %s instead of %d, and the warehouse is silent",
+				    model_channels[t->channel], t->available, model_products[t->item], t->before);
+	}
+	m->fresh_count = 0;
+}
