@@ -5,6 +5,7 @@
 #include "connect/headers.h"
 #include "hub/query.h"
 #include "orchestrate/stock/entry.h"
+#include "orchestrate/stock/item.h"
 
 #include <stdio.h>
 
@@ -191,6 +192,16 @@ static void look(void *ctx, const struct stock_position *positions, size_t count
 	(void)ctx, (void)positions, (void)count; /* that it is there is all */
 }
 
+/* Ours, of what the system calls it; a name that says no item is compared as it is. */
+static struct str our_sku(struct run *run, const struct json *item)
+{
+	const struct config_tenant *t = hub_tenant(run->hub);
+	struct str sku = sku_apply_case(&run->arena, json_get_text(item, "sku"), t->sku_case), own;
+	struct err e = ERR_NONE;
+	return item_resolve_view(hub_stock(run->hub), t, &run->arena, run->system->name, sku, &own, &e) == RC_OK ? own
+														 : sku;
+}
+
 static enum rc compare_shown(struct run *run, const struct json *items, uint32_t from, uint32_t count, int64_t as_of,
 			     struct err *e)
 {
@@ -198,8 +209,7 @@ static enum rc compare_shown(struct run *run, const struct json *items, uint32_t
 	const struct json *should;
 	enum rc rc;
 	for (uint32_t i = 0; i < count; i++)
-		skus[i] = sku_apply_case(&run->arena, json_get_text(&items->items[from + i], "sku"),
-					 hub_tenant(run->hub)->sku_case);
+		skus[i] = our_sku(run, &items->items[from + i]);
 	rc = should_show(run, skus, count, &should, e);
 	for (uint32_t i = 0; i < count && rc == RC_OK; i++) {
 		struct str text = json_get_text(&items->items[from + i], "available");
@@ -235,8 +245,7 @@ static enum rc compare_page(struct run *run, const struct json *page, struct err
 			i += n;
 			continue;
 		}
-		struct str sku =
-		    sku_apply_case(&run->arena, json_get_text(&items->items[i], "sku"), hub_tenant(run->hub)->sku_case);
+		struct str sku = our_sku(run, &items->items[i]);
 		rc = compare_balance(run, sku, &items->items[i], as_of);
 		if (rc == RC_INVALID)
 			return err_set(e, rc, "bad_balance", "An item without its quantity: " STR_FMT ".",

@@ -3,6 +3,7 @@
 #include "orchestrate/stock/ats.h"
 #include "orchestrate/stock/entry.h"
 #include "orchestrate/stock/hold.h"
+#include "orchestrate/stock/item.h"
 
 #include <assert.h>
 
@@ -121,16 +122,23 @@ static void write_age(const struct availability_writer *aw, const struct stock_o
 }
 
 /* An item that is not known has no stock; what the channel may backorder of it is nothing either. */
-static void write_available(const struct availability_writer *aw, struct str sku)
+static void write_available(const struct availability_writer *aw, struct str asked, struct arena *a)
 {
+	struct err e = ERR_NONE;
+	struct str sku = asked;
+	enum rc rc = item_resolve_view(aw->view, aw->tenant, a, aw->channel->name, asked, &sku, &e);
 	const struct config_channel *c = aw->channel;
 	qty_t by_location[CONFIG_LOCATIONS_MAX];
 	struct stock_offer offer = {.by_location = by_location};
-	bool known = stock_view_offer(aw->view, sku, c, &aw->policy, &aw->now, &offer) == RC_OK;
+	bool known = rc == RC_OK && stock_view_offer(aw->view, sku, c, &aw->policy, &aw->now, &offer) == RC_OK;
 
 	assert(c->location_count <= CONFIG_LOCATIONS_MAX);
 	jw_object(aw->w);
 	jw_key_text(aw->w, "sku", sku);
+	if (!str_eq(asked, sku))
+		jw_key_text(aw->w, "asked", asked);
+	if (rc != RC_OK)
+		jw_key_text(aw->w, "problem", str_from(e.code));
 	jw_key_qty(aw->w, "available", known ? offer.available : 0);
 	jw_key(aw->w, "locations");
 	jw_object(aw->w);
@@ -183,7 +191,7 @@ enum rc query_availability(struct query *q, struct str channel, const struct str
 	jw_key(&w, "items");
 	jw_array(&w);
 	for (size_t i = 0; i < count; i++)
-		write_available(&aw, skus[i]);
+		write_available(&aw, skus[i], q->arena);
 	jw_array_end(&w);
 	jw_object_end(&w);
 	return query_done(out, e);

@@ -182,3 +182,27 @@ test("with plenty left a change may wait, but not for ever", async (t) => {
 	await move(hub, "ship", [{ sku: "A", quantity: "60" }]);
 	await told(shop, "A", "30"); /* not plenty any more */
 });
+
+test("an item is asked for by the channel's name for it, or by its GTIN", async (t) => {
+	const { hub } = await world(t, { shop: "locations: [east]" });
+	(await item(hub, "A", { aliases: [{ system: "shop", sku: "gid-1" }, { system: "gtin", sku: "5012345678900" }, { system: "shop", sku: "old" }] })).expect(202);
+	(await item(hub, "B", { aliases: [{ system: "shop", sku: "old" }] })).expect(202);
+	await move(hub, "receive", [{ sku: "A", quantity: "3" }]);
+	const ask = async () => (await hub.read("/v1/availability?channel=shop&sku=gid-1&sku=5012345678900&sku=A&sku=old&sku=none")).items;
+	const said = await until("both items are known", async () => {
+		const items = await ask();
+		return items[3].problem && items;
+	});
+	assert.deepEqual(said.map(({ sku, asked, available, problem }) => ({ sku, asked, available, problem })), [
+		{ sku: "A", asked: "gid-1", available: "3", problem: undefined },
+		{ sku: "A", asked: "5012345678900", available: "3", problem: undefined },
+		{ sku: "A", asked: undefined, available: "3", problem: undefined },
+		{ sku: "old", asked: undefined, available: "0", problem: "ambiguous_sku" },
+		{ sku: "none", asked: undefined, available: "0", problem: undefined },
+	]);
+	const held = (await hub.post("/v1/reservations", { channel: "shop", lines: [{ sku: "5012345678900", quantity: "1" }] })).expect(201).json;
+	assert.equal(held.lines[0].sku, "A");
+	(await item(hub, "B")).expect(202);
+	await until("the name is A's alone", async () => (await ask())[3].sku === "A");
+	await hub.audit();
+});

@@ -1,4 +1,4 @@
-#include "orchestrate/stock/item.h"
+#include "orchestrate/stock/item_names.h"
 
 #include "base/mem.h"
 
@@ -62,135 +62,6 @@ enum rc item_convert(const struct stock *s, const struct stock_item *i, struct s
 	return err_set(e, RC_INVALID, "unknown_uom",
 		       STR_FMT " is kept in " STR_FMT ", and " STR_FMT " is no unit of it", STR_ARG(i->sku),
 		       STR_ARG(base), STR_ARG(uom));
-}
-
-/* ---- cross-reference ---- */
-
-static struct str alias_key(struct buf *b, struct str system, struct str sku)
-{
-	buf_reset(b);
-	buf_add_str(b, system);
-	buf_add_char(b, '\0');
-	buf_add_str(b, sku);
-	return buf_str(b);
-}
-
-static struct item_alias *alias_add(struct stock *s, struct stock_item *i, struct str key)
-{
-	struct item_alias *a = map_get(&s->aliases, key);
-
-	if (!a) {
-		a = mem_zalloc(1, sizeof(*a));
-		a->key = mem_copy(key);
-		if (map_put(&s->aliases, a->key, a) != RC_OK) {
-			free((char *)a->key.p);
-			free(a);
-			return NULL;
-		}
-	}
-	a->items = mem_grow(a->items, (a->count + 1) * sizeof(*a->items));
-	a->items[a->count++] = i;
-	return a;
-}
-
-static void alias_drop(struct stock *s, struct item_alias *a, const struct stock_item *i)
-{
-	for (uint32_t n = 0; n < a->count; n++) {
-		if (a->items[n] != i)
-			continue;
-		a->items[n] = a->items[--a->count];
-		break;
-	}
-	if (a->count)
-		return;
-	map_remove(&s->aliases, a->key);
-	free((char *)a->key.p);
-	free(a->items);
-	free(a);
-}
-
-void item_aliases_free(struct stock *s)
-{
-	struct item_alias *a;
-	size_t at = 0;
-
-	while ((a = map_next(&s->aliases, &at, NULL))) {
-		free((char *)a->key.p);
-		free(a->items);
-		free(a);
-	}
-	map_done(&s->aliases);
-}
-
-static const struct config_sku_rule *rule_of(const struct config_tenant *t, struct str system)
-{
-	for (size_t i = 0; i < t->system_count; i++)
-		if (str_eq(t->systems[i].name, system))
-			return &t->systems[i].sku;
-	return NULL;
-}
-
-/* Never down to nothing. */
-static struct str strip(const struct config_sku_rule *rule, struct str sku)
-{
-	struct str p = rule->strip_prefix, q = rule->strip_suffix;
-
-	if (p.n && sku.n > p.n && memcmp(sku.p, p.p, p.n) == 0)
-		sku = (struct str){sku.p + p.n, sku.n - p.n};
-	if (q.n && sku.n > q.n && memcmp(sku.p + sku.n - q.n, q.p, q.n) == 0)
-		sku.n -= q.n;
-	return sku;
-}
-
-static const struct item_alias *alias_find(const struct stock *s, struct str system, struct str sku)
-{
-	const struct item_alias *found;
-	struct buf key;
-
-	if (!s->aliases.count || !system.n)
-		return NULL;
-	buf_init(&key, 4096);
-	found = map_get(&s->aliases, alias_key(&key, system, sku));
-	buf_done(&key);
-	return found;
-}
-
-/* As it would be ours; the name that the cross-reference is asked for is its end. */
-static struct str make_own(struct arena *a, const struct config_sku_rule *rule, struct str sku)
-{
-	struct str made = sku_apply_case(a, sku, rule->letter_case);
-	const char *with;
-
-	if (made.n < sku.n || !rule->add_prefix.n)
-		return made;
-	with = arena_printf(a, STR_FMT STR_FMT, STR_ARG(rule->add_prefix), STR_ARG(made));
-	return with ? str_from(with) : STR_NONE;
-}
-
-enum rc item_resolve(const struct stock *s, struct arena *a, struct str system, struct str sku, struct str *own,
-		     struct stock_item **out, struct err *e)
-{
-	const struct config_sku_rule *rule = s->tenant->has_sku_rules ? rule_of(s->tenant, system) : NULL;
-	const struct item_alias *found;
-	struct str name = rule ? strip(rule, sku) : sku, made = rule ? make_own(a, rule, name) : name;
-
-	if (made.n < name.n)
-		return err_set(e, RC_LIMIT, "batch_too_large", "the request does not fit in memory");
-	found = alias_find(s, system, name);
-	if (!found && rule && rule->letter_case != SKU_AS_IS)
-		found = alias_find(s, system, (struct str){made.p + made.n - name.n, name.n});
-	if (found && found->count > 1)
-		return err_set(e, RC_INVALID, "ambiguous_sku",
-			       STR_FMT " of " STR_FMT " is " STR_FMT " and " STR_FMT ": only one of them can have it",
-			       STR_ARG(name), STR_ARG(system), STR_ARG(found->items[0]->sku),
-			       STR_ARG(found->items[1]->sku));
-	if (!found && rule && rule->aliases_only)
-		return err_set(e, RC_INVALID, "unknown_alias",
-			       "no item's record says what " STR_FMT " of " STR_FMT " is", STR_ARG(name),
-			       STR_ARG(system));
-	*own = made;
-	*out = found ? found->items[0] : stock_find(s, made);
-	return RC_OK;
 }
 
 /* ---- kits ---- */
@@ -334,8 +205,10 @@ static void clear(struct stock *s, struct stock_item *i)
 		use_in_no_more(r->components[n].item, i);
 	for (uint32_t n = 0; n < r->unit_count; n++)
 		free((char *)r->units[n].uom.p);
-	for (uint32_t n = 0; n < r->alias_count; n++)
-		alias_drop(s, r->aliases[n], i);
+	for (uint32_t n = 0; n < r->alias_count; n++) {
+		item_renamed(s, r->aliases[n]->key);
+		item_alias_drop(s, r->aliases[n], i);
+	}
 	s->serial_items -= r->serials != ITEM_SERIALS_NONE;
 	free(r->components);
 	free(r->units);
@@ -375,10 +248,13 @@ static void fill_lists(struct stock *s, struct txn *t, struct stock_item *i, con
 	r->aliases = from->alias_count ? mem_zalloc(from->alias_count, sizeof(struct item_alias *)) : NULL;
 	buf_init(&key, 4096);
 	for (uint32_t n = 0; n < from->alias_count; n++) {
-		struct item_alias *a = alias_add(s, i, alias_key(&key, from->aliases[n].system, from->aliases[n].sku));
+		struct item_alias *a =
+		    item_alias_add(s, i, item_alias_key(&key, from->aliases[n].system, from->aliases[n].sku));
 
 		if (a)
 			r->aliases[r->alias_count++] = a;
+		if (a && t)
+			item_renamed(s, a->key);
 	}
 	buf_done(&key);
 }

@@ -34,6 +34,9 @@ struct item_rules {
 	int32_t shelf_life_days;
 };
 
+/* An alias of this system is good for everybody who asks for what is no SKU. */
+#define ITEM_GTIN "gtin"
+
 /* What a system calls an item; several items may claim one name, which is then ambiguous. */
 struct item_alias {
 	struct str key; /* system, NUL, its SKU */
@@ -80,6 +83,12 @@ enum rc item_convert(const struct stock *s, const struct stock_item *i, struct s
  * it; RC_LIMIT. */
 enum rc item_resolve(const struct stock *s, struct arena *a, struct str system, struct str sku, struct str *own,
 		     struct stock_item **out, struct err *e) MUST_CHECK;
+
+/* The same for any thread, by what is committed; *own: its SKU, or what it would be. */
+enum rc item_resolve_view(const struct stock_view *v, const struct config_tenant *t, struct arena *a, struct str system,
+			  struct str sku, struct str *own, struct err *e) MUST_CHECK;
+/* After the commit: readers see the names that have changed; at the start: all names. */
+void item_show_names(struct stock *s, bool all);
 
 void item_rules_free(struct stock_item *i);
 void item_aliases_free(struct stock *s);

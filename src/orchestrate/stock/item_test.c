@@ -182,9 +182,9 @@ static void test_letter_case_per_system(void **state)
 	    {SKU_UPPER, "x-", "W-", "x-a", "W-A", NULL},
 	    {SKU_UPPER, "", "w-", "a", "w-A", NULL},
 	    /* The cross-reference knows its own spelling, and finds another one by the rule's letter case. */
-	    {SKU_UPPER, "", "W-", "Pink", "W-PINK", "85123A"},
-	    {SKU_UPPER, "", "W-", "ROSE", "W-ROSE", "85123a"},
-	    {SKU_UPPER, "", "W-", "rose", "W-ROSE", "85123a"},
+	    {SKU_UPPER, "", "W-", "Pink", "85123A", "85123A"},
+	    {SKU_UPPER, "", "W-", "ROSE", "85123a", "85123a"},
+	    {SKU_UPPER, "", "W-", "rose", "85123a", "85123a"},
 	    {SKU_AS_IS, "", "", "rose", "rose", NULL},
 	    {SKU_UPPER, "", "",
 	     "\xc3\xa9"
@@ -223,6 +223,62 @@ static void test_letter_case_per_system(void **state)
 		assert_true(i && str_is(i->sku, "85123a"));
 		world_done(&w);
 	}
+}
+
+/* Readers see names after the commit, and no longer when they are given up. */
+static void test_readers_resolve(void **state)
+{
+	static const struct {
+		const char *system, *sku, *own, *code; /* code: of the refusal */
+	} cases[] = {
+	    {"shop", "gid-1", "A", NULL},        {"erp", "gid-1", "gid-1", NULL},        {"shop", "A", "A", NULL},
+	    {"erp", "5012345678900", "A", NULL}, {"shop", "5012345678900", "A", NULL},   {"shop", "b", "B", NULL},
+	    {"wms", "W", NULL, "ambiguous_sku"}, {"market", "A", NULL, "unknown_alias"},
+	};
+	struct world w;
+	struct str own;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	world_init(&w);
+	w.tenant.has_sku_rules = true;
+	w.systems[0].sku = (struct config_sku_rule){.letter_case = SKU_UPPER};
+	w.systems[3].sku = (struct config_sku_rule){.aliases_only = true};
+	world_start(&w);
+	assert_int_equal(set(&w, "A",
+			     "{\"sku\":\"A\",\"aliases\":[" ALIAS("shop", "gid-1") "," ALIAS(
+				 "gtin", "5012345678900") "," ALIAS("wms", "W") "]}",
+			     &e),
+			 RC_OK);
+	assert_int_equal(set(&w, "B", "{\"sku\":\"B\",\"aliases\":[" ALIAS("wms", "W") "]}", &e), RC_OK);
+	assert_int_equal(item_resolve_view(w.view, &w.tenant, &w.arena, STR("erp"), STR("5012345678900"), &own, &e),
+			 RC_OK);
+	assert_true(str_is(own, "5012345678900"));
+	stock_publish_all(w.stock, w.now);
+	for (size_t n = 0; n < COUNT(cases); n++) {
+		struct stock_item *i;
+		enum rc rc = item_resolve_view(w.view, &w.tenant, &w.arena, str_from(cases[n].system),
+					       str_from(cases[n].sku), &own, &e);
+
+		if (rc != (cases[n].code ? RC_INVALID : RC_OK) ||
+		    (cases[n].code && strcmp(e.code, cases[n].code) != 0) ||
+		    (!cases[n].code && !str_is(own, cases[n].own)))
+			fail_msg("case %zu: " STR_FMT " %s", n, STR_ARG(own), e.code);
+		/* The writer says the same. */
+		e = ERR_NONE;
+		assert_int_equal(
+		    item_resolve(w.stock, &w.arena, str_from(cases[n].system), str_from(cases[n].sku), &own, &i, &e),
+		    rc);
+		assert_true(cases[n].code || str_is(own, cases[n].own));
+		e = ERR_NONE;
+	}
+	assert_int_equal(set(&w, "A", "{\"sku\":\"A\"}", &e), RC_OK);
+	stock_publish(w.stock, w.now);
+	assert_int_equal(item_resolve_view(w.view, &w.tenant, &w.arena, STR("shop"), STR("GID-1"), &own, &e), RC_OK);
+	assert_true(str_is(own, "GID-1"));
+	assert_int_equal(item_resolve_view(w.view, &w.tenant, &w.arena, STR("wms"), STR("W"), &own, &e), RC_OK);
+	assert_true(str_is(own, "B"));
+	world_done(&w);
 }
 
 /* What a row holds is what a record said. */
@@ -303,6 +359,7 @@ int main(void)
 	    cmocka_unit_test(test_units),
 	    cmocka_unit_test(test_cross_reference),
 	    cmocka_unit_test(test_letter_case_per_system),
+	    cmocka_unit_test(test_readers_resolve),
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_bad_records),
 	};

@@ -575,6 +575,8 @@ void stock_publish(struct stock *s, int64_t now)
 		s->touched = i->next_touched;
 		publish_item(s, i);
 	}
+	if (s->renamed)
+		item_show_names(s, false);
 	stock_view_committed(s->view, now);
 }
 
@@ -584,5 +586,6 @@ void stock_publish_all(struct stock *s, int64_t now)
 	for (size_t n = 0; n < s->item_count; n++)
 		publish_item(s, s->list[n]);
 	s->touched = NULL;
+	item_show_names(s, true);
 	stock_view_committed(s->view, now);
 }

@@ -80,9 +80,10 @@ struct stock {
 	struct location_set *stale;  /* by channel: locations whose data is older than its max age */
 	struct stock_place *dirty, **dirty_last;
 	struct stock_view *view;
-	qty_t *safety;      /* by location */
-	struct str *uoms;   /* base units in use; the first is none */
-	struct map aliases; /* item.h */
+	qty_t *safety;                /* by location */
+	struct str *uoms;             /* base units in use; the first is none */
+	struct map aliases;           /* item.h */
+	struct item_renamed *renamed; /* names that this batch has changed */
 	uint32_t uom_count;
 	uint32_t serial_items;       /* items that have serial numbers */
 	struct serial_book *serials; /* of the open batch (serial.h) */

@@ -8,6 +8,9 @@
  * itself late in an old phase loads its pointers after that, and so sees none of what was unlinked before (all of it is
  * sequentially consistent). The writer never waits; a reader that stays only delays the freeing.
  *
+ * Names that systems have for items are a second table of the same kind. A name stays in it for ever, as an item does,
+ * and points to the item that it means now; so what a reader has found by it needs no guard but the table's.
+ *
  * Rejected: a lock for readers (the writer would wait behind a reader that was preempted), a sequence lock (positions
  * hold pointers to texts).
  */
@@ -34,9 +37,12 @@ struct view_part {
 	qty_t quantity;
 };
 
-/* An item for ever: the writer keeps its address, so that publishing needs no look-up. */
+/* An item for ever: the writer keeps its address, so that publishing needs no look-up. Or a name. */
 struct view_item {
-	_Atomic(struct snapshot *) current;
+	union {
+		_Atomic(struct snapshot *) current;
+		_Atomic(struct view_item *) means; /* of a name; NULL: nothing now */
+	};
 	struct str sku;
 	char text[];
 };
@@ -47,9 +53,13 @@ struct table {
 	_Atomic(struct view_item *) slots[];
 };
 
-struct stock_view {
+struct shelf {
 	_Atomic(struct table *) table;
 	_Atomic size_t count;
+};
+
+struct stock_view {
+	struct shelf items, names;
 	_Atomic int64_t as_of;
 	_Atomic unsigned phase;
 	_Atomic uint64_t readers[2];
@@ -70,7 +80,8 @@ struct stock_view *stock_view_new(void)
 {
 	struct stock_view *v = mem_zalloc(1, sizeof(*v));
 
-	atomic_store(&v->table, table_new(1024));
+	atomic_store(&v->items.table, table_new(1024));
+	atomic_store(&v->names.table, table_new(8));
 	return v;
 }
 
@@ -90,21 +101,26 @@ static void free_retired(struct stock_view *v, unsigned phase)
 	}
 }
 
-void stock_view_free(struct stock_view *v)
+static void shelf_free(struct shelf *shelf, bool snapshots)
 {
-	struct table *t;
+	struct table *t = atomic_load(&shelf->table);
 
-	if (!v)
-		return;
-	t = atomic_load(&v->table);
 	for (size_t i = 0; i < t->room; i++) {
 		struct view_item *item = atomic_load(&t->slots[i]);
 
-		if (item)
+		if (item && snapshots)
 			free(atomic_load(&item->current));
 		free(item);
 	}
 	free(t);
+}
+
+void stock_view_free(struct stock_view *v)
+{
+	if (!v)
+		return;
+	shelf_free(&v->items, true);
+	shelf_free(&v->names, false);
 	free_retired(v, 0);
 	free_retired(v, 1);
 	free(v);
@@ -122,7 +138,7 @@ static _Atomic(struct view_item *) *slot_of(struct table *t, struct str sku)
 	}
 }
 
-static struct view_item *find_or_make(struct stock_view *v, struct str sku);
+static struct view_item *find_or_make(struct stock_view *v, struct shelf *shelf, struct str name);
 
 /* A copy of n elements at the end of what is filled already. */
 static void *put(char **at, const void *from, size_t size)
@@ -169,7 +185,7 @@ static void fill_parts(struct stock_view *v, struct snapshot *s, const struct it
 	s->parts = (struct view_part *)*at;
 	*at += count * sizeof(*s->parts);
 	for (size_t i = 0; i < count; i++)
-		s->parts[i] = (struct view_part){find_or_make(v, parts[i].item->sku), parts[i].quantity};
+		s->parts[i] = (struct view_part){find_or_make(v, &v->items, parts[i].item->sku), parts[i].quantity};
 }
 
 static size_t bytes_for(const struct stock_item *item, size_t parts)
@@ -216,9 +232,10 @@ static struct snapshot *snapshot_of(struct stock_view *v, const struct stock_ite
 				 : snapshot_with(v, item, NULL, 0);
 }
 
-static void grow(struct stock_view *v, unsigned phase, size_t room)
+static void grow(struct stock_view *v, struct shelf *shelf, size_t room)
 {
-	struct table *old = atomic_load(&v->table), *t = table_new(room);
+	unsigned phase = atomic_load(&v->phase);
+	struct table *old = atomic_load(&shelf->table), *t = table_new(room);
 
 	for (size_t i = 0; i < old->room; i++) {
 		struct view_item *item = atomic_load(&old->slots[i]);
@@ -226,36 +243,60 @@ static void grow(struct stock_view *v, unsigned phase, size_t room)
 		if (item)
 			atomic_store(slot_of(t, item->sku), item);
 	}
-	atomic_store(&v->table, t);
+	atomic_store(&shelf->table, t);
 	old->next_retired = v->retired_tables[phase];
 	v->retired_tables[phase] = old;
 }
 
 void stock_view_reserve(struct stock_view *v, size_t items)
 {
-	size_t room = atomic_load(&v->table)->room;
+	size_t room = atomic_load(&v->items.table)->room;
 
 	while ((items + 1) * 10 > room * 7)
 		room *= 2;
-	if (room > atomic_load(&v->table)->room)
-		grow(v, atomic_load(&v->phase), room);
+	if (room > atomic_load(&v->items.table)->room)
+		grow(v, &v->items, room);
 }
 
-static struct view_item *find_or_make(struct stock_view *v, struct str sku)
+static struct view_item *find_or_make(struct stock_view *v, struct shelf *shelf, struct str name)
 {
-	_Atomic(struct view_item *) *slot = slot_of(atomic_load(&v->table), sku);
-	struct view_item *item = atomic_load(slot);
+	struct table *t = atomic_load(&shelf->table);
+	struct view_item *item = atomic_load(slot_of(t, name));
 
 	if (item)
 		return item;
-	if ((atomic_load(&v->count) + 1) * 10 > atomic_load(&v->table)->room * 7)
-		grow(v, atomic_load(&v->phase), atomic_load(&v->table)->room * 2);
-	item = mem_zalloc(1, sizeof(*item) + sku.n);
-	memcpy(item->text, sku.p, sku.n);
-	item->sku = (struct str){item->text, sku.n};
-	atomic_store(slot_of(atomic_load(&v->table), sku), item);
-	atomic_fetch_add(&v->count, 1);
+	if ((atomic_load(&shelf->count) + 1) * 10 > t->room * 7)
+		grow(v, shelf, t->room * 2);
+	item = mem_zalloc(1, sizeof(*item) + name.n);
+	memcpy(item->text, name.p, name.n);
+	item->sku = (struct str){item->text, name.n};
+	atomic_store(slot_of(atomic_load(&shelf->table), name), item);
+	atomic_fetch_add(&shelf->count, 1);
 	return item;
+}
+
+/* What a name means that several items claim. */
+static struct view_item several;
+
+void stock_view_name(struct stock_view *v, struct str key, struct stock_item *item, bool ambiguous)
+{
+	struct view_item *name = find_or_make(v, &v->names, key);
+
+	if (item && !item->view)
+		item->view = find_or_make(v, &v->items, item->sku);
+	atomic_store(&name->means, ambiguous ? &several : item ? item->view : NULL);
+}
+
+void stock_view_names(struct stock_view *v, void (*visit)(void *ctx, struct str key), void *ctx)
+{
+	struct table *t = atomic_load(&v->names.table);
+
+	for (size_t i = 0; i < t->room; i++) {
+		struct view_item *name = atomic_load(&t->slots[i]);
+
+		if (name)
+			visit(ctx, name->sku);
+	}
 }
 
 void stock_view_put(struct stock_view *v, struct stock_item *item)
@@ -264,7 +305,7 @@ void stock_view_put(struct stock_view *v, struct stock_item *item)
 	struct snapshot *old;
 
 	if (!item->view)
-		item->view = find_or_make(v, item->sku);
+		item->view = find_or_make(v, &v->items, item->sku);
 	old = atomic_exchange(&item->view->current, snapshot_of(v, item));
 	if (!old)
 		return;
@@ -301,13 +342,33 @@ static void reader_leave(const struct stock_view *v, unsigned phase)
 enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_fn visit, void *ctx)
 {
 	unsigned phase = reader_enter(v);
-	struct view_item *item = atomic_load(slot_of(atomic_load(&v->table), sku));
+	struct view_item *item = atomic_load(slot_of(atomic_load(&v->items.table), sku));
 	struct snapshot *s = item ? atomic_load(&item->current) : NULL;
 
 	if (s)
 		visit(ctx, s->positions, s->count);
 	reader_leave(v, phase);
 	return s ? RC_OK : RC_NOT_FOUND;
+}
+
+bool stock_view_has_names(const struct stock_view *v)
+{
+	return atomic_load(&v->names.count) > 0;
+}
+
+enum rc stock_view_alias(const struct stock_view *v, struct str key, struct str *sku)
+{
+	unsigned phase = reader_enter(v);
+	struct view_item *name = atomic_load(slot_of(atomic_load(&v->names.table), key)),
+			 *item = name ? atomic_load(&name->means) : NULL;
+
+	reader_leave(v, phase);
+	if (!item)
+		return RC_NOT_FOUND;
+	if (item == &several)
+		return RC_CONFLICT;
+	*sku = item->sku;
+	return RC_OK;
 }
 
 #define FEW_LEVELS 16
@@ -377,7 +438,7 @@ enum rc stock_view_offer(const struct stock_view *v, struct str sku, const struc
 			 const struct ats_policy *policy, const struct ats_now *now, struct stock_offer *out)
 {
 	unsigned phase = reader_enter(v);
-	struct view_item *item = atomic_load(slot_of(atomic_load(&v->table), sku));
+	struct view_item *item = atomic_load(slot_of(atomic_load(&v->items.table), sku));
 	struct snapshot *s = item ? atomic_load(&item->current) : NULL;
 
 	out->at = (struct location_set){{0}};
@@ -406,13 +467,13 @@ int64_t stock_view_as_of(const struct stock_view *v)
 
 size_t stock_view_items(const struct stock_view *v)
 {
-	return atomic_load(&v->count);
+	return atomic_load(&v->items.count);
 }
 
 void stock_view_each(const struct stock_view *v, stock_item_fn visit, void *ctx)
 {
 	unsigned phase = reader_enter(v);
-	struct table *t = atomic_load(&v->table);
+	struct table *t = atomic_load(&v->items.table);
 
 	for (size_t i = 0; i < t->room; i++) {
 		struct view_item *item = atomic_load(&t->slots[i]);

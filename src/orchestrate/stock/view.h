@@ -62,6 +62,10 @@ struct stock_offer {
 enum rc stock_view_offer(const struct stock_view *v, struct str sku, const struct config_channel *c,
 			 const struct ats_policy *policy, const struct ats_now *now,
 			 struct stock_offer *out) MUST_CHECK;
+/* The item that a system's name for it means (item_alias_key); *sku stays valid as long as the view. RC_NOT_FOUND;
+ * RC_CONFLICT: several items. */
+bool stock_view_has_names(const struct stock_view *v);
+enum rc stock_view_alias(const struct stock_view *v, struct str key, struct str *sku) MUST_CHECK;
 /* When the record of a location was heard of last; 0: never, -1: it has none. */
 int64_t stock_view_heard_at(const struct stock_view *v, uint16_t location);
 int64_t stock_view_as_of(const struct stock_view *v);

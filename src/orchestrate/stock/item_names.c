@@ -1,0 +1,256 @@
+/*
+ * What systems call items: the cross-reference, the rules by which a system's SKU becomes ours, and what readers see of
+ * both. A name is looked up as the system spells it, then in its rule's letter case; what is no name is one of our
+ * SKUs as the rule makes it, or else a GTIN.
+ */
+#include "orchestrate/stock/item_names.h"
+
+#include "base/mem.h"
+#include "orchestrate/stock/view_writer.h"
+
+struct item_renamed {
+	struct item_renamed *next;
+	struct str key;
+	char text[];
+};
+
+struct str item_alias_key(struct buf *b, struct str system, struct str sku)
+{
+	buf_reset(b);
+	buf_add_str(b, system);
+	buf_add_char(b, '\0');
+	buf_add_str(b, sku);
+	return buf_str(b);
+}
+
+struct item_alias *item_alias_add(struct stock *s, struct stock_item *i, struct str key)
+{
+	struct item_alias *a = map_get(&s->aliases, key);
+
+	if (!a) {
+		a = mem_zalloc(1, sizeof(*a));
+		a->key = mem_copy(key);
+		if (map_put(&s->aliases, a->key, a) != RC_OK) {
+			free((char *)a->key.p);
+			free(a);
+			return NULL;
+		}
+	}
+	a->items = mem_grow(a->items, (a->count + 1) * sizeof(*a->items));
+	a->items[a->count++] = i;
+	return a;
+}
+
+void item_alias_drop(struct stock *s, struct item_alias *a, const struct stock_item *i)
+{
+	for (uint32_t n = 0; n < a->count; n++) {
+		if (a->items[n] != i)
+			continue;
+		a->items[n] = a->items[--a->count];
+		break;
+	}
+	if (a->count)
+		return;
+	map_remove(&s->aliases, a->key);
+	free((char *)a->key.p);
+	free(a->items);
+	free(a);
+}
+
+void item_aliases_free(struct stock *s)
+{
+	struct item_alias *a;
+	size_t at = 0;
+
+	while (s->renamed) {
+		struct item_renamed *r = s->renamed;
+
+		s->renamed = r->next;
+		free(r);
+	}
+	while ((a = map_next(&s->aliases, &at, NULL))) {
+		free((char *)a->key.p);
+		free(a->items);
+		free(a);
+	}
+	map_done(&s->aliases);
+}
+
+static const struct config_sku_rule *rule_of(const struct config_tenant *t, struct str system)
+{
+	for (size_t i = 0; i < t->system_count; i++)
+		if (str_eq(t->systems[i].name, system))
+			return &t->systems[i].sku;
+	return NULL;
+}
+
+/* Never down to nothing. */
+static struct str strip(const struct config_sku_rule *rule, struct str sku)
+{
+	struct str p = rule->strip_prefix, q = rule->strip_suffix;
+
+	if (p.n && sku.n > p.n && memcmp(sku.p, p.p, p.n) == 0)
+		sku = (struct str){sku.p + p.n, sku.n - p.n};
+	if (q.n && sku.n > q.n && memcmp(sku.p + sku.n - q.n, q.p, q.n) == 0)
+		sku.n -= q.n;
+	return sku;
+}
+
+/* Where names are looked up: the writer's books, or the view. other: a second item that has the name. */
+struct names {
+	enum rc (*find)(const void *ctx, struct str key, struct str *sku, struct str *other);
+	const void *ctx;
+};
+
+static enum rc find_in_stock(const void *ctx, struct str key, struct str *sku, struct str *other)
+{
+	const struct item_alias *a = map_get(&((const struct stock *)ctx)->aliases, key);
+
+	if (!a)
+		return RC_NOT_FOUND;
+	*sku = a->items[0]->sku;
+	if (a->count > 1)
+		*other = a->items[1]->sku;
+	return a->count > 1 ? RC_CONFLICT : RC_OK;
+}
+
+static enum rc find_in_view(const void *ctx, struct str key, struct str *sku, struct str *other)
+{
+	*other = STR("another item");
+	return stock_view_alias(ctx, key, sku);
+}
+
+/* RC_NOT_FOUND; RC_INVALID "ambiguous_sku". */
+static enum rc alias_find(const struct names *names, struct str system, struct str name, struct str *sku, struct err *e)
+{
+	struct str other = STR_NONE, first = STR("one item");
+	struct buf key;
+	enum rc rc;
+
+	if (!system.n)
+		return RC_NOT_FOUND;
+	buf_init(&key, 4096);
+	rc = names->find(names->ctx, item_alias_key(&key, system, name), &first, &other);
+	buf_done(&key);
+	if (rc == RC_CONFLICT)
+		return err_set(e, RC_INVALID, "ambiguous_sku",
+			       STR_FMT " of " STR_FMT " is " STR_FMT " and " STR_FMT ": only one of them can have it",
+			       STR_ARG(name), STR_ARG(system), STR_ARG(first), STR_ARG(other));
+	if (rc == RC_OK)
+		*sku = first;
+	return rc;
+}
+
+/* As it would be ours; the name that the cross-reference is asked for is its end. */
+static struct str make_own(struct arena *a, const struct config_sku_rule *rule, struct str sku)
+{
+	struct str made = sku_apply_case(a, sku, rule->letter_case);
+	const char *with;
+
+	if (made.n < sku.n || !rule->add_prefix.n)
+		return made;
+	with = arena_printf(a, STR_FMT STR_FMT, STR_ARG(rule->add_prefix), STR_ARG(made));
+	return with ? str_from(with) : STR_NONE;
+}
+
+static enum rc resolve(const struct names *names, const struct config_tenant *t, struct arena *a, struct str system,
+		       struct str sku, struct str *own, struct err *e)
+{
+	const struct config_sku_rule *rule = t->has_sku_rules ? rule_of(t, system) : NULL;
+	struct str name = rule ? strip(rule, sku) : sku, made = rule ? make_own(a, rule, name) : name;
+	enum rc rc;
+
+	if (made.n < name.n)
+		return err_set(e, RC_LIMIT, "batch_too_large", "the request does not fit in memory");
+	rc = alias_find(names, system, name, own, e);
+	if (rc == RC_NOT_FOUND && rule && rule->letter_case != SKU_AS_IS)
+		rc = alias_find(names, system, (struct str){made.p + made.n - name.n, name.n}, own, e);
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	if (rule && rule->aliases_only)
+		return err_set(e, RC_INVALID, "unknown_alias",
+			       "no item's record says what " STR_FMT " of " STR_FMT " is", STR_ARG(name),
+			       STR_ARG(system));
+	*own = made;
+	return RC_OK;
+}
+
+enum rc item_resolve(const struct stock *s, struct arena *a, struct str system, struct str sku, struct str *own,
+		     struct stock_item **out, struct err *e)
+{
+	const struct names names = {find_in_stock, s};
+	enum rc rc;
+
+	*own = sku;
+	*out = NULL;
+	if (s->aliases.count || s->tenant->has_sku_rules) {
+		rc = resolve(&names, s->tenant, a, system, sku, own, e);
+		if (rc != RC_OK)
+			return rc;
+	}
+	*out = stock_find(s, *own);
+	if (*out || !s->aliases.count)
+		return RC_OK;
+	rc = alias_find(&names, STR(ITEM_GTIN), *own, own, e);
+	if (rc == RC_OK)
+		*out = stock_find(s, *own);
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+static void look(void *ctx, const struct stock_position *positions, size_t count)
+{
+	(void)ctx, (void)positions, (void)count; /* that it is there is all */
+}
+
+enum rc item_resolve_view(const struct stock_view *v, const struct config_tenant *t, struct arena *a, struct str system,
+			  struct str sku, struct str *own, struct err *e)
+{
+	const struct names names = {find_in_view, v};
+	enum rc rc;
+
+	*own = sku;
+	if (!t->has_sku_rules && !stock_view_has_names(v))
+		return RC_OK;
+	rc = resolve(&names, t, a, system, sku, own, e);
+	if (rc != RC_OK || stock_view_read(v, *own, look, NULL) == RC_OK)
+		return rc;
+	rc = alias_find(&names, STR(ITEM_GTIN), *own, own, e);
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+void item_renamed(struct stock *s, struct str key)
+{
+	struct item_renamed *r = mem_alloc(sizeof(*r) + key.n);
+
+	memcpy(r->text, key.p, key.n);
+	r->key = (struct str){r->text, key.n};
+	r->next = s->renamed;
+	s->renamed = r;
+}
+
+static void show_name(void *ctx, struct str key)
+{
+	struct stock *s = ctx;
+	const struct item_alias *a = map_get(&s->aliases, key);
+
+	stock_view_name(s->view, key, a ? a->items[0] : NULL, a && a->count > 1);
+}
+
+void item_show_names(struct stock *s, bool all)
+{
+	struct item_renamed *r;
+	struct item_alias *a;
+	size_t at = 0;
+
+	/* What a batch in doubt has taken away may still be shown. */
+	if (all)
+		stock_view_names(s->view, show_name, s);
+	while (all && (a = map_next(&s->aliases, &at, NULL)))
+		show_name(s, a->key);
+	while ((r = s->renamed)) {
+		s->renamed = r->next;
+		if (!all)
+			show_name(s, r->key);
+		free(r);
+	}
+}
