@@ -5,8 +5,9 @@ function object(delivery)
 	return opt(delivery, "params") or delivery.document
 end
 
+-- As the channel placed it, and what was decided of its lines.
 function order(delivery)
-	return merge(delivery.document, {order_id = delivery.order_id})
+	return merge(delivery.document, {order_id = delivery.order_id, changes = opt(delivery, "params", "changes")})
 end
 
 function cancellation(delivery)

@@ -349,12 +349,19 @@ static void read_allocation(const struct json *channel, struct config_channel *c
 					    [ALLOCATION_NEAREST] = "nearest",
 					    [ALLOCATION_FEWEST_PARCELS] = "fewest_parcels",
 					    [ALLOCATION_COST] = "cost"};
-	const struct json *split = json_get(channel, "split");
+	const struct json *split = json_get(channel, "split"), *split_kits = json_get(channel, "split_kits"),
+			  *substitute = json_get(channel, "substitute");
+	struct str over = json_get_text(channel, "discontinued");
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (str_is(json_get_text(channel, "allocation"), names[i]))
 			c->allocation = (enum allocation_rule)i;
 	c->unsplit = json_is(split, JSON_BOOL) && !split->boolean;
+	c->split_kits = json_is(split_kits, JSON_BOOL) && split_kits->boolean;
+	c->substitute = json_is(substitute, JSON_BOOL) && substitute->boolean;
+	c->discontinued = str_is(over, "hold")        ? DISCONTINUED_HOLD
+			  : str_is(over, "backorder") ? DISCONTINUED_BACKORDER
+						      : DISCONTINUED_CANCEL;
 }
 
 /* units: so many, or "10%" of an item. */

@@ -282,7 +282,8 @@ static void test_every_key(void **state)
 	    "             threshold: \"50\", max_wait: 6m, provisional: 7m,\n"
 	    "             when_erp_away: {over_limit: refuse, max_quantity: \"3\", max_share: 20%, max_age: 4h,\n"
 	    "                             max_value: {GBP: \"99.5\", EUR: \"1\"}, silent_after: 30m},\n"
-	    "             hold_ttl: 20s, linger: 1s, allocation: nearest, split: false}\n");
+	    "             hold_ttl: 20s, linger: 1s, allocation: nearest, split: false,\n"
+	    "             split_kits: true, substitute: true, discontinued: hold}\n");
 	(void)state;
 
 	assert_true(str_is(c->listen, "[::1]:0"));
@@ -328,6 +329,9 @@ static void test_every_key(void **state)
 	assert_int_equal(ch->linger_ms, 1000);
 	assert_int_equal(ch->allocation, ALLOCATION_NEAREST);
 	assert_true(ch->unsplit);
+	assert_true(ch->split_kits);
+	assert_true(ch->substitute);
+	assert_int_equal(ch->discontinued, DISCONTINUED_HOLD);
 	const struct config_location *l = &t->locations[0];
 	assert_true(l->has_point && !t->locations[1].has_point);
 	assert_int_equal(l->latitude, 53480000);

@@ -12,7 +12,7 @@ static const char *const quantity_names[] = {"ordered", "reserved", "backordered
 static const char *const own_names[] = {"order_id", "channel",        "external_id",  "status",
 					"lines",    "correlation_id", "external_ids", "stage_since"};
 
-static const char *const list_names[] = {"components", "allocations"};
+static const char *const more_names[] = {"substitute", "components", "allocations"};
 
 static bool is_own(struct str name, const char *const *names, size_t count)
 {
@@ -77,16 +77,16 @@ static void write_lines(struct json_writer *w, const struct json *progress, cons
 		jw_key_text(w, "status", str_from(line_status(line, status)));
 		for (size_t k = 0; k < sizeof(quantity_names) / sizeof(quantity_names[0]); k++)
 			jw_key_qty(w, quantity_names[k], quantity(line, quantity_names[k]));
-		for (size_t k = 0; k < sizeof(list_names) / sizeof(list_names[0]); k++) {
-			if (!json_get(line, list_names[k]))
+		for (size_t k = 0; k < sizeof(more_names) / sizeof(more_names[0]); k++) {
+			if (!json_get(line, more_names[k]))
 				continue;
-			jw_key(w, list_names[k]);
-			jw_value(w, json_get(line, list_names[k]));
+			jw_key(w, more_names[k]);
+			jw_value(w, json_get(line, more_names[k]));
 		}
 		for (uint32_t k = 0; json_is(said, JSON_OBJECT) && k < said->count; k++) {
 			struct str name = said->members[k].name;
 			if (str_is(name, "line_id") || str_is(name, "sku") || str_is(name, "status") ||
-			    is_own(name, list_names, sizeof(list_names) / sizeof(list_names[0])) ||
+			    is_own(name, more_names, sizeof(more_names) / sizeof(more_names[0])) ||
 			    is_own(name, quantity_names, sizeof(quantity_names) / sizeof(quantity_names[0])))
 				continue;
 			jw_key_str(w, name);

@@ -143,6 +143,10 @@ struct config_away {
 	int64_t silent_after_ms; /* silence of a location's record that counts as away; 0: none does */
 };
 
+/* What becomes of an order for more of a discontinued item than there is left: the rest is cancelled (default), a
+ * person decides, or it is backordered like any other. */
+enum discontinued_rule { DISCONTINUED_CANCEL, DISCONTINUED_HOLD, DISCONTINUED_BACKORDER };
+
 struct config_channel {
 	struct str name;     /* the system's name */
 	uint16_t system;     /* index */
@@ -151,8 +155,10 @@ struct config_channel {
 	int32_t share_ppm;                     /* share(c): 1,000,000 is all */
 	qty_t buffer, cap, minimum, backorder; /* cap -1: none */
 	enum allocation_rule allocation;
-	bool unsplit;               /* split: false: all comes from one location */
-	bool split_kits;            /* the components of one kit may come from several locations */
+	bool unsplit;    /* split: false: all comes from one location */
+	bool split_kits; /* the components of one kit may come from several locations */
+	bool substitute; /* an item that is short may be replaced by one of its substitutes */
+	enum discontinued_rule discontinued;
 	bool strict;                /* safety, share, buffer and cap bind holds as well */
 	qty_t quota_units;          /* what its live holds may hold of one item; 0: any */
 	int32_t quota_ppm;          /* the same as a share of what there would be without them; 0: any */

@@ -327,6 +327,7 @@ static bool load_lines(struct order_book *b, struct order_open *o, const struct 
 		l->shipped = get_qty(j, "shipped");
 		l->cancelled = get_qty(j, "cancelled");
 		l->told = l->shipped;
+		l->substitute = stock_find(b->stock, json_get_text(j, "substitute"));
 		if (!load_parts(b, l, json_get(j, "components")) || !load_allocations(b, l, json_get(j, "allocations")))
 			return false;
 		if (l->backordered > 0)

@@ -21,12 +21,12 @@ struct allocation *order_allocation(struct order_line_open *l, struct stock_plac
 void order_wait(const struct order_book *b, struct order_line_open *l);
 void order_unwait(struct order_line_open *l);                                             /* off all of them */
 bool order_line_before(const struct order_line_open *a, const struct order_line_open *b); /* who is served first */
-/* What the line is made of, by the item's record. Nothing is allocated or shipped of it. */
+/* What the line is made of, by the record of its item or of its substitute. Nothing is allocated or shipped of it. */
 void order_make_parts(struct order_line_open *l);
 void order_set_parts(struct order_line_open *l, uint32_t count); /* room for so many, empty */
 void order_note_kit(struct order_line_open *l); /* after that: one of one item is counted like it, else in kits */
 struct order_part *order_part_of(const struct order_line_open *l, const struct stock_item *item); /* or NULL */
-/* Not just its own item: a kit. */
+/* Not just its own item: a kit, or a substitute. */
 bool order_is_composed(const struct order_line_open *l);
 qty_t order_part_has(const struct order_line_open *l, const struct order_part *p); /* allocated or picked */
 /* Of it for so many of the line's: what is still to be shipped. */

@@ -150,10 +150,10 @@ void order_note_kit(struct order_line_open *l)
 	l->kit = l->part_count != 1 || l->parts[0].per != QTY_ONE;
 }
 
-static void make_kit(struct order_line_open *l)
+static void make_kit(struct order_line_open *l, const struct stock_item *item)
 {
 	struct item_component *list = mem_zalloc(ITEM_KIT_PARTS_MAX, sizeof(*list));
-	size_t count = item_parts(l->item, list, ITEM_KIT_PARTS_MAX), used = 0;
+	size_t count = item_parts(item, list, ITEM_KIT_PARTS_MAX), used = 0;
 
 	if (count > ITEM_KIT_PARTS_MAX) /* none of it can be had */
 		count = 0;
@@ -169,14 +169,16 @@ static void make_kit(struct order_line_open *l)
 
 void order_make_parts(struct order_line_open *l)
 {
-	if (!l->item)
+	struct stock_item *item = l->substitute ? l->substitute : l->item;
+
+	if (!item)
 		return;
-	if (item_is_kit(l->item)) {
-		make_kit(l);
+	if (item_is_kit(item)) {
+		make_kit(l, item);
 		return;
 	}
 	order_set_parts(l, 1);
-	l->part = (struct order_part){.item = l->item, .per = QTY_ONE};
+	l->part = (struct order_part){.item = item, .per = QTY_ONE};
 	l->kit = false;
 }
 

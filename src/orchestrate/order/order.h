@@ -68,6 +68,7 @@ struct order_line_open {
 	struct str line_id;
 	struct stock_item *item; /* NULL: unknown item (on hold) */
 	struct str sku;
+	struct stock_item *substitute; /* what the line is made of instead of its item; NULL: nothing else */
 	bool kit;
 	qty_t ordered, backordered, shipped, cancelled;
 	qty_t told;                     /* of shipped: in the shipments that were told */

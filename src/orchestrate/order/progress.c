@@ -86,6 +86,8 @@ static void write_line(struct json_writer *w, const struct order_book *b, const 
 		for (size_t i = 0; i < 3; i++)
 			write_qty(w, more[i]);
 		write_parts(w, b, l);
+		if (l->substitute)
+			jw_text(w, l->substitute->sku);
 	}
 	jw_array_end(w);
 }
@@ -311,6 +313,8 @@ static bool read_line(struct arena *a, const struct json *j, struct json *out)
 		if (!json_is(&j->items[7], JSON_ARRAY) ||
 		    !read_parts(a, &j->items[7], total, quantity(said(j, 5)), &components, &allocations, &sums))
 			return false;
+		if (name_at(j, 8))
+			add(&o, "substitute", name_at(j, 8));
 		add(&o, "components", &components);
 	} else {
 		struct json *items = arena_array(a, struct json, j->items[3].count);

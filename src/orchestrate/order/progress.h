@@ -2,12 +2,12 @@
  * The stored form of an order's progress: compact, because it is written with every step.
  *
  *     {"l":[[line_id,sku,ordered,[[location,quantity,released,picked,lot],...],backordered,shipped,cancelled,
- *            [[sku,per,shipped,[[location,...],...]],...]],...],
+ *            [[sku,per,shipped,[[location,...],...]],...],substitute],...],
  *      "x":{"<system>":"<the order's id there>"},"w":[exception,exception_id]}
  *
  * w: it waits for the ERP. Quantities are decimal strings; trailing parts that are zero or empty are left out. quantity
- * is what is allocated or picked there. The last part of a line is of kits only: its components, each with its
- * allocations.
+ * is what is allocated or picked there. The last parts of a line are of kits and of substituted lines only: what
+ * it is made of, each with its allocations.
  */
 #ifndef ORCHESTRATE_ORDER_PROGRESS_H
 #define ORCHESTRATE_ORDER_PROGRESS_H
@@ -20,9 +20,9 @@ void order_progress_add_external(struct buf *out, struct str progress, struct st
 
 /*
  * The readable form, in the arena: {"lines":[{"line_id","sku","ordered","reserved","backordered","released","shipped",
- * "cancelled","components":[{"sku","quantity","shipped"}],"allocations":[{"sku","location","lot","quantity","picked",
+ * "cancelled","substitute","components":[{"sku","quantity","shipped"}],"allocations":[{"sku","location","lot","quantity","picked",
  * "released"}]}],"external_ids":{...}}; what is zero or empty is left out. components, and sku of an allocation, are of
- * kits; their reserved and released are whole kits. RC_IO "store_damaged".
+ * kits and substituted lines; their reserved and released are whole kits. RC_IO "store_damaged".
  */
 enum rc order_progress_read(struct arena *a, struct str text, struct json **out, struct err *e) MUST_CHECK;
 

@@ -20,6 +20,11 @@ static qty_t unreleased(const struct wave *v, const struct allocation *a)
 	return where->warehouse == (int16_t)v->system->index ? a->allocated + a->picked - a->released : 0;
 }
 
+static struct str kit_of(const struct order_line_open *l)
+{
+	return l->substitute ? l->substitute->sku : l->sku;
+}
+
 static void release_one(struct wave *v, const struct order_line_open *l, struct allocation *a)
 {
 	const struct stock_position *p = &a->place->position;
@@ -28,7 +33,9 @@ static void release_one(struct wave *v, const struct order_line_open *l, struct 
 	jw_key_text(&v->w, "line_id", l->line_id);
 	jw_key_text(&v->w, "sku", a->place->item->sku);
 	if (l->kit)
-		jw_key_text(&v->w, "kit", l->sku);
+		jw_key_text(&v->w, "kit", kit_of(l));
+	if (l->substitute)
+		jw_key_text(&v->w, "substitute_for", l->sku);
 	jw_key_text(&v->w, "location", v->book->tenant->locations[p->location].name);
 	jw_opt_text(&v->w, "lot", p->lot);
 	jw_key_qty(&v->w, "quantity", unreleased(v, a));
@@ -68,7 +75,9 @@ static void release_kits(struct wave *v, struct order_line_open *l, uint16_t loc
 {
 	jw_object(&v->w);
 	jw_key_text(&v->w, "line_id", l->line_id);
-	jw_key_text(&v->w, "sku", l->sku);
+	jw_key_text(&v->w, "sku", kit_of(l));
+	if (l->substitute)
+		jw_key_text(&v->w, "substitute_for", l->sku);
 	jw_key_text(&v->w, "location", v->book->tenant->locations[location].name);
 	jw_key_qty(&v->w, "quantity", kits);
 	jw_key(&v->w, "components");

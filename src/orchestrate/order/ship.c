@@ -41,7 +41,7 @@ static qty_t take_from(struct order_part *p, struct stock_draft *d, struct alloc
 
 static bool is_meant(const struct order_line_open *l, const struct stock_item *item, const struct stock_item *kit)
 {
-	return kit ? l->item == kit : !order_is_composed(l) && l->item == item;
+	return kit ? l->item == kit || l->substitute == kit : !l->kit && l->part_count && l->parts[0].item == item;
 }
 
 static struct order_part *part_in_round(const struct order_line_open *l, const struct stock_item *item,
@@ -177,7 +177,7 @@ static bool names(const struct movement_line *m, const struct order_line_open *l
 	return m->order_line_id.n == 0 || str_eq(m->order_line_id, l->line_id);
 }
 
-/* A component of a kit that was ordered: the channel knows the kit. */
+/* A component of a kit that was ordered, or a substitute: the channel knows what was ordered. */
 static bool is_component(const struct told *v, const struct movement_line *m)
 {
 	const struct stock_item *item = item_of(v, m);
@@ -195,7 +195,7 @@ static bool is_component(const struct told *v, const struct movement_line *m)
 	return component;
 }
 
-/* Kits that became whole with components that were shipped as such. */
+/* What became whole of the order's lines with what was shipped for them by another name. */
 static void tell_kits(struct told *v)
 {
 	const struct movement *m = v->shipment->movement;
@@ -218,6 +218,8 @@ static void tell_kits(struct told *v)
 		jw_object(&v->w);
 		jw_key_text(&v->w, "line_id", l->line_id);
 		jw_key_text(&v->w, "sku", l->sku);
+		if (l->substitute)
+			jw_key_text(&v->w, "substitute", l->substitute->sku);
 		jw_key_text(&v->w, "location", last->location);
 		jw_key_qty(&v->w, "quantity", left);
 		jw_object_end(&v->w);
@@ -432,7 +434,7 @@ static void resume_held(struct order_book *b, struct txn *t)
 			continue;
 		order_unhold(b, o);
 		t->cause.correlation_id = o->correlation_id;
-		order_decide(b, t, o);
+		order_decide(b, t, o, false);
 	}
 }
 

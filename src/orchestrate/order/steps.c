@@ -67,6 +67,7 @@ static void tell_channel(struct order_book *b, struct txn *t, const struct order
 	jw_key_text(&w, "status", str_from(order_status_name(o->status)));
 	jw_key_time(&w, "stage_since", o->stage_since);
 	jw_opt_text(&w, "reason", reason);
+	order_write_changes(&w, o);
 	order_deliver(t, o, s, OP_ORDER_STATUS, event, 0, order_data_end(&data, &w, t));
 }
 
@@ -129,8 +130,7 @@ static void allocate_at(struct stock_draft *d, struct order_line_open *l, const 
 	}
 }
 
-/* Where all of an order comes from that may not be split, once a part of it has a place. */
-static int32_t only_location(const struct config_channel *c, const struct order_open *o)
+int32_t order_only_location(const struct config_channel *c, const struct order_open *o)
 {
 	for (uint32_t i = 0; c->unsplit && i < o->line_count; i++)
 		for (uint32_t n = 0; n < o->lines[i].allocation_count; n++)
@@ -191,7 +191,8 @@ static void allocate_lines(struct order_book *b, struct stock_draft *d, struct o
 {
 	const struct config_channel *c = &b->tenant->channels[o->channel];
 	struct ship_to to = {.country = o->country, .postal_code = o->postal_code};
-	struct allocate_request r = {.tenant = b->tenant, .channel = c, .ship_to = &to, .only = only_location(c, o)};
+	struct allocate_request r = {
+	    .tenant = b->tenant, .channel = c, .ship_to = &to, .only = order_only_location(c, o)};
 
 	make_needs(b, lines, count);
 	allocate(&r, b->needs, count, &b->parts);
@@ -225,6 +226,7 @@ static bool reserve(struct order_book *b, struct txn *t, struct order_open *o)
 	stock_draft_begin(&d, b->stock, t, STR("allocate"), t->now);
 	d.order_id = o->order_id;
 	allocate_lines(b, &d, o, o->lines, o->line_count);
+	order_substitute(b, &d, o);
 	for (uint32_t i = 0; i < o->line_count; i++)
 		whole = whole && o->lines[i].backordered == 0;
 	stock_draft_end(&d, false);
@@ -304,6 +306,19 @@ static void accepted(struct order_book *b, struct txn *t, struct order_open *o)
 	order_release(b, t, o);
 }
 
+/* What the ERP is told beside the order as it was placed. */
+static struct str changes(const struct order_book *b, struct txn *t, const struct order_open *o)
+{
+	struct json_writer w;
+	struct buf data;
+
+	if (!order_has_changes(o))
+		return STR_NONE;
+	order_data_begin(&data, &w, b, o);
+	order_write_changes(&w, o);
+	return order_data_end(&data, &w, t);
+}
+
 /* Posts to the ERP; a tenant without one goes straight on. */
 static void post(struct order_book *b, struct txn *t, struct order_open *o, int64_t event)
 {
@@ -312,30 +327,65 @@ static void post(struct order_book *b, struct txn *t, struct order_open *o, int6
 
 		if (!system_can(s, ROLE_ERP, OP_ORDER_POST))
 			continue;
-		order_deliver(t, o, s, OP_ORDER_POST, event, o->document, STR_NONE);
+		order_deliver(t, o, s, OP_ORDER_POST, event, o->document, changes(b, t, o));
 		return;
 	}
 	if (b->tenant->has_order_process)
 		accepted(b, t, o);
 }
 
-void order_decide(struct order_book *b, struct txn *t, struct order_open *o)
+static bool nothing_left(const struct order_open *o)
+{
+	for (uint32_t i = 0; i < o->line_count; i++)
+		if (o->lines[i].ordered > o->lines[i].cancelled)
+			return false;
+	return true;
+}
+
+/* What there is too little of will not come again. True: there is nothing more to do for now. */
+static bool refuse_discontinued(struct order_book *b, struct txn *t, struct order_open *o)
+{
+	bool hold = b->tenant->channels[o->channel].discontinued == DISCONTINUED_HOLD;
+	struct str reason = order_end_discontinued(b, t, o);
+	int64_t event;
+
+	if (!reason.n)
+		return false;
+	txn_exception(t, "discontinued", o->order_id, o->order_id, reason);
+	if (!hold && !nothing_left(o))
+		return false;
+	event = order_set_status(b, t, o, hold ? ORDER_ON_HOLD : ORDER_REJECTED, reason);
+	tell_channel(b, t, o, event, reason);
+	return true;
+}
+
+static void note_backorder(struct txn *t, const struct order_book *b, const struct order_open *o)
+{
+	for (uint32_t i = 0; i < o->line_count; i++)
+		if (o->lines[i].backordered > 0)
+			txn_count(t, COUNTED_BACKORDERED_LINES, STR_NONE, STR_NONE, STR_NONE, 1);
+	txn_exception(t, "backordered", o->order_id, o->order_id,
+		      str_from(arena_printf(t->arena,
+					    "Order " STR_FMT " of " STR_FMT
+					    " is for more than is in stock: the rest is backordered.",
+					    STR_ARG(o->external_id), STR_ARG(b->tenant->channels[o->channel].name))));
+}
+
+void order_decide(struct order_book *b, struct txn *t, struct order_open *o, bool as_is)
 {
 	bool whole = reserve(b, t, o);
-	int64_t event = order_set_status(b, t, o, whole ? ORDER_RESERVED : ORDER_BACKORDERED, STR_NONE);
+	int64_t event;
 
-	if (!whole) {
-		for (uint32_t i = 0; i < o->line_count; i++)
-			if (o->lines[i].backordered > 0)
-				txn_count(t, COUNTED_BACKORDERED_LINES, STR_NONE, STR_NONE, STR_NONE, 1);
-		txn_exception(
-		    t, "backordered", o->order_id, o->order_id,
-		    str_from(arena_printf(t->arena,
-					  "Order " STR_FMT " of " STR_FMT
-					  " is for more than is in stock: the rest is backordered.",
-					  STR_ARG(o->external_id), STR_ARG(b->tenant->channels[o->channel].name))));
+	if (!whole && !as_is && refuse_discontinued(b, t, o))
+		return;
+	whole = true;
+	for (uint32_t i = 0; i < o->line_count; i++)
+		whole = whole && o->lines[i].backordered == 0;
+	event = order_set_status(b, t, o, whole ? ORDER_RESERVED : ORDER_BACKORDERED, STR_NONE);
+	if (!whole)
+		note_backorder(t, b, o);
+	if (!whole || order_has_changes(o))
 		tell_channel(b, t, o, event, STR_NONE);
-	}
 	post(b, t, o, event);
 }
 
@@ -398,7 +448,7 @@ void order_step_resume(struct order_book *b, struct txn *t, struct order_open *o
 	t->cause = (struct txn_cause){.correlation_id = o->correlation_id};
 	end_exception(t, o, STR("The ERP is there again."));
 	order_unhold(b, o);
-	order_decide(b, t, o);
+	order_decide(b, t, o, false);
 }
 
 void order_exception_ended(struct order_book *b, struct order_open *o, int64_t exception)
@@ -472,7 +522,7 @@ enum rc order_step_capture(struct order_book *b, struct txn *t, struct order_cap
 void order_step_decide(struct order_book *b, struct txn *t, struct order_open *o)
 {
 	if (!hold_for_unknown(b, t, o))
-		order_decide(b, t, o);
+		order_decide(b, t, o, false);
 }
 
 enum rc order_step_cancel(struct order_book *b, struct txn *t, struct order_open *o, struct str reason, struct err *e)
@@ -536,7 +586,7 @@ enum rc order_step_unhold(struct order_book *b, struct txn *t, struct order_open
 		stock_touch(b->stock, l->item);
 	}
 	order_unhold(b, o);
-	order_decide(b, t, o);
+	order_decide(b, t, o, true);
 	return RC_OK;
 }
 

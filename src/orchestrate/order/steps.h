@@ -25,7 +25,17 @@ void order_deallocate_line(struct stock_draft *d, struct order_line_open *l);
 void order_trim_line(struct stock_draft *d, struct order_line_open *l);
 /* Asks the warehouses for what is allocated and was not yet asked for. */
 void order_release(struct order_book *b, struct txn *t, struct order_open *o);
-/* Reserves, decides on the status, posts. */
-void order_decide(struct order_book *b, struct txn *t, struct order_open *o);
+/* Reserves, decides on the status, posts. as_is: a person has decided that it may be backordered whatever it is. */
+void order_decide(struct order_book *b, struct txn *t, struct order_open *o, bool as_is);
+/* Where all of an order comes from that may not be split, once a part of it has a place; else ALLOCATE_ANYWHERE. */
+int32_t order_only_location(const struct config_channel *c, const struct order_open *o);
+
+/* accept.c: lines that are short, of a channel that takes substitutes, become their substitutes. True: some did. */
+bool order_substitute(struct order_book *b, struct stock_draft *d, struct order_open *o);
+/* What is lacking of discontinued items, by the channel's policy: cancelled. Says what it is for, STR_NONE: nothing. */
+struct str order_end_discontinued(struct order_book *b, struct txn *t, struct order_open *o);
+/* "changes": what was decided of its lines beside what was ordered, if anything. */
+void order_write_changes(struct json_writer *w, const struct order_open *o);
+bool order_has_changes(const struct order_open *o);
 
 #endif

@@ -92,7 +92,8 @@ static size_t parts_of(const struct stock_item *kit, const struct order_open *or
 	for (uint32_t i = 0; order && i < order->line_count; i++) {
 		const struct order_line_open *l = &order->lines[i];
 
-		if (l->item != kit || !order_is_composed(l) || (line_id.n && !str_eq(l->line_id, line_id)))
+		if ((l->item != kit && l->substitute != kit) || !order_is_composed(l) ||
+		    (line_id.n && !str_eq(l->line_id, line_id)))
 			continue;
 		for (uint32_t n = 0; n < l->part_count && n < ITEM_KIT_PARTS_MAX; n++)
 			out[n] = (struct item_component){l->parts[n].item, l->parts[n].per};
