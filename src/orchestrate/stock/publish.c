@@ -190,11 +190,13 @@ static bool is_frozen(const struct publisher *p, const struct channel *c, const 
 }
 
 /* Sets what the channel should be told; the item is on a list exactly while that differs from what it was told. */
-static void compare(struct publisher *p, struct channel *c, struct stock_item *item, qty_t current, int64_t now)
+static void compare(struct publisher *p, struct channel *c, struct stock_item *item, qty_t current, int64_t now,
+		    bool anew)
 {
 	struct publication *pub = item->publications ? &item->publications[c->index] : NULL;
 	struct change *ch = pub ? pub->change : NULL;
 	qty_t told = pub ? pub->told : UNKNOWN;
+	enum change_list to;
 
 	if (current == 0 && (!pub || !pub->version) && !is_recorded(item))
 		current = told;
@@ -213,22 +215,35 @@ static void compare(struct publisher *p, struct channel *c, struct stock_item *i
 	if (ch->list == LIST_NONE)
 		ch->changed_at = now;
 	ch->current = current;
-	list_move(c, ch, list_for(c, pub, current, now));
+	to = list_for(c, pub, current, now);
+	if (anew && to == LIST_SLOW && (ch->list == LIST_NONE || ch->list == LIST_ANEW))
+		to = LIST_ANEW;
+	list_move(c, ch, to);
 }
 
-void publish_compare(struct publisher *p, struct stock_item *item, int64_t now)
+static void compare_all(struct publisher *p, struct stock_item *item, int64_t now, bool anew)
 {
 	qty_t current[CONFIG_CHANNELS_MAX];
 
 	stock_available_all(p->stock, item, current);
 	for (uint16_t i = 0; i < p->tenant->channel_count; i++)
 		if (p->channels[i].batch)
-			compare(p, &p->channels[i], item, current[i], now);
+			compare(p, &p->channels[i], item, current[i], now, anew);
+}
+
+void publish_compare(struct publisher *p, struct stock_item *item, int64_t now)
+{
+	compare_all(p, item, now, false);
+}
+
+void publish_compare_anew(struct publisher *p, struct stock_item *item, int64_t now)
+{
+	compare_all(p, item, now, true);
 }
 
 void publish_compare_one(struct publisher *p, struct channel *c, struct stock_item *item, int64_t now)
 {
-	compare(p, c, item, stock_available(p->stock, item, c->config), now);
+	compare(p, c, item, stock_available(p->stock, item, c->config), now, false);
 }
 
 /* Its row is to be written; seq: the delivery that it does not know. */
@@ -271,7 +286,9 @@ struct change *publish_news(struct channel *c, int64_t now)
 {
 	struct change *ch = c->lists[LIST_URGENT].first ? c->lists[LIST_URGENT].first : starved(c, now);
 
-	for (enum change_list l = LIST_FAST; !ch && l <= LIST_SLOW; l++)
+	if (c->since_anew + 1 >= PUBLISH_ANEW_EVERY && !c->lists[LIST_URGENT].first && c->lists[LIST_ANEW].first)
+		ch = c->lists[LIST_ANEW].first;
+	for (enum change_list l = LIST_FAST; !ch && l <= LIST_ANEW; l++)
 		ch = c->lists[l].first;
 	return ch;
 }
@@ -313,6 +330,7 @@ static void take_item(struct channel *c, struct txn *t, struct change *ch)
 {
 	struct publication *pub = &ch->item->publications[c->index];
 
+	c->since_anew = ch->list == LIST_ANEW ? 0 : c->since_anew + 1;
 	list_remove(c, ch);
 	pub->told = ch->current;
 	pub->version++;
@@ -422,7 +440,7 @@ void publish_step(struct publisher *p, struct order_book *orders, struct txn *t)
 	for (struct stock_item *i = p->stock->touched; i; i = i->next_touched)
 		publish_compare(p, i, t->now);
 	for (size_t n = 0; p->sweep && n < SWEEP_SLICE; n++)
-		publish_compare(p, p->stock->list[--p->sweep], t->now);
+		publish_compare_anew(p, p->stock->list[--p->sweep], t->now);
 	cut_all(p, orders, t);
 	terms_flush(p->stock, t);
 }

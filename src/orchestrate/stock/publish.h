@@ -5,9 +5,11 @@
  * told; items where the two differ are on the channel's lists of changes. When no availability delivery of the channel
  * is under way, one is cut from the lists: as many items as the connector takes in one request. What went to zero goes
  * first, then what the channel sells much of before what it sells little of (nothing waits behind that for more than
- * PUBLISH_STARVED_MS); a change that leaves plenty (threshold) may wait for max_wait. So batches grow by themselves
- * while a request is under way, and a newer value replaces an older one that was not sent. A delivery that did not get
- * through and has since been overtaken is superseded when it would be tried again: its items go back to the list.
+ * PUBLISH_STARVED_MS); a change that leaves plenty (threshold) may wait for max_wait. What is told anew though nothing
+ * has happened to it, which may be everything, comes after all of these, with a share of its own, so that a full
+ * resynchronisation does not delay what sells. So batches grow by themselves while a request is under way, and a newer
+ * value replaces an older one that was not sent. A delivery that did not get through and has since been overtaken is
+ * superseded when it would be tried again: its items go back to the list.
  *
  * An item that a channel was never told of is told when it is recorded (it has a record, or a position), zero included.
  *

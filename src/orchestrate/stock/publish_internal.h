@@ -6,8 +6,13 @@
 
 #define UNKNOWN ((qty_t)-1)
 
-/* Of what is to be told: what goes first. FAST to SLOW by how much the channel sells of it. */
-enum change_list { LIST_NONE, LIST_URGENT, LIST_FAST, LIST_BRISK, LIST_STEADY, LIST_SLOW, LIST_CALM, LISTS };
+/*
+ * Of what is to be told: what goes first. FAST to SLOW by how much the channel sells of it. ANEW is what would be
+ * SLOW, but differs although nothing has happened to it: other terms after a start, a location that has become stale or
+ * fresh. It may be all there is, so it has what the others leave, and one item in PUBLISH_ANEW_EVERY.
+ */
+enum change_list { LIST_NONE, LIST_URGENT, LIST_FAST, LIST_BRISK, LIST_STEADY, LIST_SLOW, LIST_ANEW, LIST_CALM, LISTS };
+#define PUBLISH_ANEW_EVERY 8
 
 /* What a channel was told of an item. Small: there is one for each item and channel. */
 struct publication {
@@ -51,6 +56,7 @@ struct channel {
 	int64_t under_way; /* seq of the delivery; 0: none */
 	int64_t changed_at;
 	int64_t lingers_until;
+	unsigned since_anew; /* items that were taken since the last one that is told anew */
 	struct flight_item *items;
 	size_t item_count;
 	struct change *dirty, *dirty_last; /* rows to write, the one that is longest wrong first */
@@ -81,6 +87,8 @@ struct publication *publication_of(struct publisher *p, struct stock_item *item,
 struct change *change_of(struct publisher *p, struct channel *c, struct stock_item *item);
 struct channel *publish_channel(const struct publisher *p, uint16_t system); /* NULL: it is none */
 void publish_compare(struct publisher *p, struct stock_item *item, int64_t now);
+/* The same of an item to which nothing has happened. */
+void publish_compare_anew(struct publisher *p, struct stock_item *item, int64_t now);
 void publish_compare_one(struct publisher *p, struct channel *c, struct stock_item *item, int64_t now);
 /* Forgets the change if nothing is open any more. */
 void publish_settle(struct channel *c, struct change *ch);

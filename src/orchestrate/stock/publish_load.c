@@ -69,5 +69,5 @@ void publish_load_done(struct publisher *p, int64_t now)
 {
 	p->stock->now = now;
 	for (size_t i = 0; i < p->stock->item_count; i++)
-		publish_compare(p, p->stock->list[i], now);
+		publish_compare_anew(p, p->stock->list[i], now);
 }

@@ -281,6 +281,67 @@ static void test_reload(void **state)
 	assert_string_equal(told(&seq), "A-1=0");
 }
 
+static void set_number(int from, int to, qty_t q)
+{
+	for (int i = from; i < to; i++) {
+		char sku[16];
+
+		snprintf(sku, sizeof(sku), "A-%02d", i);
+		set(sku, q);
+	}
+}
+
+/* Deliveries until nothing is left; how many items they had. */
+static size_t tell_all(int64_t *seq)
+{
+	const char *text;
+	size_t n = 0;
+
+	while (strcmp(text = told(seq), "-") != 0) {
+		for (const char *at = text; (at = strchr(at, '=')) != NULL; at++)
+			n++;
+		txn_put(&w.txn, W_DELIVERY_STATE, SV_INT(*seq), SV_INT(DELIVERY_DELIVERED), SV_INT(1), SV_INT(0),
+			SV_INT(w.now), SV_NULL, SV_NULL);
+		delivered(*seq);
+	}
+	return n;
+}
+
+/* After a start with another buffer all is told anew: what happens meanwhile goes first, but leaves it its share. */
+static void test_anew(void **state)
+{
+	size_t live = 0, anew = 0;
+	const char *text;
+	int64_t seq = 0;
+
+	tear_down(state);
+	world_init(&w);
+	w.packs[0].operations[OP_AVAILABILITY].batch_items = 8;
+	w.packs[3].operations[OP_AVAILABILITY].present = false;
+	world_start(&w);
+	set_number(0, 24, 9);
+	assert_int_equal(tell_all(&seq), 24);
+	w.channels[0].buffer = Q(1);
+	world_reload(&w);
+	(void)told(&seq);
+	w.now = w.txn.now = w.now + 2 * PUBLISH_STARVED_MS; /* what waits anew is not what starves */
+	set_number(24, 26, 5);
+	delivered(seq);
+	assert_non_null(strstr(told(&seq), "A-25=4 A-24=4 A-"));
+	set_number(26, 38, 7);
+	delivered(seq);
+	text = told(&seq);
+	for (const char *at = text; (at = strchr(at, '=')) != NULL; at++) {
+		live += at[1] == '6';
+		anew += at[1] == '8';
+	}
+	assert_int_equal(live, 7);
+	assert_int_equal(anew, 1);
+	delivered(seq);
+	assert_int_equal(tell_all(&seq), 24 - 8 - 6 - 1 + 12 - 7);
+	w.channels[0].buffer = 0;
+}
+
 /* How old the oldest change is that a delivery carries. */
 static void test_changed_at(void **state)
 {
@@ -483,6 +544,7 @@ int main(void)
 	    TEST(test_failed),
 	    TEST(test_zero_after_stale_and_restart),
 	    TEST(test_reload),
+	    TEST(test_anew),
 	    TEST(test_changed_at),
 	    TEST(test_fast_before_slow),
 	    TEST(test_plenty_may_wait),
