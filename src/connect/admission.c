@@ -43,11 +43,17 @@ static void note_begin(struct engine_destination *t, struct buf *b, struct json_
 	jw_key_text(w, "system", t->system->name);
 }
 
-static void note_end(struct engine_destination *t, const char *type, struct buf *b, struct json_writer *w)
+/* op: the operation whose breaker it is about; OPERATIONS: none's. */
+static void note_end(struct engine_destination *t, const char *type, struct buf *b, struct json_writer *w,
+		     enum operation op)
 {
 	jw_object_end(w);
-	if (buf_ok(b) && is_told(t))
-		submit_note(t, type, b);
+	if (buf_ok(b) && is_told(t)) {
+		struct submission *s = submit_prepare(t, type, b);
+		if (op != OPERATIONS)
+			trouble_breaker(s, t, op);
+		submit(s);
+	}
 	buf_done(b);
 }
 
@@ -61,7 +67,7 @@ static void maintenance_changed(struct engine_destination *t)
 	note_begin(t, &b, &w);
 	if (a->maintenance && a->maintenance_until != INT64_MAX)
 		jw_key_time(&w, "until", a->maintenance_until);
-	note_end(t, a->maintenance ? "system.maintenance_began" : "system.maintenance_ended", &b, &w);
+	note_end(t, a->maintenance ? "system.maintenance_began" : "system.maintenance_ended", &b, &w, OPERATIONS);
 	log_info("delivery", a->maintenance ? "maintenance begins" : "maintenance ends",
 		 LOG_STR("system", t->system->name));
 }
@@ -146,7 +152,7 @@ void admission_watch(struct engine_destination *t)
 	jw_key_int(&w, "backlog", t->backlog);
 	if (lanes_oldest(t->lanes))
 		jw_key_time(&w, "oldest_at", lanes_oldest(t->lanes));
-	note_end(t, why ? "system.backlog_high" : "system.backlog_normal", &b, &w);
+	note_end(t, why ? "system.backlog_high" : "system.backlog_normal", &b, &w, OPERATIONS);
 	if (why)
 		log_error("delivery", "alert: more waits for the system than its backlog limit says",
 			  LOG_STR("system", t->system->name), LOG_STR("limit", str_from(why)),
@@ -192,7 +198,7 @@ static void breaker_changed(struct engine_destination *t, enum operation op, uin
 		jw_key_int(&w, "failures", bad);
 		jw_key_time(&w, "until", b->until);
 	}
-	note_end(t, types[b->state], &data, &w);
+	note_end(t, types[b->state], &data, &w, op);
 	if (b->state == BREAKER_OPEN)
 		log_warn("delivery", "breaker opened: too many requests of an operation fail",
 			 LOG_STR("system", t->system->name), LOG_STR("operation", name), LOG_INT("answers", all),
@@ -202,6 +208,14 @@ static void breaker_changed(struct engine_destination *t, enum operation op, uin
 	metric_add(t->breaker_metric, b->state == BREAKER_OPEN ? 1 : 0);
 	if (b->state == BREAKER_CLOSED)
 		lanes_hasten(t->lanes);
+}
+
+void admission_restore(struct engine_destination *t, enum operation op, int64_t until)
+{
+	struct breaker **b = &t->admission.breakers[op];
+	if (!*b)
+		*b = mem_zalloc(1, sizeof(**b));
+	breaker_restore(*b, until, t->hub->engine->now);
 }
 
 void admission_take(struct attempt_run *r)
@@ -247,15 +261,13 @@ static void note_breaker(struct attempt_run *r)
 	struct breaker **b = &t->admission.breakers[op];
 	if (a->kind != ATTEMPT_SEND || !c->samples || !is_told(t))
 		return;
-	if (!*b && bad)
-		*b = mem_zalloc(1, sizeof(**b));
-	if (!*b)
-		return;
 	if (silent) {
 		if (r->probe)
 			breaker_stay(*b);
 		return;
 	}
+	if (!*b)
+		*b = mem_zalloc(1, sizeof(**b));
 	uint32_t all, failed;
 	breaker_counts(*b, &all, &failed);
 	if (breaker_note(*b, &policy, !bad, a->started_at, t->hub->engine->now))

@@ -60,6 +60,13 @@ static void open_it(struct breaker *b, const struct breaker_policy *p, int64_t n
 	b->opened++;
 }
 
+void breaker_restore(struct breaker *b, int64_t until, int64_t now)
+{
+	enter(b, BREAKER_OPEN, now);
+	b->until = until;
+	b->opened = 1;
+}
+
 static void count(struct breaker *b, const struct breaker_policy *p, bool good, int64_t now)
 {
 	int64_t width = p->window_ms / BREAKER_SLICES > 0 ? p->window_ms / BREAKER_SLICES : 1, slice = now / width;

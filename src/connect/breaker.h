@@ -42,6 +42,8 @@ bool breaker_go(struct breaker *b, int64_t now, bool *probe);
 void breaker_stay(struct breaker *b);
 /* An answer of one that went at started_at; true if the state has changed by it. */
 bool breaker_note(struct breaker *b, const struct breaker_policy *p, bool good, int64_t started_at, int64_t now);
+/* Open until then, as it was before a restart. */
+void breaker_restore(struct breaker *b, int64_t until, int64_t now);
 /* In the window. */
 void breaker_counts(const struct breaker *b, uint32_t *all, uint32_t *bad);
 

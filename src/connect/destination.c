@@ -55,7 +55,7 @@ static void failed(struct destination_health *d, const struct retry_policy *p, c
 	if (d->state == DESTINATION_BACKING_OFF && a->started_at < d->since)
 		return;
 	enter(d, DESTINATION_BACKING_OFF, now);
-	d->ramp = d->ramp_left = 1;
+	destination_begin_slowly(d);
 	d->failures++;
 	d->blocked_until = now + retry_delay_ms(p, d->failures, random);
 }
@@ -79,6 +79,18 @@ static bool succeeded(struct destination_health *d, uint32_t slots, int64_t now)
 	if (back)
 		d->blocked_until = 0;
 	return back;
+}
+
+void destination_begin_slowly(struct destination_health *d)
+{
+	d->ramp = d->ramp_left = 1;
+}
+
+void destination_restore(struct destination_health *d, enum destination_state state, int64_t now)
+{
+	enter(d, state, now - 1); /* what goes now went after it */
+	destination_begin_slowly(d);
+	d->failures = state == DESTINATION_BACKING_OFF;
 }
 
 void destination_hold(struct destination_health *d, int64_t until)

@@ -58,6 +58,10 @@ struct destination_answer {
 /* What it says about the destination; true if the destination has just come back. slots: all it may have. */
 bool destination_note(struct destination_health *d, const struct retry_policy *p, const struct destination_answer *a,
 		      uint32_t slots, int64_t now, uint64_t random);
+/* As it was before a restart: a probe at once, all slots when it is good, a longer pause when it is not. */
+void destination_restore(struct destination_health *d, enum destination_state state, int64_t now);
+/* One request at a time first, and twice as many with each round of good answers. */
+void destination_begin_slowly(struct destination_health *d);
 /* Nothing is sent until then. */
 void destination_hold(struct destination_health *d, int64_t until);
 

@@ -51,7 +51,7 @@ struct admission {
 	struct rate rate, catch_up;
 	bool catching_up;
 	struct points points;
-	struct breaker *breakers[OPERATIONS]; /* NULL: closed, and nothing has failed */
+	struct breaker *breakers[OPERATIONS]; /* NULL: closed, and nothing was answered yet */
 	int64_t wait_until;                   /* what waits is held by rate or points until then; 0: it is not */
 	bool maintenance, held;               /* now; nothing is sent: maintenance, or an operator's pause */
 	int64_t maintenance_until;
@@ -204,8 +204,8 @@ struct submission *submission_new(struct delivery_hub *h, enum note_type type, s
 void submission_free(struct submission *s); /* with its command */
 void submit(struct submission *s);
 void submit_again(struct delivery_hub *h);
-/* An event about the system; data: a JSON object. */
-void submit_note(struct engine_destination *t, const char *type, const struct buf *data);
+/* An event about the system, to be submitted; data: a JSON object. */
+struct submission *submit_prepare(struct engine_destination *t, const char *type, const struct buf *data);
 void submit_told(struct submission *s);
 
 /* dispatch.c */
@@ -247,6 +247,14 @@ void admission_watch(struct engine_destination *t); /* how much waits */
 struct retry_policy admission_retry(const struct engine_destination *t, enum operation op);
 /* A delivery's age, without the maintenance in it. */
 int64_t admission_age(const struct engine_destination *t, int64_t created_at);
+
+/* By what was kept: open until then. */
+void admission_restore(struct engine_destination *t, enum operation op, int64_t until);
+
+/* trouble.c */
+void trouble_health(struct submission *s, const struct engine_destination *t); /* is kept with this event */
+void trouble_breaker(struct submission *s, const struct engine_destination *t, enum operation op);
+enum rc trouble_load(struct engine_destination *t, struct store_reader *r, struct err *e) MUST_CHECK;
 
 /* progress.c */
 struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, struct lane_entry *e,

@@ -345,6 +345,43 @@ static void what_is_not_in_memory_waits_in_the_store(void **state)
 	done_all();
 }
 
+/* What was away before a restart is tried with one request after it, however much waits; then all of it is sent. */
+static void a_restart_begins_with_a_probe(void **state)
+{
+	(void)state;
+	for (int away = 0; away < 2; away++) {
+		init_all();
+		fake.mute = !away;
+		fake.away = away;
+		for (int i = 0; i < 20; i++)
+			do_command(make_order(world_text("%d", i), "A:1"));
+		go_on(world.now + 5000);
+		assert_string_equal(view_of("erp").state, away ? "backing_off" : "running");
+		close_all();
+		memset(fake.transfers, 0, sizeof(fake.transfers));
+		fake.open = fake.log.n = 0;
+		fake.away = false;
+		fake.mute = true;
+		open_all();
+		go_on(world.now + 1000);
+		assert_string_equal(view_of("erp").state, away ? "backing_off" : "running");
+		int asked = 0;
+		for (const char *at = fake.log.p, *end = at + fake.log.n;
+		     (at = memmem(at, (size_t)(end - at), "/orders", 7)); at++)
+			asked++;
+		assert_int_equal(asked, 1); /* sent, or looked up */
+		fake.mute = false;
+		for (size_t i = 0; i < TRANSFERS_MAX; i++)
+			if (fake.transfers[i].at)
+				fake.transfers[i].at = world.now + 5;
+		go_on(world.now + 600000);
+		assert_string_equal(view_of("erp").state, "running");
+		assert_int_equal(view_of("erp").waiting, 0);
+		check_audit();
+		done_all();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +390,7 @@ int main(void)
 	    cmocka_unit_test(a_crash_loses_nothing),
 	    cmocka_unit_test(a_lost_answer_is_looked_up_and_sent_again),
 	    cmocka_unit_test(what_is_not_in_memory_waits_in_the_store),
+	    cmocka_unit_test(a_restart_begins_with_a_probe),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@ static void take_backlog(struct delivery_hub *h, const struct counter *c)
 	if (!s && subscription_name_parse(c->a, &seq)) {
 		struct engine_destination *t = roster_of(h, subscription_system(seq));
 		t->backlog += c->total;
+		destination_begin_slowly(&t->health);
 		window_open(t);
 		engine_activate(t);
 		return;
@@ -32,6 +33,19 @@ static void take_backlog(struct delivery_hub *h, const struct counter *c)
 		return;
 	}
 	h->destinations[s->index].backlog += c->total;
+	destination_begin_slowly(&h->destinations[s->index].health);
+}
+
+static enum rc load_troubles(struct delivery_hub *h, struct err *e)
+{
+	struct store_reader *r;
+	enum rc rc = store_reader_open(hub_store(h->hub), &r, e);
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < h->count && rc == RC_OK; i++)
+		rc = trouble_load(&h->destinations[i], r, e);
+	store_reader_close(r);
+	return rc;
 }
 
 static enum rc hub_init(struct delivery_engine *d, struct delivery_hub *h, struct hub *hub, size_t index, struct err *e)
@@ -55,7 +69,8 @@ static enum rc hub_init(struct delivery_engine *d, struct delivery_hub *h, struc
 	for (size_t i = 0; counters && i < count; i++)
 		take_backlog(h, &counters[i]);
 	arena_done(&a);
-	return counters ? RC_OK : err_set(e, RC_LIMIT, "too_many_counters", "the counts do not fit into memory");
+	return counters ? load_troubles(h, e)
+			: err_set(e, RC_LIMIT, "too_many_counters", "the counts do not fit into memory");
 }
 
 /* What the loop has not taken any more. A run's notes are part of the run, a submission's of the submission. */

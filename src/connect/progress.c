@@ -241,8 +241,11 @@ static void tell_health(struct engine_destination *t, const struct attempt *a)
 	if (t->health.state != DESTINATION_RUNNING)
 		jw_opt_text(&w, "cause", a->detail);
 	jw_object_end(&w);
-	if (buf_ok(&b))
-		submit_note(t, types[t->health.state], &b);
+	if (buf_ok(&b)) {
+		struct submission *s = submit_prepare(t, types[t->health.state], &b);
+		trouble_health(s, t);
+		submit(s);
+	}
 	buf_done(&b);
 }
 

@@ -62,9 +62,9 @@ int64_t points_at(const struct points *p, enum operation op, int64_t now)
 {
 	if (!p->known)
 		return now;
-	int64_t wanted = p->reserved + p->expected[op];
-	wanted = wanted < p->maximum ? wanted : p->maximum; /* more than all is asked for when all is there */
-	int64_t missing = wanted - points_now(p, now);
+	/* What costs more than all there can be is asked for when all is there. */
+	int64_t cost = p->expected[op] < p->maximum ? p->expected[op] : p->maximum;
+	int64_t missing = p->reserved + cost - points_now(p, now);
 	if (missing <= 0)
 		return now;
 	/* Nothing is said to come back: ask again after a while. */

@@ -78,14 +78,14 @@ void submit_again(struct delivery_hub *h)
 	h->last = NULL;
 }
 
-void submit_note(struct engine_destination *t, const char *type, const struct buf *data)
+struct submission *submit_prepare(struct engine_destination *t, const char *type, const struct buf *data)
 {
 	struct command *c = command_new(COMMAND_SYSTEM_NOTE);
 	struct submission *s = submission_new(t->hub, NOTE_TOLD, c);
 	c->target = t->system->name;
 	c->note.type = type;
 	c->note.data = arena_copy(&c->arena, buf_str(data));
-	submit(s);
+	return s;
 }
 
 /* One that was not committed is said again. */

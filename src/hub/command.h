@@ -174,6 +174,8 @@ struct command {
 		struct {
 			const char *type; /* static */
 			struct str data;  /* a JSON object */
+			struct str state; /* a name in meta that keeps value with it; empty: none */
+			int64_t value;
 		} note;
 		struct {
 			struct str url, types; /* types by spaces; empty: as they are */

@@ -1,0 +1,74 @@
+/*
+ * What a restart must not forget of a destination's troubles: that it is away or refuses our credentials, and which
+ * breakers are open. Each is a row of meta, written in the transaction of the event that tells it. After a restart such
+ * a destination is tried with one request, as it would have been without; whatever has a backlog begins with one slot.
+ */
+#include "connect/engine.h"
+
+#include <stdio.h>
+
+#define KEY_MAX 160
+
+static const char *health_key(const struct config_system *s, char key[KEY_MAX])
+{
+	int n = snprintf(key, KEY_MAX, "trouble:" STR_FMT, STR_ARG(s->name));
+	return n < KEY_MAX ? key : NULL;
+}
+
+static const char *breaker_key(const struct config_system *s, enum operation op, char key[KEY_MAX])
+{
+	int n = snprintf(key, KEY_MAX, "breaker:" STR_FMT ":%s", STR_ARG(s->name), operation_name(op));
+	return n < KEY_MAX ? key : NULL;
+}
+
+static void remember(struct submission *s, const char *key, int64_t value)
+{
+	if (!key)
+		return;
+	s->command->note.state = arena_copy(&s->command->arena, str_from(key));
+	s->command->note.value = value;
+}
+
+void trouble_health(struct submission *s, const struct engine_destination *t)
+{
+	char key[KEY_MAX];
+	remember(s, health_key(t->system, key), t->health.state);
+}
+
+void trouble_breaker(struct submission *s, const struct engine_destination *t, enum operation op)
+{
+	const struct breaker *b = t->admission.breakers[op];
+	char key[KEY_MAX];
+	remember(s, breaker_key(t->system, op, key), b->state == BREAKER_CLOSED ? 0 : b->until);
+}
+
+static enum rc one_int(void *ctx, const struct store_value *row, size_t count)
+{
+	(void)count;
+	*(int64_t *)ctx = row[0].integer;
+	return RC_OK;
+}
+
+static enum rc load(struct store_reader *r, const char *key, int64_t *value, struct err *e)
+{
+	*value = 0;
+	return key ? store_read(r, R_META, &SV_TEXT(str_from(key)), 1, one_int, value, e) : RC_OK;
+}
+
+enum rc trouble_load(struct engine_destination *t, struct store_reader *r, struct err *e)
+{
+	const struct config_system *s = t->system;
+	char key[KEY_MAX];
+	int64_t value;
+	enum rc rc = load(r, health_key(s, key), &value, e);
+	if (rc == RC_OK && (value == DESTINATION_BACKING_OFF || value == DESTINATION_STOPPED))
+		destination_restore(&t->health, (enum destination_state)value, t->hub->engine->now);
+	for (int op = 0; op < OPERATIONS && rc == RC_OK && s->delivery.breaker.samples; op++) {
+		if (!s->pack->operations[op].present)
+			continue;
+		rc = load(r, breaker_key(s, (enum operation)op, key), &value, e);
+		if (rc == RC_OK && value)
+			admission_restore(t, (enum operation)op, value);
+	}
+	return rc;
+}
