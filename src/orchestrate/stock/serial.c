@@ -150,6 +150,20 @@ static void want_place(struct txn *t, const struct movement_line *l, struct seri
 	out->places = p;
 }
 
+/* May a line be of an item with serial numbers, under whatever name? Cheap. */
+static bool may_name_any(const struct stock *s, const struct movement *m)
+{
+	bool other_names = s->aliases.count > 0 || s->tenant->has_sku_rules;
+
+	for (size_t i = 0; i < m->line_count; i++) {
+		const struct stock_item *item = stock_find(s, m->lines[i].sku);
+
+		if (item ? item->rules != NULL : other_names)
+			return true;
+	}
+	return false;
+}
+
 void serials_wanted(struct stock *s, struct txn *t, const struct movement *given, const struct order_open *order,
 		    struct serial_wants *out)
 {
@@ -157,7 +171,8 @@ void serials_wanted(struct stock *s, struct txn *t, const struct movement *given
 	struct err e = ERR_NONE;
 
 	*out = (struct serial_wants){NULL, NULL};
-	if (s->serial_items == 0 || m.type == MOVE_REVERSE || verbs_prepare(s, t, &m, order, &e) != RC_OK)
+	if (s->serial_items == 0 || m.type == MOVE_REVERSE || !may_name_any(s, &m) ||
+	    verbs_prepare(s, t, &m, order, &e) != RC_OK)
 		return;
 	for (size_t i = 0; i < m.line_count; i++) {
 		const struct stock_item *item = stock_find(s, m.lines[i].sku);
