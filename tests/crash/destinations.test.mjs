@@ -4,21 +4,20 @@
  *
  *     CROSSDOCK=build/dev/crossdock node --test tests/crash/destinations.test.mjs
  *
- * When it dies is a request at a receiver, chosen from a seed (CRASH_SEED) that is printed.
+ * When it dies is a request at a receiver, chosen from a seed (CRASH_SEED) that is printed. The same again over PostgreSQL, with fewer
+ * kills: CROSSDOCK_TEST_PG, else a server for the test alone.
  */
 import { randomInt } from "node:crypto";
 import { test } from "node:test";
 import { round, settle, world } from "../e2e/destinations.mjs";
-import { until } from "../e2e/harness.mjs";
+import { postgres, until } from "../e2e/harness.mjs";
 
-const KILLS = 8;
-
-test("killed while it delivers, it loses nothing and repeats only what was under way", { timeout: 600_000 }, async (t) => {
+async function killed(t, store, kills) {
 	const seed = Number(process.env.CRASH_SEED ?? randomInt(1 << 30));
 	console.log(`CRASH_SEED=${seed}`);
 	let state = seed;
 	const random = (n) => Math.floor(((state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) / 0x80000000) * n);
-	const { hub, erp, wms, channels, calm } = await world(t);
+	const { hub, erp, wms, channels, calm } = await world(t, store);
 	let left = 0, died;
 	const watch = (peer) => {
 		const usual = peer.handler;
@@ -32,7 +31,7 @@ test("killed while it delivers, it loses nothing and repeats only what was under
 		watch(peer);
 	await hub.count({ A: "100000" });
 	const orders = [];
-	for (let i = 0; i < KILLS; i++) {
+	for (let i = 0; i < kills; i++) {
 		died = undefined;
 		left = 1 + random(150);
 		const taken = round(hub, channels); /* goes on over the death */
@@ -47,4 +46,10 @@ test("killed while it delivers, it loses nothing and repeats only what was under
 	for (const o of orders)
 		await hub.orderIs(o.order_id, "shipped");
 	await settle({ hub, channels, calm });
-});
+}
+
+const name = "killed while it delivers, it loses nothing and repeats only what was under way";
+
+test(name, { timeout: 600_000 }, (t) => killed(t, "sqlite", 8));
+
+test(`PostgreSQL: ${name}`, { timeout: 600_000 }, async (t) => killed(t, `"${process.env.CROSSDOCK_TEST_PG ?? (await postgres(t))}"`, 4));

@@ -30,13 +30,13 @@ function behave(peer, kind, calm) {
 	};
 }
 
-function configuration(channels, erp, wms) {
+function configuration(channels, erp, wms, store) {
 	const rows = channels.map(({ name, kind, peer }) => {
 		const delivery = kind === "silent" ? ", delivery: {timeout: 1s}" : "";
 		return `      ${name}: {connector: canonical, url: "${peer.url}", roles: [channel]${delivery}}`;
 	});
 	return `listen: 127.0.0.1:0
-store: sqlite
+store: ${store}
 tenants:
   acme:
     locations: {east: {}}
@@ -78,7 +78,7 @@ function shipsInParts(hub, wms) {
 	};
 }
 
-export async function world(t) {
+export async function world(t, store = "sqlite") {
 	let reach;
 	const calm = { reached: false, promise: new Promise((done) => (reach = done)) };
 	calm.begin = () => {
@@ -96,7 +96,7 @@ export async function world(t) {
 				await peer.stop();
 			channels.push({ name: `${kind}-${i}`, kind, peer });
 		}
-	const hub = await serve(t, configuration(channels, erp, wms));
+	const hub = await serve(t, configuration(channels, erp, wms, store));
 	shipsInParts(hub, wms);
 	return { hub, erp, wms, channels, calm };
 }
