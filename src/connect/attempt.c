@@ -13,6 +13,7 @@
 #include "connect/record.h"
 #include "connect/webhook.h"
 #include "orchestrate/order/progress.h"
+#include "orchestrate/stock/item.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -124,6 +125,53 @@ static size_t items_of(const struct json *j)
 	return json_is(items, JSON_ARRAY) ? items->count : 0;
 }
 
+/* ---- names ---- */
+
+/* A SKU in an input or in an answer, in place: it is in our arena. from: whose name it is; empty: ours. */
+static bool spell(struct attempt *a, struct str from, struct str to, struct json *j)
+{
+	const struct config_tenant *t = hub_tenant(a->hub);
+	const struct stock_view *v = hub_stock(a->hub);
+	struct str sku = json_text(j), own = sku;
+	struct err e = ERR_NONE;
+	/* What says no item of ours is left as it is: the other side will say what it thinks of it. */
+	if (from.n && item_resolve_view(v, t, &a->arena, from, sku, &own, &e) != RC_OK)
+		return true;
+	struct str made = to.n ? item_spell(v, t, &a->arena, to, own) : own;
+	j->text = made.p;
+	j->count = (uint32_t)made.n;
+	return made.n || !sku.n;
+}
+
+/* In all lines, items and their like; not in what is somebody else's text. */
+static bool spell_all(struct attempt *a, struct str from, struct str to, const struct json *j)
+{
+	bool good = true;
+	for (uint32_t i = 0; json_is(j, JSON_ARRAY) && i < j->count && good; i++)
+		good = spell_all(a, from, to, &j->items[i]);
+	for (uint32_t i = 0; json_is(j, JSON_OBJECT) && i < j->count && good; i++) {
+		const struct json_member *m = &j->members[i];
+		if (str_is(m->name, "sku") && json_is(&m->value, JSON_STRING))
+			good = spell(a, from, to, (struct json *)&m->value);
+		else if (!str_is(m->name, "extensions") && !str_is(m->name, "aliases"))
+			good = spell_all(a, from, to, &m->value);
+	}
+	return good;
+}
+
+/* The document is as the channel wrote it, the rest as we do. */
+static enum rc spell_input(struct attempt *a, const struct json *input, struct err *e)
+{
+	const struct json *document = json_get(input, "document");
+	struct str from = json_get_text(document, "channel"), to = a->system->name;
+	if (!a->system->sku.send_theirs)
+		return RC_OK;
+	if ((str_eq(from, to) || spell_all(a, from, to, document)) &&
+	    spell_all(a, STR_NONE, to, json_get(input, "params")))
+		return RC_OK;
+	return err_set(e, RC_LIMIT, "delivery_too_large", "the delivery does not fit into memory");
+}
+
 static enum rc make_input(struct attempt *a, struct store_reader *r, struct json **out, struct err *e)
 {
 	static const struct json no_settings = {.type = JSON_OBJECT};
@@ -151,6 +199,8 @@ static enum rc make_input(struct attempt *a, struct store_reader *r, struct json
 	if (rc == RC_OK && d->params.n)
 		rc = put_parsed(a, &in, "params", d->params, e);
 	**out = (struct json){.type = JSON_OBJECT, .count = in.n, .members = in.members};
+	if (rc == RC_OK)
+		rc = spell_input(a, *out, e);
 	size_t items = items_of(json_get(*out, "params"));
 	a->items = items ? items : items_of(json_get(*out, "document"));
 	return rc;
@@ -398,6 +448,8 @@ static void end_answer(struct attempt *a, const struct pack_answer *p, int64_t n
 	a->external_id = record_text(&a->arena, p->external_id, RECORD_TEXT_MAX);
 	a->retry_after_ms = p->retry_at_ms > now_ms ? p->retry_at_ms - now_ms : p->retry_after_ms;
 	a->stale = p->items;
+	if (a->stale && a->system->sku.send_theirs)
+		spell_all(a, a->system->name, STR_NONE, a->stale);
 	a->cost = p->cost;
 	a->parts = p->parts;
 }

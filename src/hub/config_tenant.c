@@ -194,6 +194,7 @@ static void read_sku_rule(struct tenant_loader *tl, const struct json *rule, con
 	    .letter_case = str_is(letters, "upper")   ? SKU_UPPER
 			   : str_is(letters, "lower") ? SKU_LOWER
 						      : SKU_AS_IS,
+	    .send_theirs = str_is(json_get_text(rule, "send"), "theirs"),
 	    .aliases_only = str_is(json_get_text(rule, "aliases"), "only"),
 	};
 	tl->t->has_sku_rules = true;

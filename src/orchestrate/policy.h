@@ -88,6 +88,7 @@ struct config_sku_rule {
 	struct str strip_prefix, strip_suffix; /* empty: none */
 	struct str add_prefix;                 /* the same */
 	enum sku_case letter_case;             /* what is left is made so */
+	bool send_theirs;                      /* it is told its own names, not ours */
 	bool aliases_only;                     /* it never uses our SKUs: one that is in no item's record is an error */
 };
 

@@ -206,7 +206,7 @@ static void clear(struct stock *s, struct stock_item *i)
 	for (uint32_t n = 0; n < r->unit_count; n++)
 		free((char *)r->units[n].uom.p);
 	for (uint32_t n = 0; n < r->alias_count; n++) {
-		item_renamed(s, r->aliases[n]->key);
+		item_renamed(s, i, r->aliases[n]->key);
 		item_alias_drop(s, r->aliases[n], i);
 	}
 	s->serial_items -= r->serials != ITEM_SERIALS_NONE;
@@ -234,7 +234,6 @@ static void fill_components(struct stock *s, struct txn *t, struct stock_item *i
 static void fill_lists(struct stock *s, struct txn *t, struct stock_item *i, const struct item_record *from)
 {
 	struct item_rules *r = i->rules;
-	struct buf key;
 
 	r->units = from->unit_count ? mem_zalloc(from->unit_count, sizeof(*r->units)) : NULL;
 	for (; r->unit_count < from->unit_count; r->unit_count++)
@@ -245,18 +244,9 @@ static void fill_lists(struct stock *s, struct txn *t, struct stock_item *i, con
 	for (; r->substitute_count < from->substitute_count; r->substitute_count++)
 		r->substitutes[r->substitute_count] =
 		    stock_item_make(s, t, from->substitutes[r->substitute_count], STR_NONE);
-	r->aliases = from->alias_count ? mem_zalloc(from->alias_count, sizeof(struct item_alias *)) : NULL;
-	buf_init(&key, 4096);
-	for (uint32_t n = 0; n < from->alias_count; n++) {
-		struct item_alias *a =
-		    item_alias_add(s, i, item_alias_key(&key, from->aliases[n].system, from->aliases[n].sku));
-
-		if (a)
-			r->aliases[r->alias_count++] = a;
-		if (a && t)
-			item_renamed(s, a->key);
-	}
-	buf_done(&key);
+	r->aliases = from->alias_count ? mem_zalloc(2 * from->alias_count, sizeof(struct item_alias *)) : NULL;
+	for (uint32_t n = 0; n < from->alias_count; n++)
+		item_names_add(s, i, &from->aliases[n], t != NULL);
 }
 
 static bool is_plain(const struct item_record *r)

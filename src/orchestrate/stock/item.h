@@ -87,6 +87,11 @@ enum rc item_resolve(const struct stock *s, struct arena *a, struct str system, 
 /* The same for any thread, by what is committed; *own: its SKU, or what it would be. */
 enum rc item_resolve_view(const struct stock_view *v, const struct config_tenant *t, struct arena *a, struct str system,
 			  struct str sku, struct str *own, struct err *e) MUST_CHECK;
+/* The other way: what the system calls an item of ours: its alias as the record spells it, if it has one that is no
+ * other item's; else our SKU without what its rule adds; with the prefix and suffix that the system puts around it.
+ * STR_NONE: the arena is full. */
+struct str item_spell(const struct stock_view *v, const struct config_tenant *t, struct arena *a, struct str system,
+		      struct str own);
 /* After the commit: readers see the names that have changed; at the start: all names. */
 void item_show_names(struct stock *s, bool all);
 

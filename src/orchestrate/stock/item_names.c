@@ -10,11 +10,20 @@
 
 struct item_renamed {
 	struct item_renamed *next;
+	struct stock_item *item;
 	struct str key;
 	char text[];
 };
 
-struct str item_alias_key(struct buf *b, struct str system, struct str sku)
+static const struct config_sku_rule *rule_of(const struct config_tenant *t, struct str system)
+{
+	for (size_t i = 0; i < t->system_count; i++)
+		if (str_eq(t->systems[i].name, system))
+			return &t->systems[i].sku;
+	return NULL;
+}
+
+static struct str alias_key(struct buf *b, struct str system, struct str sku)
 {
 	buf_reset(b);
 	buf_add_str(b, system);
@@ -23,9 +32,14 @@ struct str item_alias_key(struct buf *b, struct str system, struct str sku)
 	return buf_str(b);
 }
 
-struct item_alias *item_alias_add(struct stock *s, struct stock_item *i, struct str key)
+/* NULL: it has the name already, or there are too many. */
+static struct item_alias *alias_add(struct stock *s, struct stock_item *i, struct str key)
 {
 	struct item_alias *a = map_get(&s->aliases, key);
+
+	for (uint32_t n = 0; a && n < a->count; n++)
+		if (a->items[n] == i)
+			return NULL;
 
 	if (!a) {
 		a = mem_zalloc(1, sizeof(*a));
@@ -76,14 +90,6 @@ void item_aliases_free(struct stock *s)
 	map_done(&s->aliases);
 }
 
-static const struct config_sku_rule *rule_of(const struct config_tenant *t, struct str system)
-{
-	for (size_t i = 0; i < t->system_count; i++)
-		if (str_eq(t->systems[i].name, system))
-			return &t->systems[i].sku;
-	return NULL;
-}
-
 /* Never down to nothing. */
 static struct str strip(const struct config_sku_rule *rule, struct str sku)
 {
@@ -130,7 +136,7 @@ static enum rc alias_find(const struct names *names, struct str system, struct s
 	if (!system.n)
 		return RC_NOT_FOUND;
 	buf_init(&key, 4096);
-	rc = names->find(names->ctx, item_alias_key(&key, system, name), &first, &other);
+	rc = names->find(names->ctx, alias_key(&key, system, name), &first, &other);
 	buf_done(&key);
 	if (rc == RC_CONFLICT)
 		return err_set(e, RC_INVALID, "ambiguous_sku",
@@ -218,22 +224,93 @@ enum rc item_resolve_view(const struct stock_view *v, const struct config_tenant
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-void item_renamed(struct stock *s, struct str key)
+void item_renamed(struct stock *s, struct stock_item *i, struct str key)
 {
 	struct item_renamed *r = mem_alloc(sizeof(*r) + key.n);
 
 	memcpy(r->text, key.p, key.n);
 	r->key = (struct str){r->text, key.n};
+	r->item = i;
 	r->next = s->renamed;
 	s->renamed = r;
 }
 
-static void show_name(void *ctx, struct str key)
+static void name_add(struct stock *s, struct stock_item *i, struct str system, struct str sku, bool show)
 {
-	struct stock *s = ctx;
+	struct item_alias *a;
+	struct buf key;
+
+	buf_init(&key, 4096);
+	a = alias_add(s, i, alias_key(&key, system, sku));
+	buf_done(&key);
+	if (!a)
+		return;
+	i->rules->aliases[i->rules->alias_count++] = a;
+	if (show)
+		item_renamed(s, i, a->key);
+}
+
+void item_names_add(struct stock *s, struct stock_item *i, const struct item_name *n, bool show)
+{
+	const struct config_sku_rule *rule = s->tenant->has_sku_rules ? rule_of(s->tenant, n->system) : NULL;
+	struct arena a;
+
+	name_add(s, i, n->system, n->sku, show);
+	if (!rule || rule->letter_case == SKU_AS_IS)
+		return;
+	arena_init(&a, 64u << 10);
+	name_add(s, i, n->system, sku_apply_case(&a, n->sku, rule->letter_case), show);
+	arena_done(&a);
+}
+
+/* Of what an item is called by a system. No alias' key begins so. */
+static struct str spelling_key(struct buf *b, struct str system, struct str own)
+{
+	buf_reset(b);
+	buf_add_char(b, '\0');
+	buf_add_str(b, system);
+	buf_add_char(b, '\0');
+	buf_add_str(b, own);
+	return buf_str(b);
+}
+
+static struct str system_of(struct str alias_key)
+{
+	const char *end = memchr(alias_key.p, '\0', alias_key.n);
+
+	return (struct str){alias_key.p, end ? (size_t)(end - alias_key.p) : 0};
+}
+
+/* The first of the record's names for it that means no other item. */
+static void show_spelling(struct stock *s, struct str system, const struct stock_item *i)
+{
+	const struct config_sku_rule *rule = rule_of(s->tenant, system);
+	struct str found = STR_NONE;
+	struct buf key;
+
+	if (!rule || !rule->send_theirs)
+		return;
+	for (uint32_t n = 0; i->rules && n < i->rules->alias_count && !found.n; n++)
+		if (str_eq(system_of(i->rules->aliases[n]->key), system) && i->rules->aliases[n]->count == 1)
+			found = i->rules->aliases[n]->key;
+	buf_init(&key, 4096);
+	stock_view_spell(s->view, spelling_key(&key, system, i->sku), found);
+	buf_done(&key);
+}
+
+/* And how those are spelt that claim it, which they may do no longer alone. */
+static void show_name(struct stock *s, struct str key)
+{
 	const struct item_alias *a = map_get(&s->aliases, key);
 
 	stock_view_name(s->view, key, a ? a->items[0] : NULL, a && a->count > 1);
+	for (uint32_t n = 0; a && n < a->count; n++)
+		show_spelling(s, system_of(key), a->items[n]);
+}
+
+static void forget(void *ctx, struct str key)
+{
+	stock_view_name(((struct stock *)ctx)->view, key, NULL, false);
 }
 
 void item_show_names(struct stock *s, bool all)
@@ -244,13 +321,39 @@ void item_show_names(struct stock *s, bool all)
 
 	/* What a batch in doubt has taken away may still be shown. */
 	if (all)
-		stock_view_names(s->view, show_name, s);
+		stock_view_names(s->view, forget, s);
 	while (all && (a = map_next(&s->aliases, &at, NULL)))
 		show_name(s, a->key);
 	while ((r = s->renamed)) {
 		s->renamed = r->next;
-		if (!all)
+		if (!all) {
 			show_name(s, r->key);
+			show_spelling(s, system_of(r->key), r->item);
+		}
 		free(r);
 	}
+}
+
+struct str item_spell(const struct stock_view *v, const struct config_tenant *t, struct arena *a, struct str system,
+		      struct str own)
+{
+	const struct config_sku_rule *rule = rule_of(t, system);
+	struct str name = own, found;
+	const char *made;
+	struct buf key;
+
+	if (!rule)
+		return own;
+	buf_init(&key, 4096);
+	if (stock_view_spelling(v, spelling_key(&key, system, own), &found) == RC_OK)
+		name = (struct str){found.p + system.n + 1, found.n - system.n - 1};
+	else if (rule->add_prefix.n && own.n > rule->add_prefix.n &&
+		 memcmp(own.p, rule->add_prefix.p, rule->add_prefix.n) == 0)
+		name = (struct str){own.p + rule->add_prefix.n, own.n - rule->add_prefix.n};
+	buf_done(&key);
+	if (!rule->strip_prefix.n && !rule->strip_suffix.n)
+		return name;
+	made = arena_printf(a, STR_FMT STR_FMT STR_FMT, STR_ARG(rule->strip_prefix), STR_ARG(name),
+			    STR_ARG(rule->strip_suffix));
+	return made ? str_from(made) : STR_NONE;
 }

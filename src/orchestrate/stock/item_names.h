@@ -4,11 +4,11 @@
 
 #include "orchestrate/stock/item.h"
 
-struct str item_alias_key(struct buf *b, struct str system, struct str sku);
-/* NULL: there are too many. */
-struct item_alias *item_alias_add(struct stock *s, struct stock_item *i, struct str key);
+/* A name of its record, and the same in the letter case of the system's rule; i->rules->aliases has room for both.
+ * show: readers are told after the commit. */
+void item_names_add(struct stock *s, struct stock_item *i, const struct item_name *n, bool show);
 void item_alias_drop(struct stock *s, struct item_alias *a, const struct stock_item *i);
 /* Readers are told after the commit. */
-void item_renamed(struct stock *s, struct str key);
+void item_renamed(struct stock *s, struct stock_item *i, struct str key);
 
 #endif

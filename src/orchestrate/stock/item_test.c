@@ -186,6 +186,7 @@ static void test_letter_case_per_system(void **state)
 	    {SKU_UPPER, "", "W-", "ROSE", "85123a", "85123a"},
 	    {SKU_UPPER, "", "W-", "rose", "85123a", "85123a"},
 	    {SKU_AS_IS, "", "", "rose", "rose", NULL},
+	    {SKU_UPPER, "", "", "pINK", "85123A", "85123A"},
 	    {SKU_UPPER, "", "",
 	     "\xc3\xa9"
 	     "a",
@@ -281,6 +282,63 @@ static void test_readers_resolve(void **state)
 	world_done(&w);
 }
 
+/* What a system is told is what it says itself, and means the same item when it comes back. */
+static void test_spelling(void **state)
+{
+	static const struct {
+		struct config_sku_rule rule;
+		const char *own, *told;
+	} cases[] = {
+	    {{.send_theirs = true}, "85123A", "85123a"},
+	    {{.send_theirs = true, .letter_case = SKU_UPPER}, "85123A", "85123a"},
+	    {{.send_theirs = true, .letter_case = SKU_UPPER}, "22423", "22423"},
+	    {{.send_theirs = true, .letter_case = SKU_UPPER, .add_prefix = STR("W-")}, "W-1", "1"},
+	    {{.send_theirs = true, .strip_prefix = STR("UK-"), .strip_suffix = STR("/EA")}, "85123A", "UK-85123a/EA"},
+	    {{.send_theirs = true, .strip_prefix = STR("UK-")}, "22423", "UK-22423"},
+	    {{.send_theirs = true}, "TWO", "TWO"}, /* its name is another one's too */
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(cases); n++) {
+		struct world w;
+		struct err e = ERR_NONE;
+		struct str told, own;
+
+		world_init(&w);
+		w.tenant.has_sku_rules = true;
+		w.systems[0].sku = cases[n].rule;
+		world_start(&w);
+		assert_int_equal(set(&w, "22423", "{\"sku\":\"22423\"}", &e), RC_OK);
+		assert_int_equal(set(&w, "W-1", "{\"sku\":\"W-1\"}", &e), RC_OK);
+		assert_int_equal(set(&w, "ONE", "{\"sku\":\"ONE\",\"aliases\":[" ALIAS("shop", "both") "]}", &e),
+				 RC_OK);
+		assert_int_equal(set(&w, "TWO", "{\"sku\":\"TWO\",\"aliases\":[" ALIAS("shop", "both") "]}", &e),
+				 RC_OK);
+		stock_publish_all(w.stock, w.now);
+		assert_int_equal(set(&w, "85123A",
+				     "{\"sku\":\"85123A\",\"aliases\":[" ALIAS("wms", "w") "," ALIAS(
+					 "shop", "85123a") "," ALIAS("shop", "more") "]}",
+				     &e),
+				 RC_OK);
+		stock_touch(w.stock, stock_find(w.stock, STR("85123A")));
+		stock_publish(w.stock, w.now);
+		told = item_spell(w.view, &w.tenant, &w.arena, STR("shop"), str_from(cases[n].own));
+		if (!str_is(told, cases[n].told))
+			fail_msg("case %zu: " STR_FMT, n, STR_ARG(told));
+		assert_int_equal(item_resolve_view(w.view, &w.tenant, &w.arena, STR("shop"), told, &own, &e), RC_OK);
+		assert_true(str_is(own, cases[n].own));
+		assert_true(str_is(item_spell(w.view, &w.tenant, &w.arena, STR("erp"), STR("85123A")), "85123A"));
+		/* Without its record's names it is ours again; also when all is shown anew. */
+		assert_int_equal(set(&w, "85123A", "{\"sku\":\"85123A\"}", &e), RC_OK);
+		stock_publish(w.stock, w.now);
+		stock_publish_all(w.stock, w.now);
+		assert_int_equal(item_resolve_view(w.view, &w.tenant, &w.arena, STR("shop"), STR("more"), &own, &e),
+				 RC_OK);
+		assert_false(str_is(own, "85123A"));
+		world_done(&w);
+	}
+}
+
 /* What a row holds is what a record said. */
 static void test_rows(void **state)
 {
@@ -360,6 +418,7 @@ int main(void)
 	    cmocka_unit_test(test_cross_reference),
 	    cmocka_unit_test(test_letter_case_per_system),
 	    cmocka_unit_test(test_readers_resolve),
+	    cmocka_unit_test(test_spelling),
 	    cmocka_unit_test(test_rows),
 	    cmocka_unit_test(test_bad_records),
 	};

@@ -287,6 +287,13 @@ void stock_view_name(struct stock_view *v, struct str key, struct stock_item *it
 	atomic_store(&name->means, ambiguous ? &several : item ? item->view : NULL);
 }
 
+void stock_view_spell(struct stock_view *v, struct str key, struct str alias_key)
+{
+	struct view_item *spelling = find_or_make(v, &v->names, key);
+
+	atomic_store(&spelling->means, alias_key.n ? find_or_make(v, &v->names, alias_key) : NULL);
+}
+
 void stock_view_names(struct stock_view *v, void (*visit)(void *ctx, struct str key), void *ctx)
 {
 	struct table *t = atomic_load(&v->names.table);
@@ -349,6 +356,11 @@ enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_
 		visit(ctx, s->positions, s->count);
 	reader_leave(v, phase);
 	return s ? RC_OK : RC_NOT_FOUND;
+}
+
+enum rc stock_view_spelling(const struct stock_view *v, struct str key, struct str *alias_key)
+{
+	return stock_view_alias(v, key, alias_key);
 }
 
 bool stock_view_has_names(const struct stock_view *v)

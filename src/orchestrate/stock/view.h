@@ -64,6 +64,8 @@ enum rc stock_view_offer(const struct stock_view *v, struct str sku, const struc
 			 struct stock_offer *out) MUST_CHECK;
 /* The item that a system's name for it means (item_alias_key); *sku stays valid as long as the view. RC_NOT_FOUND;
  * RC_CONFLICT: several items. */
+/* How a system spells an item of ours (item_spell). RC_NOT_FOUND. */
+enum rc stock_view_spelling(const struct stock_view *v, struct str key, struct str *alias_key) MUST_CHECK;
 bool stock_view_has_names(const struct stock_view *v);
 enum rc stock_view_alias(const struct stock_view *v, struct str key, struct str *sku) MUST_CHECK;
 /* When the record of a location was heard of last; 0: never, -1: it has none. */

@@ -13,6 +13,8 @@ void stock_view_reserve(struct stock_view *v, size_t items);
 void stock_view_put(struct stock_view *v, struct stock_item *i);
 /* What the name means from now on: item NULL: nothing; ambiguous: several items. */
 void stock_view_name(struct stock_view *v, struct str key, struct stock_item *item, bool ambiguous);
+/* Under this key stands another name, whose key this is; empty: none. */
+void stock_view_spell(struct stock_view *v, struct str key, struct str alias_key);
 /* All names that ever meant something. */
 void stock_view_names(struct stock_view *v, void (*visit)(void *ctx, struct str key), void *ctx);
 /* A batch is published; frees what no reader can see any more. */
