@@ -23,21 +23,48 @@ static bool read_line(struct system *s, const struct json *j, struct system_line
 	return true;
 }
 
+/* What is picked for a line: itself, or the components that it names. */
+static uint32_t picks(const struct json *line)
+{
+	const struct json *components = json_get(line, "components");
+	return json_is(components, JSON_ARRAY) ? components->count : 1;
+}
+
+static bool read_components(struct system *s, const struct json *j, struct system_line *out, struct system_answer *a)
+{
+	struct system_line line;
+	if (!read_line(s, j, &line, a))
+		return false;
+	for (uint32_t i = 0; i < picks(j); i++) {
+		if (!read_line(s, &json_get(j, "components")->items[i], &out[i], a))
+			return false;
+		out[i].line_id = line.line_id;
+		out[i].location = line.location;
+	}
+	return true;
+}
+
 bool system_lines_read(struct system *s, const struct json *doc, struct system_lines *out, struct system_answer *a)
 {
 	const struct json *lines = json_get(doc, "lines");
 	if (!json_is(lines, JSON_ARRAY) || lines->count == 0)
 		return bad_lines(s, PROBLEM_BAD_BODY, a, "There are no lines.");
-	out->items = arena_array(&s->arena, struct system_line, lines->count);
+	out->count = 0;
+	for (uint32_t i = 0; i < lines->count; i++)
+		out->count += picks(&lines->items[i]);
+	out->items = arena_array(&s->arena, struct system_line, out->count);
 	if (!out->items) {
 		s->full = true;
 		system_refuse(a, 507, "sandbox_full", "The sandbox system can hold no more.");
 		return false;
 	}
-	out->count = lines->count;
-	for (size_t i = 0; i < out->count; i++)
-		if (!read_line(s, &lines->items[i], &out->items[i], a))
+	struct system_line *to = out->items;
+	for (uint32_t i = 0; i < lines->count; i++) {
+		const struct json *j = &lines->items[i];
+		if (!(json_get(j, "components") ? read_components(s, j, to, a) : read_line(s, j, to, a)))
 			return false;
+		to += picks(j);
+	}
 	return true;
 }
 

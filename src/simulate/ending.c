@@ -103,7 +103,7 @@ static void check_erp(struct world *w)
 
 		if (!o->id[0] || receiver_refuses(i) || strcmp(o->kind, "on_hold") == 0)
 			continue;
-		if (!p && !o->cancelled)
+		if (!p && !o->cancelled && strcmp(o->kind, "rejected") != 0)
 			world_break(w, "once: order o%d is %s and is not in the ERP", i, o->kind);
 		if (p && o->cancelled && !p->cancelled)
 			world_break(w, "orders: o%d is cancelled, but not in the ERP", i);
@@ -169,7 +169,9 @@ static void check_waiting(struct world *w)
 			continue;
 		for (int i = 0; i < MODEL_ITEMS; i++)
 			for (int p = 0; p < w->model->policy.channels[o->channel].place_count; p++)
-				if (o->ordered[i] - o->shipped[i] - o->allocated[i] > w->picked[n][i] &&
+				/* What is lacking of a discontinued item is not waited for. */
+				if (!(w->model->policy.discontinued >> i & 1) &&
+				    o->ordered[i] - o->shipped[i] - o->allocated[i] > w->picked[n][i] &&
 				    w->model->states[i][w->model->policy.channels[o->channel].places[p]][STOCK_FREE] >
 					0)
 					world_break(w, "orders: o%d (%s) waits for %s, and some is free", n, o->kind,

@@ -88,6 +88,18 @@ way("lines and kits that share an item are checked together", {
 	},
 });
 
+way("a kit and its parts, sold at once, are never more than there is", {
+	"orders for both": async (w) => {
+		await w.count({ CUP: 6 });
+		await w.kit("SIX", { CUP: 3 });
+		const ids = await times(12, (i) => w.order(one(i % 2 ? "SIX" : "CUP", 1)));
+		const lines = (await Promise.all(ids.map((id) => w.decided(id)))).flat();
+		const sold = (sku) => sum(lines.filter((l) => l.sku === sku), "allocated");
+		assert.equal(sold("CUP") + 3 * sold("SIX"), 6);
+		assert.deepEqual((await w.books("CUP")).said, { onHand: 6, taken: 6 });
+	},
+});
+
 way("a sale that is told twice is booked once", {
 	"by a call and by webhooks": async (w) => {
 		await w.count({ A: 10 });
