@@ -1,5 +1,6 @@
-// reconcile.mjs COUNT SECONDS: reconciles COUNT items that are on hand, one in a thousand of them different, read from a sink in pages of
-// 1,000; alone, then while orders are taken. SECONDS is how long orders are measured without it. A line of JSON for bench/run.
+// reconcile.mjs COUNT SECONDS [LATER]: reconciles COUNT items that are on hand, one in a thousand of them different, read from a sink in pages of
+// 1,000; alone, then while orders are taken. SECONDS is how long orders are measured without it, LATER (65)
+// how many seconds after the items were booked it begins at the earliest. A line of JSON for bench/run.
 //
 // BUILD: where the programs are; WORK: a folder.
 import { once } from "node:events";
@@ -7,9 +8,8 @@ import { writeFileSync } from "node:fs";
 import http from "node:http";
 import { WORK, cpu, folder, load, memory, now, pause, receive_all, serve, sink, stop, tell } from "./common.mjs";
 
-const [count, seconds] = process.argv.slice(2).map(Number);
+const [count, seconds, later_s = 65] = process.argv.slice(2).map(Number);
 const PAGE = 1000, DIFFERENT = 1000, ON_HAND = 100, RATE = 200;
-const LATER = 65; /* seconds: what was booked in the minute before their instant is looked at, and a million items are not booked in a minute */
 const sku = (i) => `ITEM-${String(i).padStart(7, "0")}`;
 
 /* The warehouse, its pages made before. Orders that are taken meanwhile stay on hand, so nothing else differs. */
@@ -50,7 +50,8 @@ async function fill(hub) {
 	const at = new Date(Date.now() - 3_600_000).toISOString(), begin = now();
 	await receive_all(hub, count, sku, ON_HAND);
 	const filled = now() - begin;
-	while ((await hub.read("/v1/systems/shop")).backlog > 0) await pause(200);
+	for (let quiet = 0; quiet < 5; await pause(200)) /* one delivery follows another, with a pause between */
+		quiet = (await hub.read("/v1/systems/shop")).backlog > 0 ? 0 : quiet + 1;
 	const lines = [];
 	for (let i = 0; i < 20_000; i++)
 		lines.push(JSON.stringify({
@@ -81,7 +82,7 @@ async function reconcile(hub) {
 const shop = await sink(), wms = await warehouse();
 const hub = await serve(made(shop.url, `http://127.0.0.1:${wms.address().port}`));
 const fill_seconds = await fill(hub);
-const later = now() + LATER;
+const later = now() + later_s; /* what was booked in the minute before is looked at, and a million items are not booked in a minute */
 const without = await orders(hub, seconds);
 await pause(Math.max(0, later - now()) * 1000);
 const alone = await reconcile(hub);
