@@ -423,6 +423,22 @@ static void test_kits(void **state)
 	assert_string_equal(drifts(), "serials_missing:");
 }
 
+/* ---- lots ---- */
+
+static void test_the_lot_is_known_by_the_serial(void **state)
+{
+	(void)state;
+	record("TV", ",'tracking':'lot_and_serial'");
+	tell((struct fact){"receive", .serials = "S1 S2", .line = ",'lot':'OLD'", .minute = 1});
+	tell((struct fact){"receive", .serials = "S3 S4", .line = ",'lot':'NEW'", .minute = 2});
+	restart();
+	tell((struct fact){"ship", .serials = "S3", .minute = 3});
+	assert_string_equal(world_at(ASK(query_stock, STR("TV")), "positions/0/lot"), "OLD");
+	assert_string_equal(world_at(ASK(query_stock, STR("TV")), "positions/0/on_hand"), "2");
+	assert_string_equal(world_at(ASK(query_stock, STR("TV")), "positions/1/on_hand"), "1");
+	assert_string_equal(drifts(), "");
+}
+
 /* ---- orders ---- */
 
 static void test_a_shipment_carries_them(void **state)
@@ -461,6 +477,7 @@ int main(void)
 	    TEST(test_reversal),
 	    TEST(test_a_line_is_taken_back),
 	    TEST(test_kits),
+	    TEST(test_the_lot_is_known_by_the_serial),
 	    TEST(test_a_shipment_carries_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

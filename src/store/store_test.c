@@ -372,6 +372,80 @@ static void a_visitor_sees_rows_in_order_and_may_stop(void **state)
 }
 
 /* Types of the parameters, in order: i integer, t text, b bytes. A statement that is missing here fails the test. */
+/* What movement made of serial number S1, state after it; the registry says the same. */
+static void put_serial(struct store_batch *b, int64_t movement, int64_t at, int64_t state)
+{
+	const struct store_value sku = SV_TEXT(STR("TV")), serial = SV_TEXT(STR("S1")), none = SV_TEXT(STR(""));
+
+	PUT(*b, W_SERIAL, sku, serial, SV_INT(state), SV_TEXT(STR("east")), none, none, none, SV_INT(movement),
+	    SV_INT(at));
+	PUT(*b, W_SERIAL_MOVE, sku, serial, SV_INT(movement), SV_INT(0), SV_INT(at), SV_TEXT(STR("east")),
+	    SV_INT(state), SV_TEXT(STR("east")), none, none, none, SV_INT(0));
+	PUT(*b, W_MOVEMENT, SV_INT(movement), SV_TEXT(STR("m")), SV_INT(at), SV_INT(at), SV_TEXT(STR("ship")), SV_NULL,
+	    SV_NULL, SV_NULL, SV_NULL, SV_TEXT(STR("c")), SV_BLOB(STR("")));
+}
+
+struct movements {
+	int64_t sum;
+	size_t count;
+};
+
+static enum rc add_movement(void *ctx, const struct store_value *columns, size_t count)
+{
+	struct movements *m = ctx;
+
+	assert_int_equal(count, 10);
+	assert_memory_equal(columns[1].bytes.p, "S1", 2);
+	m->sum += columns[7].integer;
+	m->count++;
+	return RC_OK;
+}
+
+static int64_t unexplained(struct place *p, struct store_reader *r)
+{
+	struct store_value row[2];
+
+	assert_int_equal(store_read_one(r, R_SERIALS_UNEXPLAINED, NULL, 0, &p->arena, row, NULL), RC_OK);
+	assert_int_equal(row[0].integer, 1);
+	return row[1].integer;
+}
+
+static void a_serial_number_is_where_its_history_says(void **state)
+{
+	struct place *p = *state;
+	struct store_reader *r = reader(p);
+	struct store_value row[18], named[17] = {SV_TEXT(STR("TV")), SV_TEXT(STR("S1"))};
+	const struct store_value before[] = {SV_TEXT(STR("TV")), SV_TEXT(STR("S1")), SV_INT(3), SV_INT(10)};
+	struct movements m = {0};
+
+	for (size_t i = 2; i < 17; i++)
+		named[i] = SV_TEXT(STR("S9"));
+	BATCH(p, b);
+	put_serial(&b, 2, 100, 1);
+	put_serial(&b, 3, 200, 6);
+	commit(p, &b);
+	assert_int_equal(store_read_one(r, R_SERIALS_NAMED, named, 17, &p->arena, row, NULL), RC_OK);
+	assert_int_equal(row[2].integer, 6);
+	assert_int_equal(row[7].integer, 3);
+	assert_int_equal(store_read_one(r, R_SERIAL_HISTORY, before, 4, &p->arena, row, NULL), RC_OK);
+	assert_int_equal(row[0].integer, 2);
+	assert_int_equal(store_read(r, R_SERIAL_HISTORIES, &SV_INT(3), 1, add_movement, &m, NULL), RC_OK);
+	assert_int_equal(m.count, 2);
+	assert_int_equal(m.sum, 5);
+	assert_int_equal(unexplained(p, r), 0);
+	BATCH(p, back);
+	PUT(back, W_SERIAL_MOVE_VOID, SV_TEXT(STR("TV")), SV_TEXT(STR("S1")), SV_INT(3));
+	commit(p, &back);
+	/* The registry still says what the movement said that was taken back. */
+	assert_int_equal(unexplained(p, r), 1);
+	m = (struct movements){0};
+	assert_int_equal(store_read(r, R_SERIAL_HISTORIES, &SV_INT(2), 1, add_movement, &m, NULL), RC_OK);
+	assert_int_equal(m.sum, 2);
+	assert_int_equal(store_read(r, R_SERIAL_HISTORIES, &SV_INT(3), 1, add_movement, &m, NULL), RC_OK);
+	assert_int_equal(m.sum, 2);
+	store_reader_close(r);
+}
+
 static const char *const parameter_types[STORE_STATEMENTS] = {
     [W_META] = "ti",
     [R_META] = "t",
@@ -748,7 +822,7 @@ static void readers_and_upkeep_run_beside_the_writer(void **state)
 	    CONTRACT(values_come_back_as_they_went, kind), CONTRACT(a_large_value_fits, kind),                         \
 	    CONTRACT(upserts_keep_what_is_not_given, kind), CONTRACT(a_batch_is_all_or_nothing, kind),                 \
 	    CONTRACT(a_snapshot_does_not_move, kind), CONTRACT(a_visitor_sees_rows_in_order_and_may_stop, kind),       \
-	    CONTRACT(every_statement_runs, kind),                                                                      \
+	    CONTRACT(a_serial_number_is_where_its_history_says, kind), CONTRACT(every_statement_runs, kind),           \
 	    MIGRATION_TEST(kind) CONTRACT(a_tool_writes_beside_the_writer, kind),                                      \
 	    CONTRACT(a_tool_creates_a_missing_store, kind), CONTRACT(readers_and_upkeep_run_beside_the_writer, kind)
 

@@ -185,6 +185,21 @@ void serials_wanted(struct stock *s, struct txn *t, const struct movement *given
 	}
 }
 
+struct str serial_lot(struct serial_book *b, struct txn *t, const struct movement_line *l)
+{
+	struct str lot = STR_NONE;
+
+	for (uint32_t i = 0; l->serials && i < l->serials->count; i++) {
+		const struct serial *one = serial_make(b, t, l->sku, json_text(&l->serials->items[i]));
+
+		if (!one || !serial_is_here(one->now.state) || !str_eq(one->now.location, l->location) ||
+		    !one->now.lot.n || (i > 0 && !str_eq(one->now.lot, lot)))
+			return STR_NONE;
+		lot = one->now.lot;
+	}
+	return lot;
+}
+
 static bool is_void(const struct serial *s, int64_t movement)
 {
 	for (const struct serial_void *v = s->voided; v; v = v->next)

@@ -114,6 +114,10 @@ struct serial_wants {
 void serials_wanted(struct stock *s, struct txn *t, const struct movement *m, const struct order_open *order,
 		    struct serial_wants *out);
 
+/* The lot that all serial numbers of a line are of, as far as they are known to be at its location; empty: it is not
+ * known, or they are of several. */
+struct str serial_lot(struct serial_book *b, struct txn *t, const struct movement_line *l);
+
 /* ---- of the verbs ---- */
 
 struct serial_step {

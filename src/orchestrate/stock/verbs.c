@@ -418,6 +418,15 @@ static void step_line(struct line_step *l, uint16_t to_location)
 	}
 }
 
+/* What leaves or is moved without its lot being named is of the lot that its serial numbers are known to be of. */
+static void name_lot(struct stock *s, struct txn *t, const struct movement *m, struct movement_line *l)
+{
+	const struct stock_item *item = l->serials && !l->lot.n ? stock_find(s, l->sku) : NULL;
+
+	if (item && item->rules && item->rules->lot_tracked && item->rules->serials && m->type != MOVE_COUNT)
+		l->lot = serial_lot(s->serials, t, l);
+}
+
 static void step_serials(struct line_step *l, struct serial_step *s)
 {
 	if (l->movement->type != MOVE_COUNT)
@@ -525,6 +534,7 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 		const struct config_location *location = config_find_location(s->tenant, m.lines[i].location);
 		const struct config_location *to = config_find_location(s->tenant, m.lines[i].to_location);
 
+		name_lot(s, t, &m, &m.lines[i]);
 		l.line = &m.lines[i];
 		l.item = stock_item_make(s, t, l.line->sku, l.line->uom);
 		l.place = stock_place_make(s, l.item, location->index, l.line->lot, l.line->owner);
