@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STEPS_DEFAULT 150
+#define STEPS_DEFAULT 60
 #define STEPS_MAX     1000
 #define SEEDS_DEFAULT 200
 
@@ -68,6 +68,7 @@ static int read_plan(int argc, char **argv, struct plan *p)
 	if ((with && !features_parse(with, &p->with)) || (without && !features_parse(without, &p->without)))
 		return cli_usage("simulate",
 				 "--with and --without take names by commas; docs/simulation.md lists them");
+	p->with |= mutation_needs(p->mutation);
 	p->steps = (uint32_t)steps_number;
 	p->minutes = (double)minutes_number;
 	return CLI_DONE;

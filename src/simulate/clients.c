@@ -147,8 +147,9 @@ static void answer(struct world *w, struct call *c, int status)
 
 static const char *kind_name(enum call_kind k)
 {
-	static const char *const names[] = {"order", "order by webhook", "cancel", "movement", "shipment", "hold",
-					    "void",  "commit",           "item",   "pause",    "resume"};
+	static const char *const names[] = {"order", "order by webhook", "cancel", "movement", "shipment",     "hold",
+					    "void",  "commit",           "item",   "fences",   "subscription", "pause",
+					    "resume"};
 
 	return names[k];
 }
@@ -192,6 +193,25 @@ static struct command *make_target(const struct call *call, enum command_type ty
 
 	c->target = arena_copy(&c->arena, target);
 	c->fingerprint = hash64(&request_key, call->document);
+	return c;
+}
+
+static struct command *make_fences(struct world *w, const struct json *doc)
+{
+	struct command *c = command_new(COMMAND_RING_FENCES);
+	struct command_fence *f = arena_new(&c->arena, struct command_fence);
+
+	f->sku = json_get_text(doc, "sku");
+	f->channel = str_is(json_get_text(doc, "channel"), model_channels[1]);
+	f->location = (uint16_t)model_place(json_get_text(doc, "location"));
+	if (qty_parse(json_get_text(doc, "quantity"), &f->quantity, NULL) != RC_OK)
+		world_break(w, "the simulation made a bad ring-fence");
+	if (w->mutation == MUTATE_FENCE && f->quantity > QTY_ONE) {
+		f->quantity -= QTY_ONE;
+		w->mutated = true;
+	}
+	c->fences.items = f;
+	c->fences.count = 1;
 	return c;
 }
 
@@ -242,6 +262,17 @@ static struct command *make_command(struct world *w, struct errand *e, const str
 		break;
 	case CALL_ITEM:
 		c = canonical(w, e, "item", call->source, doc, 0);
+		break;
+	case CALL_FENCES:
+		c = make_fences(w, doc);
+		break;
+	case CALL_SUBSCRIBE:
+		c = command_new(COMMAND_SUBSCRIPTION_CREATE);
+		c->subscription.url = STR("https://hook.invalid/events");
+		c->subscription.types = STR("order.*");
+		c->subscription.enabled = -1;
+		c->subscription.secret = STR("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=");
+		c->fingerprint = hash64(&request_key, call->document);
 		break;
 	case CALL_PAUSE:
 		c = make_target(call, COMMAND_SYSTEM_PAUSE, json_get_text(doc, "system"));
@@ -303,8 +334,10 @@ static void acknowledged(struct world *w, struct errand *e, const struct command
 /* The hub has heard of the warehouse then, or earlier. */
 static void hear_warehouse(struct world *w, const struct call *c)
 {
-	if (str_is(c->source, "wms") && world_wall(w) > w->model->heard)
-		w->model->heard = world_wall(w);
+	/* The hub's own time does not go back with the clock. */
+	w->latest = world_wall(w) > w->latest ? world_wall(w) : w->latest;
+	if (str_is(c->source, "wms"))
+		w->model->heard = w->latest;
 }
 
 /* On the hub's round. */
@@ -552,8 +585,13 @@ static void check_call(struct world *w, const struct call *c)
 				    "acknowledged: the end of reservation r%d was acknowledged, and it has not ended",
 				    c->number);
 		return;
+	case CALL_SUBSCRIBE:
+		if (!m->subscribed)
+			world_break(w, "acknowledged: the subscription was acknowledged and is not in the log");
+		return;
 	case CALL_ORDER_MESSAGE: /* at the end */
 	case CALL_ITEM:
+	case CALL_FENCES:
 	case CALL_PAUSE:
 	case CALL_RESUME:
 		return;

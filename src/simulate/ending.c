@@ -46,6 +46,15 @@ static int64_t open_delivery(struct world *w, int system)
 	return seq;
 }
 
+/* An event that the subscriber was to get and has not got, or 0. */
+static int missing_event(const struct world *w)
+{
+	for (int i = 1; i <= w->model->position && i < MODEL_WANTED; i++)
+		if (w->model->wanted[i] && !w->event_heard[i])
+			return i;
+	return 0;
+}
+
 static bool is_quiet(struct world *w)
 {
 	static const struct store_value pending[] = {{.type = STORE_INT, .integer = 0},
@@ -59,6 +68,8 @@ static bool is_quiet(struct world *w)
 	for (int i = 0; i < WORLD_SYSTEMS; i++)
 		if (open_delivery(w, i))
 			return false;
+	if (missing_event(w))
+		return false;
 	return rows(w, R_INBOX_PENDING, pending, 2) == 0;
 }
 
@@ -80,6 +91,8 @@ static void say_why(struct world *w)
 		if (w->model->holds[i].seen && !w->model->holds[i].ends)
 			world_break(w, "liveness: reservation r%d has not ended, its end was %lld s ago", i,
 				    (long long)(world_wall(w) - w->model->holds[i].expires_at) / 1000);
+	if (missing_event(w))
+		world_break(w, "events: the subscriber never gets event %d", missing_event(w));
 	world_break(w, "liveness: it does not become quiet");
 }
 
@@ -147,7 +160,7 @@ static void check_shops(struct world *w)
 
 		/* What comes when is known within limits only; what does not rise stays below. */
 		bool exactly = !shop->sells && !w->model->policy.channels[c].inbound_cap &&
-			       !w->model->policy.channels[c].max_age_ms;
+			       !w->model->policy.channels[c].max_age_ms && !world_has(w, FEATURE_FENCES);
 
 		for (int i = 0; i < MODEL_PRODUCTS; i++) {
 			int shown = shop->shown[i].available, may = model_may_sell(w->model, c, i);
@@ -162,7 +175,7 @@ static void check_shops(struct world *w)
 /* No line waits while there is stock for it. */
 static void check_waiting(struct world *w)
 {
-	for (int n = 0; n < w->model->order_count; n++) {
+	for (int n = 0; !world_has(w, FEATURE_FENCES) && n < w->model->order_count; n++) {
 		const struct model_order *o = &w->model->orders[n];
 
 		if (!o->id[0] || o->cancelled || strcmp(o->kind, "shipped") == 0 || strcmp(o->kind, "on_hold") == 0)

@@ -53,10 +53,10 @@ static void move_clock(struct world *w)
 
 static void take_away(struct world *w)
 {
-	int system = dice_between(&w->dice, 0, WORLD_SYSTEMS - 1);
+	int system = dice_between(&w->dice, 0, WORLD_RECEIVERS - 1);
 
 	w->receivers[system].away_until = w->now + dice_between(&w->dice, 1000, 90000);
-	world_say(w, "%s is away", w->tenant->systems[system].name.p);
+	world_say(w, "%s is away", w->names[system]);
 }
 
 static void maintain(struct world *w)
@@ -88,7 +88,7 @@ void faults_end(struct world *w)
 	w->disk_until = 0;
 	w->plan_cuts = false;
 	w->calm = true;
-	for (int i = 0; i < WORLD_SYSTEMS; i++)
+	for (int i = 0; i < WORLD_RECEIVERS; i++)
 		w->receivers[i].away_until = 0;
 	world_say(w, "nothing goes wrong any more");
 }

@@ -222,6 +222,36 @@ static bool reverse(struct world *w)
 	return true;
 }
 
+/* More, less, or nothing any more is kept for a channel. */
+static bool keep(struct world *w)
+{
+	int item = dice_between(&w->dice, 0, MODEL_ITEMS - 1), place = some_place(w);
+	int channel = dice_between(&w->dice, 0, MODEL_CHANNELS - 1);
+	int quantity = dice_chance(&w->dice, 300) ? 0 : dice_between(&w->dice, 1, MODEL_FENCE_MAX);
+	struct call *c;
+
+	if (!w->model->known[item])
+		return false;
+	c = call_new(w, CALL_FENCES, item,
+		     world_text(w, "{'sku':'%s','channel':'%s','location':'%s','quantity':'%d'}", model_items[item],
+				model_channels[channel], model_places[place], quantity));
+	if (!c)
+		return false;
+	w->model->fences[channel][item][place].asked |= 1u << quantity;
+	call_send(w, c, 0);
+	return true;
+}
+
+void send_subscription(struct world *w)
+{
+	struct call *c = call_new(w, CALL_SUBSCRIBE, 0, STR("{\"types\":[\"order.*\"]}"));
+
+	if (!c)
+		return;
+	c->key = STR("key-subscription");
+	call_send(w, c, a_while(w, 10));
+}
+
 bool send_goods(struct world *w)
 {
 	static const struct {
@@ -230,6 +260,7 @@ bool send_goods(struct world *w)
 	} kinds[] = {
 	    {FEATURE_LOTS, receive_lot},   {FEATURE_OWNERS, move_owned},  {FEATURE_CASES, receive_cases},
 	    {FEATURE_PURCHASES, purchase}, {FEATURE_TRANSFERS, transfer}, {FEATURE_REVERSALS, reverse},
+	    {FEATURE_FENCES, keep},
 	};
 	int n = dice_between(&w->dice, 0, (int)(sizeof(kinds) / sizeof(kinds[0])) - 1);
 

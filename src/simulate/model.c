@@ -50,6 +50,10 @@ struct model *model_again(const struct model *m)
 		n->facts[i].applied = false;
 		memset(n->facts[i].effect, 0, sizeof(n->facts[i].effect));
 	}
+	for (int c = 0; c < MODEL_CHANNELS; c++)
+		for (int i = 0; i < MODEL_ITEMS; i++)
+			for (int p = 0; p < MODEL_PLACES; p++)
+				n->fences[c][i][p].asked = m->fences[c][i][p].asked;
 	for (int i = 0; i < m->order_count; i++) {
 		struct model_order *o = &n->orders[i];
 
@@ -137,7 +141,9 @@ struct taking {
 	int hand[MODEL_ITEMS][MODEL_PLACES];  /* of what is on hand */
 	int owned[MODEL_ITEMS][MODEL_PLACES]; /* of what others own */
 	bool promised[MODEL_ITEMS][MODEL_PLACES][MODEL_LOTS];
-	int outside; /* entries to or from outside */
+	int taken[MODEL_ITEMS][MODEL_PLACES]; /* of what was free, for a channel */
+	int channel;                          /* -1: nobody's */
+	int outside;                          /* entries to or from outside */
 };
 
 static void chain(uint64_t *chain, int64_t seq, struct str a, struct str b)
@@ -223,6 +229,8 @@ static enum rc take_entry(void *ctx, const struct entry *e)
 	}
 	change(t, item, place, lot, e->from, -n);
 	change(t, item, to, lot, e->to, n);
+	if (e->from == STOCK_FREE && is_promise(e->to))
+		t->taken[item][place] += n;
 	t->promised[item][place][lot] |= e->from == STOCK_FREE && is_promise(e->to);
 	if (e->from == STOCK_FREE && is_promise(e->to) && t->m->states[item][place][STOCK_FREE] < 0)
 		model_break(t->m, "oversold: movement %lld (" STR_FMT ") promises %d of %s at %s, %d more than is free",
@@ -315,6 +323,24 @@ static void check_lots(struct taking *t)
 			}
 }
 
+/* What is kept for another channel is not promised to this one. */
+static void check_fences(struct taking *t)
+{
+	for (int i = 0; t->channel >= 0 && !t->m->reads_again && i < MODEL_ITEMS; i++)
+		for (int p = 0; p < MODEL_PLACES; p++) {
+			int free = t->m->states[i][p][STOCK_FREE] + t->taken[i][p];
+			int kept = model_kept_from(t->m, t->channel, i, p, free);
+
+			if (t->taken[i][p] > 0 && t->taken[i][p] > free - kept)
+				model_break(t->m,
+					    "fences: movement %lld promises %s %d of %s at %s, of %d that are free %d "
+					    "are kept for others",
+					    (long long)t->row->seq, model_channels[t->channel], t->taken[i][p],
+					    model_items[i], model_places[p], free, kept);
+			t->m->fences[t->channel][i][p].used += t->taken[i][p];
+		}
+}
+
 static void check_owned(struct taking *t, const struct model_fact *f)
 {
 	for (int i = 0; i < MODEL_ITEMS; i++)
@@ -400,6 +426,15 @@ static void check_strict(struct taking *t)
 				    model_items[i], model_channels[h->channel], model_may_sell(t->m, h->channel, i));
 }
 
+static int channel_of(const struct taking *t)
+{
+	int r = model_number(t->row->reason, 'r');
+
+	if (t->order)
+		return t->order->channel;
+	return r >= 0 && r < t->m->hold_count && str_is(t->row->type, "hold") ? t->m->holds[r].channel : -1;
+}
+
 void model_take_movement(struct model *m, const struct model_movement *row)
 {
 	struct taking t = {.m = m, .row = row, .order = map_get(&m->by_id, row->order_id)};
@@ -420,6 +455,8 @@ void model_take_movement(struct model *m, const struct model_movement *row)
 		check_strict(&t);
 	if (entries_each(row->entries, take_entry, &t) != RC_OK)
 		model_break(m, "log: the entries of movement %lld are damaged", (long long)row->seq);
+	t.channel = channel_of(&t);
+	check_fences(&t);
 	check_lots(&t);
 	check_owned(&t, f);
 	if (f)
@@ -529,6 +566,34 @@ static void take_reservation_event(struct model *m, const struct model_event *ro
 	memset(h->held, 0, sizeof(h->held));
 }
 
+static void take_fences(struct model *m, const struct json *data)
+{
+	const struct json *items = json_get(data, "items");
+
+	for (uint32_t i = 0; items && i < items->count; i++) {
+		const struct json *one = &items->items[i];
+		int item = model_item(json_get_text(one, "sku")), place = model_place(json_get_text(one, "location"));
+		int channel = find(model_channels, MODEL_CHANNELS, json_get_text(one, "channel"));
+		struct model_fence *f;
+		qty_t q = -1;
+
+		if (item < 0 || place < 0 || channel < 0 ||
+		    qty_parse(json_get_text(one, "quantity"), &q, NULL) != RC_OK || q / QTY_ONE > MODEL_FENCE_MAX) {
+			model_break(m, "log: a ring-fence of nothing");
+			continue;
+		}
+		f = &m->fences[channel][item][place];
+		if (!(f->asked >> (q / QTY_ONE) & 1))
+			model_break(m, "fences: %lld of %s at %s are kept for %s, nobody asked for that",
+				    (long long)(q / QTY_ONE), model_items[item], model_places[place],
+				    model_channels[channel]);
+		f->before = f->fresh && f->before > f->quantity ? f->before : f->quantity;
+		f->quantity = (int)(q / QTY_ONE);
+		f->used = 0;
+		f->fresh = true;
+	}
+}
+
 static void take_told(struct model *m, const struct model_event *row, const struct json *data)
 {
 	const struct json *items = json_get(data, "items");
@@ -581,15 +646,20 @@ void model_take_event(struct model *m, const struct model_event *row)
 	chain(&m->event_chain, row->position, row->data, row->type);
 	if (str_is(row->type, "item.recorded") && model_product(row->subject) >= 0)
 		take_record(m, model_product(row->subject));
-	bool told = str_is(row->type, "availability.changed");
+	bool told = str_is(row->type, "availability.changed"), fences = str_is(row->type, "ring_fences.set");
 
-	if (!told && !starts_with(row->type, "order.") && !starts_with(row->type, "reservation."))
+	m->subscribed |= str_is(row->type, "subscription.created");
+	if (m->subscribed && starts_with(row->type, "order.") && row->position < MODEL_WANTED)
+		m->wanted[row->position] = 1;
+	if (!told && !fences && !starts_with(row->type, "order.") && !starts_with(row->type, "reservation."))
 		return;
 	arena_init(&a, 1u << 20);
 	if (json_parse(&a, row->data, NULL, &data, NULL) != RC_OK)
 		model_break(m, "log: event %lld is not JSON", (long long)row->position);
 	else if (told)
 		take_told(m, row, data);
+	else if (fences)
+		take_fences(m, data);
 	else if (starts_with(row->type, "order."))
 		take_order_event(m, row, data);
 	else
@@ -613,10 +683,22 @@ static void check_order(struct model *m, int n, int allocated[MODEL_ITEMS])
 	}
 }
 
+/* In which order a commit set ring-fences and took stock is not told: until its end a new one binds nobody. */
+static void settle_fences(struct model *m)
+{
+	for (int c = 0; c < MODEL_CHANNELS; c++)
+		for (int i = 0; i < MODEL_ITEMS; i++)
+			for (int p = 0; p < MODEL_PLACES; p++) {
+				m->fences[c][i][p].fresh = false;
+				m->fences[c][i][p].before = 0;
+			}
+}
+
 void model_check(struct model *m)
 {
 	int allocated[MODEL_ITEMS] = {0}, held[MODEL_ITEMS][MODEL_PLACES] = {0};
 
+	settle_fences(m);
 	for (int n = 0; n < m->order_count; n++)
 		check_order(m, n, allocated);
 	for (int n = 0; n < m->hold_count; n++)

@@ -18,6 +18,8 @@
 #define MODEL_KITS       2
 #define MODEL_PRODUCTS   (MODEL_ITEMS + MODEL_KITS) /* what is sold: items, then kits */
 #define MODEL_LOTS       3                          /* of an item at a place: first out first; the last is none */
+#define MODEL_WANTED     16384
+#define MODEL_FENCE_MAX  12
 #define MODEL_ARRIVALS   512
 #define MODEL_LINES      3 /* of an order */
 #define MODEL_FACT_LINES 12
@@ -93,6 +95,13 @@ struct model {
 	bool recorded[MODEL_PRODUCTS];                   /* its record is there */
 	/* Of the event that was seen last, the newest of all; at most then the warehouse was heard. */
 	int64_t now, newest, heard;
+	struct model_fence {
+		int quantity, before, used; /* used: at most; before: until the commit is seen as a whole */
+		uint32_t asked;             /* quantities that somebody asked for, by bit */
+		bool fresh;
+	} fences[MODEL_CHANNELS][MODEL_ITEMS][MODEL_PLACES];
+	unsigned char wanted[MODEL_WANTED]; /* events that the subscriber is to get, by position */
+	bool subscribed;
 	struct model_arrival {
 		int item, place, quantity;
 		int64_t expected_at;
@@ -152,6 +161,8 @@ void model_check(struct model *m);
 void model_check_told(struct model *m);
 
 int model_on_hand(const struct model *m, int item, int place);
+/* Of what is free at a place: what is kept for other channels. */
+int model_kept_from(const struct model *m, int channel, int item, int place, int free);
 /* What a channel may show of an item or kit: of goods on their way the most that could be meant. */
 int model_may_sell(const struct model *m, int channel, int product);
 bool model_is_stale(const struct model *m, int channel);

@@ -6,6 +6,33 @@ static int smaller(int a, int b)
 	return a < b ? a : b;
 }
 
+/* What is surely left: what was given back is not seen. */
+static int fence_left(const struct model_fence *f)
+{
+	return f->fresh || f->used >= f->quantity ? 0 : f->quantity - f->used;
+}
+
+/* At most. */
+static int fence_own(const struct model_fence *f)
+{
+	return f->before > f->quantity ? f->before : f->quantity;
+}
+
+/* Those of channels that come first are filled first. */
+int model_kept_from(const struct model *m, int channel, int item, int place, int free)
+{
+	int kept = 0;
+
+	for (int c = 0; c < MODEL_CHANNELS && free > 0; c++) {
+		const struct model_fence *f = &m->fences[c][item][place];
+		int part = smaller(c == channel ? fence_own(f) : fence_left(f), free);
+
+		free -= part;
+		kept += c == channel ? 0 : part;
+	}
+	return kept;
+}
+
 bool model_is_stale(const struct model *m, int channel)
 {
 	int64_t max = m->policy.channels[channel].max_age_ms;
@@ -34,7 +61,7 @@ static int may_sell_item(const struct model *m, int channel, int item)
 	bool discontinued = m->policy.discontinued >> item & 1 && m->recorded[item];
 	bool gone = model_is_stale(m, channel) && m->policy.channels[channel].stale_zero;
 	int inbound = 0;
-	int64_t pool = 0, sell;
+	int64_t pool = 0, sell, own = 0, kept = 0;
 
 	if (!m->known[item])
 		return 0;
@@ -43,11 +70,25 @@ static int may_sell_item(const struct model *m, int channel, int item)
 		int base = states[STOCK_FREE] - m->policy.safety[places[i]];
 
 		pool += base > 0 ? base : 0;
+		for (int c = 0; c < MODEL_CHANNELS; c++) {
+			const struct model_fence *f = &m->fences[c][item][places[i]];
+
+			own += c == channel ? fence_own(f) : 0;
+			kept += c == channel ? 0 : fence_left(f);
+		}
 		inbound += smaller(due(m, channel, item, places[i]), states[STOCK_IN_TRANSIT]);
 	}
 	pool += smaller(inbound, m->policy.channels[channel].inbound_cap);
-	sell = pool * m->policy.channels[channel].share_ppm / 1000000 - m->policy.channels[channel].buffer +
+	/* What is kept for it is not shared; the most that both can come to. */
+	own = own < pool ? own : pool;
+	kept = kept < pool ? kept : pool;
+	if (own > 0)
+		own = own > pool - kept ? own : pool - kept;
+	sell = (pool - kept) * m->policy.channels[channel].share_ppm / 1000000 - m->policy.channels[channel].buffer +
 	       (discontinued ? 0 : m->policy.channels[channel].backorder);
+	if (own > 0)
+		sell = own - m->policy.channels[channel].buffer +
+		       (discontinued ? 0 : m->policy.channels[channel].backorder);
 	if (m->policy.channels[channel].cap >= 0 && sell > m->policy.channels[channel].cap)
 		sell = m->policy.channels[channel].cap;
 	if (sell < 0 || sell < m->policy.channels[channel].minimum)

@@ -3,6 +3,7 @@
 
 #include "base/test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct model *m;
@@ -188,6 +189,196 @@ static void test_a_gap_in_the_log(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- goods ---- */
+
+static void lot_entry(const char *lot, const char *owner, enum stock_state from, enum stock_state to, int quantity)
+{
+	const struct entry e = {.sku = str_from(model_items[0]),
+				.location = str_from(model_places[0]),
+				.lot = str_from(lot),
+				.owner = str_from(owner),
+				.from = from,
+				.to = to,
+				.quantity = quantity * QTY_ONE};
+
+	entry_pack(&entries, &e);
+}
+
+static void test_a_later_lot_first(void **state)
+{
+	(void)state;
+	fact(MOVE_RECEIVE, 2);
+	lot_entry("L1", "", STOCK_OUTSIDE, STOCK_FREE, 2);
+	movement("receive", "m1", "", "");
+	lot_entry("L1", "", STOCK_FREE, STOCK_ALLOCATED, 2);
+	lot_entry("", "", STOCK_FREE, STOCK_ALLOCATED, 1);
+	movement("allocate", "", "order-0", "");
+	assert_string_equal(m->broken, "");
+	lot_entry("L1", "", STOCK_ALLOCATED, STOCK_FREE, 2);
+	movement("release", "", "order-0", "");
+	lot_entry("", "", STOCK_FREE, STOCK_ALLOCATED, 1);
+	movement("allocate", "", "order-0", "");
+	finds("lots: ");
+}
+
+static void test_what_others_own_is_promised(void **state)
+{
+	(void)state;
+	fact(MOVE_RECEIVE, 2);
+	m->facts[1].owned = true;
+	lot_entry("", "acme", STOCK_OUTSIDE, STOCK_FREE, 2);
+	movement("receive", "m1", "", "");
+	assert_string_equal(m->broken, "");
+	lot_entry("", "acme", STOCK_FREE, STOCK_ALLOCATED, 1);
+	movement("allocate", "", "order-0", "");
+	finds("owners: ");
+}
+
+static void test_what_others_own_vanishes(void **state)
+{
+	(void)state;
+	fact(MOVE_SCRAP, 2);
+	m->facts[1].owned = true;
+	lot_entry("", "acme", STOCK_FREE, STOCK_OUTSIDE, 1);
+	movement("scrap", "m1", "", "");
+	finds("owners: ");
+}
+
+static void test_a_reversal_of_something_else(void **state)
+{
+	(void)state;
+	fact(MOVE_REVERSE, 0);
+	m->facts[1].reverses = 0;
+	entry(0, 0, STOCK_FREE, STOCK_OUTSIDE, 4);
+	movement("reverse", "m1", "", "");
+	finds("conservation: ");
+}
+
+static void test_more_than_the_quota(void **state)
+{
+	(void)state;
+	m->policy.channels[0].quota = 1;
+	event("reservation.held", "r0", HELD);
+	finds("quota: ");
+}
+
+static void keep_for_the_other(int quantity)
+{
+	char data[160];
+
+	m->fences[1][0][0].asked = 1u << 4;
+	snprintf(data, sizeof(data),
+		 "{\"items\":[{\"sku\":\"A-1\",\"channel\":\"portal\",\"location\":\"east\",\"quantity\":\"%d\"}]}",
+		 quantity);
+	event("ring_fences.set", "ring-fences", data);
+	model_check(m);
+}
+
+static void test_what_is_kept_for_another(void **state)
+{
+	(void)state;
+	keep_for_the_other(4);
+	entry(0, 0, STOCK_FREE, STOCK_ALLOCATED, 1);
+	movement("allocate", "", "order-0", "");
+	assert_string_equal(m->broken, "");
+	entry(0, 0, STOCK_FREE, STOCK_ALLOCATED, 1);
+	movement("allocate", "", "order-0", "");
+	finds("fences: ");
+}
+
+static void test_a_ring_fence_of_nobody(void **state)
+{
+	(void)state;
+	keep_for_the_other(3);
+	finds("fences: ");
+}
+
+static void told(const char *sku, int available)
+{
+	char data[120];
+
+	snprintf(data, sizeof(data), "{\"items\":[{\"sku\":\"%s\",\"available\":\"%d\",\"version\":1}]}", sku,
+		 available);
+	event("availability.changed", "shop", data);
+	model_check_told(m);
+}
+
+static void test_what_is_kept_is_not_published(void **state)
+{
+	(void)state;
+	keep_for_the_other(4);
+	told("A-1", 1);
+	assert_string_equal(m->broken, "");
+	told("A-1", 2);
+	finds("published: ");
+}
+
+static void test_more_kits_than_components(void **state)
+{
+	(void)state;
+	event("item.recorded", "K-1", "{}");
+	fact(MOVE_RECEIVE, 3);
+	m->facts[1].lines[0].item = 1;
+	entry(1, 0, STOCK_OUTSIDE, STOCK_FREE, 3);
+	movement("receive", "m1", "", "");
+	told("K-1", 1); /* two of the second component in each */
+	assert_string_equal(m->broken, "");
+	told("K-1", 2);
+	finds("published: ");
+}
+
+static void test_more_on_its_way_than_is_due(void **state)
+{
+	(void)state;
+	m->policy.channels[0].inbound_cap = 10;
+	m->policy.channels[0].horizon_ms = 500;
+	fact(MOVE_ANNOUNCE, 3);
+	m->facts[1].expected_at = 1400;
+	entry(0, 0, STOCK_OUTSIDE, STOCK_IN_TRANSIT, 3);
+	movement("announce", "m1", "", "");
+	fact(MOVE_ANNOUNCE, 3);
+	m->facts[2].expected_at = 1600;
+	entry(0, 0, STOCK_OUTSIDE, STOCK_IN_TRANSIT, 3);
+	movement("announce", "m2", "", "");
+	told("A-1", 8);
+	assert_string_equal(m->broken, "");
+	told("A-1", 9);
+	finds("published: ");
+}
+
+static void test_old_data_rises(void **state)
+{
+	(void)state;
+	m->policy.channels[0].max_age_ms = 100;
+	told("A-1", 3);
+	assert_string_equal(m->broken, "");
+	told("A-1", 2);
+	assert_string_equal(m->broken, "");
+	told("A-1", 4);
+	finds("age: ");
+}
+
+static void test_old_data_is_sold(void **state)
+{
+	(void)state;
+	m->policy.channels[0].max_age_ms = 100;
+	m->policy.channels[0].stale_zero = true;
+	told("A-1", 1);
+	finds("published: ");
+}
+
+static void test_backorder_of_a_discontinued_item(void **state)
+{
+	(void)state;
+	m->policy.channels[0].backorder = 2;
+	m->policy.discontinued = 1;
+	told("A-1", 7);
+	assert_string_equal(m->broken, "");
+	event("item.recorded", "A-1", "{}");
+	told("A-1", 6);
+	finds("published: ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +394,19 @@ int main(void)
 	    TEST(test_a_channel_is_told_too_much),
 	    TEST(test_an_order_twice),
 	    TEST(test_a_gap_in_the_log),
+	    TEST(test_a_later_lot_first),
+	    TEST(test_what_others_own_is_promised),
+	    TEST(test_what_others_own_vanishes),
+	    TEST(test_a_reversal_of_something_else),
+	    TEST(test_more_than_the_quota),
+	    TEST(test_what_is_kept_for_another),
+	    TEST(test_a_ring_fence_of_nobody),
+	    TEST(test_what_is_kept_is_not_published),
+	    TEST(test_more_kits_than_components),
+	    TEST(test_more_on_its_way_than_is_due),
+	    TEST(test_old_data_rises),
+	    TEST(test_old_data_is_sold),
+	    TEST(test_backorder_of_a_discontinued_item),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

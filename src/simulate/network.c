@@ -8,7 +8,11 @@
  */
 #include "simulate/world.h"
 
+#include "base/hash.h"
+
 #define ARRIVES_MS 20000
+
+static const struct hash_key lane_key = {"lanes-of-subject"};
 
 struct transfer {
 	struct transfer *next;
@@ -113,6 +117,10 @@ static bool mutate_arrival(struct transfer *t)
 		world_later(w, 20000, arrives_at_last, t);
 		return true;
 	}
+	if (w->mutation == MUTATE_DROP_EVENT && t->request.system == SUBSCRIBER) {
+		w->mutated = true;
+		return true;
+	}
 	if (w->mutation == MUTATE_DROP_DELIVERY && t->request.operation == OP_ORDER_POST) {
 		w->mutated = true;
 		return true;
@@ -146,10 +154,10 @@ static void arrives(struct world *w, void *arg)
 /* "http://erp.invalid/orders?order_id=1" */
 static void split_url(struct world *w, struct str url, struct wire_request *r)
 {
-	static const char *const names[WORLD_SYSTEMS] = {"shop", "portal", "erp", "wms"};
-	const char *host = url.p + 7, *path = strchr(host, '/'), *query = path ? strchr(path, '?') : NULL;
+	static const char *const names[WORLD_RECEIVERS] = {"shop", "portal", "erp", "wms", "hook"};
+	const char *host = strstr(url.p, "//") + 2, *path = strchr(host, '/'), *query = path ? strchr(path, '?') : NULL;
 
-	for (int i = 0; i < WORLD_SYSTEMS; i++)
+	for (int i = 0; i < WORLD_RECEIVERS; i++)
 		if (strncmp(host, names[i], strlen(names[i])) == 0)
 			r->system = (enum world_system)i;
 	if (!path)
@@ -178,6 +186,21 @@ static void find_lane(struct world *w, struct wire_request *r)
 		if (d.head.status != DELIVERY_SENDING && str_is(r->method, "POST"))
 			world_break(w, "delivery: %lld is sent and is not known as being sent", (long long)d.head.seq);
 	}
+	arena_done(&a);
+}
+
+/* An event of one subject follows the one before it. */
+static void find_event(struct world *w, struct wire_request *r)
+{
+	struct json *doc = NULL;
+	struct arena a;
+
+	arena_init(&a, 1u << 20);
+	if (json_parse(&a, r->body, NULL, &doc, NULL) != RC_OK || !json_int(json_get(doc, "position"), &r->seq))
+		world_break(w, "events: the subscriber gets " STR_FMT, STR_ARG(r->body));
+	else
+		r->lane = hash64(&lane_key, json_get_text(doc, "subject"));
+	r->operation = OP_EVENT;
 	arena_done(&a);
 }
 
@@ -216,10 +239,13 @@ static enum rc start(struct transport *transport, const struct http_request *r, 
 	t->request.method = arena_copy(&w->arena, r->method);
 	t->request.body = arena_copy(&w->arena, r->body);
 	for (size_t i = 0; i < r->header_count; i++)
-		if (str_is(r->headers[i].name, "Idempotency-Key"))
+		if (str_is(r->headers[i].name, "Idempotency-Key") || str_is(r->headers[i].name, "webhook-id"))
 			t->request.key = arena_copy(&w->arena, r->headers[i].value);
 	split_url(w, arena_copy(&w->arena, r->url), &t->request);
-	find_lane(w, &t->request);
+	if (t->request.system == SUBSCRIBER)
+		find_event(w, &t->request);
+	else
+		find_lane(w, &t->request);
 	decide(t, r->timeout_ms);
 	*transfer = t;
 	return RC_OK;

@@ -18,10 +18,11 @@ struct arrival {
 
 void receivers_init(struct world *w)
 {
-	for (int i = 0; i < WORLD_SYSTEMS; i++) {
+	for (int i = 0; i < WORLD_RECEIVERS; i++) {
 		struct receiver *r = &w->receivers[i];
 
 		*r = (struct receiver){.keyed = true};
+		w->names[i] = i < WORLD_SYSTEMS ? w->tenant->systems[i].name.p : "hook";
 		map_init(&r->keys, 1u << 20);
 		map_init(&r->lanes, 1u << 20);
 		for (int n = 0; n < MODEL_PRODUCTS; n++)
@@ -35,7 +36,7 @@ void receivers_init(struct world *w)
 
 void receivers_done(struct world *w)
 {
-	for (int i = 0; i < WORLD_SYSTEMS; i++) {
+	for (int i = 0; i < WORLD_RECEIVERS; i++) {
 		map_done(&w->receivers[i].keys);
 		map_done(&w->receivers[i].lanes);
 		free(w->receivers[i].posted);
@@ -224,6 +225,11 @@ static struct wire_answer take(struct world *w, const struct wire_request *r)
 		world_break(w, "a request is not JSON: " STR_FMT, STR_ARG(r->body));
 		return a;
 	}
+	if (r->system == SUBSCRIBER) {
+		if (r->seq < WORLD_HEARD_MAX)
+			w->event_heard[r->seq] = 1;
+		return a;
+	}
 	if (str_is(r->path, "/orders"))
 		return erp_post(w, r, doc);
 	if (r->system == SYSTEM_ERP && ends_with(r->path, "/cancel"))
@@ -266,8 +272,8 @@ void receive(struct world *w, const struct wire_request *r, bool late, struct wi
 		if (!asks && !late)
 			check_lane(w, to, r);
 		*a = take(w, r);
-		world_say(w, "%s %s" STR_FMT " (delivery %lld%s): %d", w->tenant->systems[r->system].name.p,
-			  asks ? "? " : "", STR_ARG(r->path), (long long)r->seq, late ? ", late" : "", a->status);
+		world_say(w, "%s %s" STR_FMT " (delivery %lld%s): %d", w->names[r->system], asks ? "? " : "",
+			  STR_ARG(r->path), (long long)r->seq, late ? ", late" : "", a->status);
 	}
 	if (asks || !to->keyed)
 		return;

@@ -380,6 +380,8 @@ void send_first(struct world *w)
 	for (int i = 0; i < MODEL_ITEMS; i++)
 		if (dice_chance(&w->dice, 500))
 			send_item(w, i);
+	if (world_has(w, FEATURE_EVENTS))
+		send_subscription(w);
 	for (int i = MODEL_ITEMS; world_has(w, FEATURE_KITS) && i < MODEL_PRODUCTS; i++)
 		send_item(w, i);
 }

@@ -2,6 +2,8 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/secretbox.h"
+#include "hub/config_secrets.h"
 #include "observe/log.h"
 #include "simulate/world.h"
 #include "store/sqlite/fault_vfs.h"
@@ -35,9 +37,10 @@ struct simulate {
 
 static const struct {
 	const char *name, *finds, *text;
+	uint32_t needs;
 } mutations[MUTATIONS] = {
-    {"nothing", "", "nothing"},
-#define MUTATION(id, name, finds, what) {name, finds, what},
+    {"nothing", "", "nothing", 0},
+#define MUTATION(id, name, finds, needs, what) {name, finds, what, needs},
 #include "simulate/mutations.def"
 #undef MUTATION
 };
@@ -55,6 +58,11 @@ const char *mutation_text(enum simulate_mutation m)
 const char *mutation_finds(enum simulate_mutation m)
 {
 	return mutations[m].finds;
+}
+
+uint32_t mutation_needs(enum simulate_mutation m)
+{
+	return mutations[m].needs;
 }
 
 bool mutation_parse(const char *name, enum simulate_mutation *out)
@@ -114,6 +122,7 @@ static enum rc load_config(struct simulate *s, const char *share, struct err *e)
 enum rc simulate_open(const char *share, struct simulate **out, struct err *e)
 {
 	struct simulate *s = mem_zalloc(1, sizeof(*s));
+	struct secretbox_key key = {0};
 	enum rc rc;
 
 	/* Each seed takes what the one before gave back. */
@@ -133,6 +142,10 @@ enum rc simulate_open(const char *share, struct simulate **out, struct err *e)
 	arena_init(&s->world->arena, 1u << 30);
 	arena_init(&s->world->scratch, 64u << 20);
 	rc = load_config(s, share, e);
+	/* Made once, before any seed draws. */
+	if (rc == RC_OK)
+		rc = config_secrets_key(s->folder, &key, e);
+	secret_wipe(&key, sizeof(key));
 	if (rc != RC_OK) {
 		simulate_close(s);
 		return rc;
@@ -155,13 +168,16 @@ static void remove_files(const struct simulate *s)
 
 void simulate_close(struct simulate *s)
 {
+	static const char *const kept[] = {"crossdock.yaml", "secret.key"};
 	char path[128];
 
 	if (!s)
 		return;
 	remove_files(s);
-	snprintf(path, sizeof(path), "%s/crossdock.yaml", s->folder);
-	unlink(path);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", s->folder, kept[i]);
+		unlink(path);
+	}
 	rmdir(s->folder);
 	config_unref(s->config);
 	arena_done(&s->world->arena);

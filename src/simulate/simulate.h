@@ -16,7 +16,7 @@
 /* What can be done wrong on purpose, to see that the model finds it. */
 enum simulate_mutation {
 	MUTATE_NOTHING,
-#define MUTATION(id, name, finds, what) id,
+#define MUTATION(id, name, finds, needs, what) id,
 #include "simulate/mutations.def"
 #undef MUTATION
 	MUTATIONS
@@ -24,6 +24,7 @@ enum simulate_mutation {
 const char *mutation_name(enum simulate_mutation m);
 const char *mutation_text(enum simulate_mutation m);
 const char *mutation_finds(enum simulate_mutation m); /* how the words begin in which it is found */
+uint32_t mutation_needs(enum simulate_mutation m);    /* features of the worlds in which it is done */
 bool mutation_parse(const char *name, enum simulate_mutation *out);
 
 /* What a world may have, by bit; each seed has some of them. */

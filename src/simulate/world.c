@@ -207,7 +207,8 @@ static void start_again(struct world *w, void *arg)
 {
 	(void)arg;
 	if (!world_start(w) && !world_is_broken(w)) {
-		fault_vfs_plan(NULL);
+		/* Also where the power failed while it started. */
+		fault_vfs_power_on();
 		w->plan_cuts = false;
 		world_restart_in(w, 1000);
 	}
@@ -238,6 +239,7 @@ static bool run_hub(struct world *w, size_t *commands)
 	bool was_ready = hub_ready(w->hub);
 	int64_t next;
 
+	w->latest = world_wall(w) > w->latest ? world_wall(w) : w->latest;
 	*commands = hub_run(w->hub, 0, &next);
 	w->counts.commands += (int64_t)*commands;
 	note_sleep(w, *commands, next);

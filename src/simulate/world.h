@@ -19,7 +19,10 @@
 #define WORLD_EVENTS_MAX 40
 #define WORLD_TEXT       200
 
-enum world_system { SYSTEM_SHOP, SYSTEM_PORTAL, SYSTEM_ERP, SYSTEM_WMS, WORLD_SYSTEMS };
+/* The subscriber is no system of the configuration. */
+enum world_system { SYSTEM_SHOP, SYSTEM_PORTAL, SYSTEM_ERP, SYSTEM_WMS, WORLD_SYSTEMS, SUBSCRIBER = WORLD_SYSTEMS };
+#define WORLD_RECEIVERS (WORLD_SYSTEMS + 1)
+#define WORLD_HEARD_MAX 16384 /* events of the subscriber, by position */
 
 /* How bad this seed's world is; chances in a thousand. */
 struct weather {
@@ -39,6 +42,8 @@ enum call_kind {
 	CALL_VOID,
 	CALL_COMMIT,
 	CALL_ITEM,
+	CALL_FENCES,
+	CALL_SUBSCRIBE,
 	CALL_PAUSE,
 	CALL_RESUME,
 };
@@ -96,9 +101,9 @@ struct world {
 	struct weather weather;
 	uint32_t features;
 	enum simulate_mutation mutation;
-	bool mutated; /* it was done */
-	bool calm;    /* nothing goes wrong any more */
-	int64_t now, skew, started;
+	bool mutated;                       /* it was done */
+	bool calm;                          /* nothing goes wrong any more */
+	int64_t now, skew, started, latest; /* latest: that the clock has shown */
 	struct clock clock;
 	uint32_t step;
 
@@ -120,7 +125,9 @@ struct world {
 	struct arena arena; /* of the seed: calls, packets, what receivers keep */
 	struct agenda agenda;
 	struct network network;
-	struct receiver receivers[WORLD_SYSTEMS];
+	struct receiver receivers[WORLD_RECEIVERS];
+	unsigned char event_heard[WORLD_HEARD_MAX];
+	const char *names[WORLD_RECEIVERS];
 	int physical[MODEL_ITEMS][MODEL_PLACES]; /* what really lies in the warehouse */
 	int asked[MODEL_ORDERS][MODEL_ITEMS];    /* of the warehouse, by order */
 	int picked[MODEL_ORDERS][MODEL_ITEMS];   /* by the warehouse, and not shipped */
@@ -218,6 +225,8 @@ void send_shipment(struct world *w, struct str order_id, const struct json *line
 
 struct model_fact *fact_new(struct world *w, enum movement_type type, int *number); /* NULL: there are enough */
 void send_fact(struct world *w, const struct model_fact *f, int number, struct str order_id, int64_t in_ms);
+
+void send_subscription(struct world *w);
 
 /* goods.c: lots, owners, cases, goods on their way, what is taken back. */
 /* More members of a line, or of the document. */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define SEEDS_MAX 60
+#define SEEDS_MAX 120
 
 static struct simulate *simulation;
 
@@ -14,7 +14,7 @@ static bool finds(enum simulate_mutation m)
 	int done = 0;
 
 	for (uint64_t seed = 1; seed <= SEEDS_MAX; seed++) {
-		struct simulate_options o = {.seed = seed, .steps = 60, .mutation = m};
+		struct simulate_options o = {.seed = seed, .steps = 50, .mutation = m, .with = mutation_needs(m)};
 		struct simulate_result r;
 
 		simulate_run(simulation, &o, &r);

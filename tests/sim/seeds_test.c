@@ -25,7 +25,7 @@ static void add(struct simulate_counts *sum, const struct simulate_counts *one)
 static void test_no_seed_breaks_a_promise(void **state)
 {
 	uint64_t first = setting("SIM_FIRST", 1), count = setting("SIM_SEEDS", SEEDS);
-	struct simulate_options o = {.steps = (uint32_t)setting("SIM_STEPS", 60)};
+	struct simulate_options o = {.steps = (uint32_t)setting("SIM_STEPS", 40)};
 	struct simulate_counts sums = {0};
 
 	(void)state;

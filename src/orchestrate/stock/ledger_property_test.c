@@ -157,7 +157,7 @@ static void m_count(int item, int place, int lot, int n, int64_t at)
 	}
 	m_effect(NULL, EFFECT(item, place, lot, place, STOCK_FREE, STOCK_OUTSIDE, then - n), at);
 	EACH(k, LOTS)
-	if ((all && world_place(&w, skus[item], names[place], lots[k])) || k == lot)
+	if (all || k == lot)
 		m.places[item][place][k].counted_at = at;
 }
 

@@ -446,9 +446,20 @@ static void post(struct stock_draft *d, struct stock_place *p, enum stock_state 
 	apply(d->stock, p, from, q, to, quantity, d->seq, d->occurred_at);
 }
 
+int64_t stock_counted_at(const struct stock_place *p)
+{
+	int64_t at = past_counted_at(p);
+	const struct stock_place *none;
+
+	if (!p->position.lot.n || !p->item->rules || !p->item->rules->lot_tracked)
+		return at;
+	none = stock_place_find(p->item, p->position.location, STR_NONE, p->position.owner);
+	return none && past_counted_at(none) > at ? past_counted_at(none) : at;
+}
+
 static bool counted_later(const struct stock_draft *d, const struct stock_place *p)
 {
-	return d->fact && d->occurred_at < past_counted_at(p);
+	return d->fact && d->occurred_at < stock_counted_at(p);
 }
 
 void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,

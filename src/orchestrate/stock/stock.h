@@ -135,6 +135,9 @@ void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, st
 void stock_lot_expires(struct stock_draft *d, struct stock_place *p, int32_t expires_on);
 /* The place was counted at the draft's instant: after its correction. */
 void stock_counted(struct stock_draft *d, struct stock_place *p);
+/* The instant of its last count, 0: never. A count without a lot of an item that is tracked by lot was of all its lots,
+ * also of those that the books did not have yet. */
+int64_t stock_counted_at(const struct stock_place *p);
 /* Moves: p.from -> p.to, or to another place if to_place is not NULL. quantity > 0. */
 void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
 		enum stock_state to, qty_t quantity);

@@ -297,7 +297,7 @@ static void step_count(struct line_step *l)
 	bool known = true;
 
 	for (size_t n = 0; n < count; n++)
-		if (l->movement->occurred_at < past_counted_at(places[n]))
+		if (l->movement->occurred_at < stock_counted_at(places[n]))
 			return;
 	l->judged = true;
 	for (size_t n = 0; n < count; n++)
@@ -512,7 +512,7 @@ void verbs_draft(struct stock_draft *d, struct stock *s, struct txn *t, const st
 	d->source_event_id = m->source_event_id;
 	d->order_id = m->order_id;
 	d->reason = m->reason;
-	d->fact = m->type != MOVE_COUNT && m->type != MOVE_REVERSE;
+	d->fact = m->type != MOVE_COUNT;
 }
 
 enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct txn *t, const struct movement *given,

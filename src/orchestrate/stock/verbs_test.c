@@ -505,6 +505,50 @@ static enum rc reverse(struct world *w, struct movement_line *lines, size_t coun
 	return rc;
 }
 
+/* A count has seen what was wrong: what is taken back of the time before it changes nothing any more. */
+static void test_reverse_of_what_was_counted(void **state)
+{
+	bool taken[8] = {false};
+	struct str entries;
+	struct world w;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
+	entries = last_entries(&w);
+	w.now += 2000;
+	tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(3)});
+	w.now -= 1000;
+	assert_int_equal(reverse(&w, NULL, 0, entries, taken, &e), RC_OK);
+	assert_int_equal(at(&w, "A", "", STOCK_FREE), 3);
+	world_done(&w);
+}
+
+/* The lot was there when all lots were counted, though the books did not know it. */
+static void test_late_receipt_of_a_counted_lot(void **state)
+{
+	struct world w;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	assert_non_null(stock_item_make(w.stock, NULL, STR("A-1"), STR_NONE));
+	assert_int_equal(
+	    item_load(w.stock, STR("A-1"), STR_NONE, STR("{\"sku\":\"A-1\",\"tracking\":\"lot\"}"), true, &e), RC_OK);
+	w.now += 2000;
+	tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(4)});
+	w.now -= 1000;
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(3, .lot = STR("L"), .expires_on = 100)});
+	assert_int_equal(at(&w, "A", "", STOCK_FREE) + at(&w, "A", "L", STOCK_FREE), 4);
+	w.now += 2000;
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(3, .lot = STR("L"))});
+	assert_int_equal(at(&w, "A", "", STOCK_FREE) + at(&w, "A", "L", STOCK_FREE), 7);
+	world_done(&w);
+}
+
 static void test_reverse(void **state)
 {
 	struct movement_line lot = {.sku = STR("A-1"), .location = STR("A"), .lot = STR("L"), .quantity = Q(2)};
@@ -601,6 +645,8 @@ int main(void)
 	    cmocka_unit_test(test_any_order_of_arrival),
 	    cmocka_unit_test(test_shipped_otherwise_than_allocated),
 	    cmocka_unit_test(test_reverse),
+	    cmocka_unit_test(test_reverse_of_what_was_counted),
+	    cmocka_unit_test(test_late_receipt_of_a_counted_lot),
 	    cmocka_unit_test(test_erp_is_told),
 	    cmocka_unit_test(test_erp_is_not_told_its_own),
 	};
