@@ -207,17 +207,17 @@ static void a_backlog_is_watched(void **state)
 		int64_t backlog, request_bytes, oldest_ms;
 		bool was, is;
 	} cases[] = {
-	    {{0, 0, 0}, 1000000, 1000, 1000000, false, false},
-	    {{100, 0, 0}, 100, 0, 0, false, false},
-	    {{100, 0, 0}, 101, 0, 0, false, true},
-	    {{100, 0, 0}, 95, 0, 0, true, true}, /* until it is below 90 % */
-	    {{100, 0, 0}, 90, 0, 0, true, false},
-	    {{0, 100000, 0}, 90, 1000, 0, false, false},
-	    {{0, 100000, 0}, 101, 1000, 0, false, true},
-	    {{0, 0, 60000}, 1, 0, 60000, false, false},
-	    {{0, 0, 60000}, 1, 0, 60001, false, true},
-	    {{0, 0, 60000}, 1, 0, 55000, true, true},
-	    {{0, 0, 60000}, 1, 0, 50000, true, false},
+	    {{0, 0, 0, false}, 1000000, 1000, 1000000, false, false},
+	    {{100, 0, 0, false}, 100, 0, 0, false, false},
+	    {{100, 0, 0, false}, 101, 0, 0, false, true},
+	    {{100, 0, 0, false}, 95, 0, 0, true, true}, /* until it is below 90 % */
+	    {{100, 0, 0, false}, 90, 0, 0, true, false},
+	    {{0, 100000, 0, false}, 90, 1000, 0, false, false},
+	    {{0, 100000, 0, false}, 101, 1000, 0, false, true},
+	    {{0, 0, 60000, false}, 1, 0, 60000, false, false},
+	    {{0, 0, 60000, false}, 1, 0, 60001, false, true},
+	    {{0, 0, 60000, false}, 1, 0, 55000, true, true},
+	    {{0, 0, 60000, false}, 1, 0, 50000, true, false},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

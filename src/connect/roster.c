@@ -171,6 +171,7 @@ void roster_show(struct engine_destination *t, bool paused, int64_t next)
 	/* All subscriptions have one series. */
 	metric_add(t->backlog_metric, t->backlog - t->backlog_shown);
 	t->backlog_shown = t->backlog;
+	hub_system_set_crowded(t->hub->hub, t->index, t->admission.crowded);
 	struct delivery_view v = {
 	    .state = view_state(t, paused),
 	    .state_since = t->health.since,

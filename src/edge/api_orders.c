@@ -26,7 +26,7 @@ enum server_next orders_capture(struct exchange *x)
 {
 	struct err e = ERR_NONE;
 	const struct json *doc;
-	struct command *c = exchange_command(x, COMMAND_ORDER_CAPTURE);
+	struct command *c = exchange_orders_refused(x) ? NULL : exchange_command(x, COMMAND_ORDER_CAPTURE);
 	if (!c)
 		return SERVER_ANSWERED;
 	if (exchange_document(x, &c->arena, &doc, &e) != RC_OK)

@@ -5,6 +5,8 @@
  */
 #include "edge/exchange.h"
 
+#define FULL_WAIT_S 30
+
 static bool visible(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -89,6 +91,17 @@ void exchange_command_done(struct command *c, void *ctx)
 	else
 		exchange_answer(x, c->answer.status, c->answer.body, &replayed, c->answer.replayed);
 	command_free(c);
+}
+
+bool exchange_orders_refused(struct exchange *x)
+{
+	const struct config_system *full = hub_full_erp(x->hub);
+	if (!full)
+		return false;
+	x->rate.wait_s = FULL_WAIT_S;
+	exchange_refuse(x, "destination_full", "More waits for the system " STR_FMT " than it may; come again later.",
+			STR_ARG(full->name));
+	return true;
 }
 
 enum server_next exchange_submit(struct exchange *x, struct command *c)

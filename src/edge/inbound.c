@@ -151,5 +151,7 @@ enum server_next inbound(struct exchange *x)
 		return exchange_refuse(x, "not_found", "There is no such endpoint.");
 	x->hub = hub;
 	x->tenant = t;
+	if (str_is(pack_find_endpoint(s->pack, x->params[2])->type, "order") && exchange_orders_refused(x))
+		return SERVER_ANSWERED;
 	return take(x, s, x->params[2]);
 }

@@ -48,6 +48,8 @@ static void read_backlog(const struct json *backlog, struct config_backlog *b)
 	if (json_is(bytes, JSON_NUMBER))
 		(void)json_int(bytes, &b->bytes);
 	config_read_duration(backlog, "age", &b->age_ms);
+	if (json_get(backlog, "on_full"))
+		b->refuse = str_is(json_get_text(backlog, "on_full"), "refuse");
 }
 
 /* ---- maintenance ---- */

@@ -155,6 +155,7 @@ enum rc hub_open(const struct config *config, const struct config_tenant *tenant
 	h->counters = counters_new(tenant->name);
 	h->queue = queue_new(config->limits.queue, -1);
 	h->paused = mem_zalloc(tenant->system_count, sizeof(*h->paused));
+	h->crowded = mem_zalloc(tenant->system_count, sizeof(*h->crowded));
 	h->paused_now = mem_zalloc(tenant->system_count, sizeof(*h->paused_now));
 	uuid_source_init(&h->ids);
 	pthread_mutex_init(&h->secret_lock, NULL);
@@ -207,6 +208,7 @@ void hub_close(struct hub *h)
 	queue_free(h->queue);
 	arena_done(&h->batch.arena);
 	free(h->paused);
+	free(h->crowded);
 	free(h->paused_now);
 	config_unref(h->config);
 	pthread_mutex_destroy(&h->secret_lock);

@@ -90,5 +90,11 @@ enum rc hub_find_reservation(const struct hub *h, struct store_reader *r, struct
 struct secretbox_key;
 enum rc hub_secret_key(struct hub *h, struct secretbox_key *out, struct err *e) MUST_CHECK;
 bool hub_system_paused(const struct hub *h, uint32_t system); /* never of a subscription */
+/* More waits for the system than its backlog limits say, until it is below nine tenths of them. The delivery engine
+ * says so, any thread asks. */
+void hub_system_set_crowded(struct hub *h, uint32_t system, bool crowded);
+bool hub_system_crowded(const struct hub *h, uint32_t system);
+/* The ERP that is so crowded that its configuration takes no more orders; NULL: orders are taken. */
+const struct config_system *hub_full_erp(const struct hub *h);
 
 #endif

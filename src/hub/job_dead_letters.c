@@ -36,6 +36,13 @@ static void replay_one(struct hub *h, struct job *j, struct str id)
 		j->failed++;
 }
 
+static bool is_crowded(const struct hub *h, struct str system)
+{
+	const struct config_system *s = system.n ? config_find_system(h->tenant, system) : NULL;
+
+	return s && hub_system_crowded(h, s->index);
+}
+
 enum rc job_step_dead_letters(struct hub *h, struct job *j, uint32_t max, bool *finished, struct err *e)
 {
 	struct query q = {.hub = h, .reader = h->reader, .arena = h->batch.txn.arena};
@@ -46,6 +53,8 @@ enum rc job_step_dead_letters(struct hub *h, struct job *j, uint32_t max, bool *
 	enum rc rc = dead_letter_filter_read(json_get(j->params, "filter"), &filter, e);
 
 	if (!s.ids || !s.seqs)
+		return RC_RETRY;
+	if (rc == RC_OK && is_crowded(h, filter.system))
 		return RC_RETRY;
 	json_int(json_get(j->params, "through"), &through);
 	if (rc == RC_OK)

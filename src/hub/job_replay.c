@@ -50,6 +50,14 @@ static int64_t open_for(struct hub *h, struct str system)
 	return open;
 }
 
+/* What may be open for the system while there is more to replay: below the limit of its backlog. */
+static int64_t open_max(const struct config_system *s)
+{
+	int64_t limit = (int64_t)s->delivery.backlog.count * 8 / 10;
+
+	return limit && limit < OPEN_MAX ? limit : OPEN_MAX;
+}
+
 /* The params of a delivery that are its event's data, for whoever needs them themselves. */
 static enum rc tell_anew(struct hub *h, const struct delivery *d, struct err *e)
 {
@@ -123,8 +131,11 @@ enum rc job_step_replay(struct hub *h, struct job *j, uint32_t max, bool *finish
 
 	if (rc != RC_OK)
 		return rc;
-	if (open_for(h, r.system->name) >= OPEN_MAX)
+	int64_t left = open_max(r.system) - open_for(h, r.system->name);
+
+	if (hub_system_crowded(h, r.system->index) || left <= 0)
 		return RC_RETRY;
+	max = max < left ? max : (uint32_t)left;
 	const struct store_value args[] = {SV_TEXT(r.system->name), SV_INT(j->position), SV_INT(r.through),
 					   SV_INT(max)};
 	rc = query_all(&q, R_DELIVERIES_REPLAY, args, 4, &rows, e);

@@ -108,8 +108,9 @@ struct hub {
 	bool threaded;
 	_Atomic bool ready, stopping;
 	_Atomic int64_t position;
-	_Atomic bool *paused; /* by system */
-	bool *paused_now;     /* the writer's, ahead of the commit */
+	_Atomic bool *paused;  /* by system */
+	_Atomic bool *crowded; /* by system: more waits than its backlog limits say; the delivery engine sets it */
+	bool *paused_now;      /* the writer's, ahead of the commit */
 	pthread_mutex_t secret_lock;
 	struct secretbox_key secret_key; /* guarded, with the next */
 	bool has_secret_key;

@@ -53,11 +53,12 @@ struct config_breaker {
 	uint32_t probes;   /* good ones that close it; default 3 */
 };
 
-/* What may wait without an alert; 0: no limit. */
+/* What may wait; 0: no limit. Over it there is an alert, and bulk jobs stand still. */
 struct config_backlog {
 	uint32_t count;
 	int64_t bytes; /* about */
 	int64_t age_ms;
+	bool refuse; /* on_full: of an ERP, new orders are refused at the edge */
 };
 
 struct config_delivery {

@@ -306,6 +306,35 @@ test("a backlog over its limit is told, and when it is gone", async (t) => {
 	assert.equal((await hub.read("/v1/systems/wms")).backlog_over_limit, false);
 });
 
+test("with on_full: refuse no order is taken while too much waits for the ERP; all else is, and replays stand still", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "backlog: {count: 10, on_full: refuse}");
+	const early = await capture(hub, 3);
+	for (const o of early)
+		await hub.orderIs(o.order_id, "released");
+	await until("nothing waits", () => idle(hub, "erp"));
+	(await post(hub, "/v1/systems/erp/pause")).expect(200);
+	await capture(hub, 11);
+	await until("it is over its limit", async () => (await hub.read("/v1/systems/erp")).backlog_over_limit);
+	const late = order({ A: "1" }), { position } = await hub.read("/v1/overview");
+	const refused = (await hub.post("/v1/orders", late)).expect(503, "destination_full");
+	assert.match(refused.headers.get("retry-after"), /^\d+$/);
+	(await hub.push("shop", "order", late)).expect(503, "destination_full");
+	assert.equal((await hub.read("/v1/overview")).position, position, "nothing was taken");
+	await adjust(hub);
+	const { job_id } = (await hub.post("/v1/systems/erp/replay", { after: 0, operations: ["order.post"] })).expect(202).json;
+	await hub.advance(60_000);
+	const job = await hub.read(`/v1/jobs/${job_id}`);
+	assert.deepEqual([job.status, job.progress.done], ["running", 0]);
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	await until("it is normal", async () => (await told(hub, "system.backlog_normal")).length === 1);
+	await until("the replay is done", async () => (await hub.read(`/v1/jobs/${job_id}`)).status === "done");
+	assert.equal((await told(hub, "system.backlog_high")).length, 1, "the replay has kept below the limit");
+	await hub.orderIs((await hub.post("/v1/orders", late)).expect(202).json.order_id, "released");
+	await until("nothing waits", () => idle(hub, "erp"));
+	assert.equal(erp.objects.length, 15);
+	await hub.audit();
+});
+
 test("a check refuses policies that do not fit together", async (t) => {
 	const rows = [
 		["operations: {order.post: {priority: bulk}}", /mixed_priorities/],
