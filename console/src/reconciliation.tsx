@@ -1,6 +1,6 @@
 /* Balances of other systems against the ledger: the runs, and what one of them found. */
 import { useState } from "preact/hooks";
-import { ActFailure } from "./act.tsx";
+import { ActFailure, useAct } from "./act.tsx";
 import { useAsk } from "./ask.tsx";
 import { request } from "./api.ts";
 import { count, dateTime, quantity } from "./format.ts";
@@ -100,6 +100,18 @@ export function ReconciliationsPage() {
 }
 
 /* ---- one ---- */
+
+function Cancel(props: { of: Reconciliation; done: () => void }) {
+	const act = useAct(props.done);
+	return (
+		<>
+			<button type="button" class="quiet" disabled={act.busy} onClick={() => void act.run("POST", `/v1/reconciliations/${encodeURIComponent(props.of.id)}/cancel`)}>
+				Cancel
+			</button>
+			<ActFailure act={act} />
+		</>
+	);
+}
 
 function Report(props: { of: Reconciliation }) {
 	const { api } = useShell();
@@ -206,6 +218,7 @@ export function ReconciliationPage(props: { id: string }) {
 			</Heading>
 			{error && <Failure error={error} />}
 			{r.status === "running" && <progress aria-label="It runs" />}
+			{r.status === "running" && <Cancel of={r} done={again} />}
 			<dl class="facts">
 				<div>
 					<dt>Started</dt>

@@ -55,6 +55,8 @@ export const reactions: Record<string, string> = {
 export function runStanding(r: Reconciliation): Standing {
 	if (r.status === "running")
 		return { tone: "info", text: "Running" };
+	if (r.status === "cancelled")
+		return { tone: "warn", text: "Cancelled" };
 	if (r.status !== "done")
 		return { tone: "bad", text: "Failed" };
 	return differences(r) ? { tone: "warn", text: "Differences" } : { tone: "good", text: "Agrees" };
@@ -74,7 +76,7 @@ export function outcome(r: Reconciliation): string {
 		return (states[p.state] ?? p.state) + compared;
 	}
 	if (r.status !== "done")
-		return r.summary?.reason ?? "no reason is known";
+		return r.summary?.reason ?? (r.status === "cancelled" ? "a person has stopped it" : "no reason is known");
 	const n = differences(r);
 	return `${count(r.summary?.compared ?? 0)} compared, ${n ? plural(n, "difference") : "no differences"}`;
 }

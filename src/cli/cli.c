@@ -85,11 +85,13 @@ const struct cli_verb cli_verbs[] = {
      "system that has it does nothing. --dry-run only counts. --new-ids is for a system that was rebuilt empty.\n"},
     {"reconcile", "Compare a system's balances with the ledger", cli_reconcile,
      "crossdock reconcile SYSTEM [--file BALANCES.csv [--as-of TIME]] [--on-drift report|raise|correct] [--wait]\n"
-     "                    [--url URL] [--key KEY] [--json | --csv]\n\n"
+     "                    [--url URL] [--key KEY] [--json | --csv]\n"
+     "crossdock reconcile --cancel ID [--url URL] [--key KEY] [--json]\n\n"
      "Begins a reconciliation. The server reads the balances from the system, or they are sent from a file, which has\n"
      "the columns sku, quantity and, if need be, location, lot, uom, named in its first line; --as-of is the instant\n"
      "that it is true of, by default when it was written last. With --wait or --file it waits for the end and shows\n"
-     "what differs. The exit code is 0 if nothing does beyond the tolerance. docs/reconciliation.md says more.\n"},
+     "what differs. The exit code is 0 if nothing does beyond the tolerance. --cancel stops one that runs.\n"
+     "docs/reconciliation.md says more.\n"},
     {"version", "Print the version", cli_version, "crossdock version [--json]\n"},
     {"help", "Print this help, or a verb's", cli_help, "crossdock help [VERB]\n"},
     {NULL, NULL, NULL, NULL},

@@ -112,6 +112,8 @@ static void test_exit_codes_and_messages(void **state)
 	    {"reconcile wms --json --csv", CLI_USAGE, "", "not both"},
 	    {"reconcile wms --on-drift mend", CLI_USAGE, "", "report, raise or correct"},
 	    {"reconcile wms --as-of 2026-03-01T02:00:00Z", CLI_USAGE, "", "of a --file"},
+	    {"reconcile wms --cancel 01", CLI_USAGE, "", "goes alone"},
+	    {"reconcile --key k --cancel ../x", CLI_USAGE, "", "takes the id"},
 	    {"reconcile wms --file a.csv --as-of yesterday", CLI_USAGE, "", "is a time"},
 	    {"reconcile wms --key k --file /nonexistent.csv", CLI_FAILED, "", "/nonexistent.csv: No such file"},
 	    {"reconcile wms --key k --file /dev/null", CLI_FAILED, "", "no regular file"},

@@ -342,18 +342,45 @@ done:
 	return code;
 }
 
+static int cancel(struct plan *p, const char *id)
+{
+	const struct json *j;
+	struct buf body;
+	char path[320];
+
+	if (strlen(id) > 255 || strspn(id, "0123456789abcdef-") != strlen(id))
+		return cli_usage("reconcile", "--cancel takes the id of a reconciliation");
+	(void)snprintf(path, sizeof(path), "/v1/reconciliations/%s/cancel", id);
+	buf_init(&body, 16);
+	buf_add_z(&body, "{}");
+	j = remote_ask(&p->remote, path, &body);
+	buf_done(&body);
+	if (!j)
+		return CLI_FAILED;
+	printf(p->remote.json ? "{\"reconciliation_id\":\"%s\",\"status\":\"cancelled\"}\n"
+			      : "reconciliation %s is cancelled\n",
+	       id);
+	return CLI_DONE;
+}
+
 int cli_reconcile(int argc, char **argv)
 {
 	struct plan p = {.bar = isatty(STDERR_FILENO)};
-	const struct cli_option options[] = {
-	    {"url", &p.remote.url, NULL},    {"key", &p.remote.key, NULL}, {"json", NULL, &p.remote.json},
-	    {"csv", NULL, &p.csv},           {"file", &p.file, NULL},      {"as-of", &p.as_of, NULL},
-	    {"on-drift", &p.on_drift, NULL}, {"wait", NULL, &p.wait},      {0}};
+	const char *ending = NULL;
+	const struct cli_option options[] = {{"url", &p.remote.url, NULL},    {"key", &p.remote.key, NULL},
+					     {"json", NULL, &p.remote.json},  {"csv", NULL, &p.csv},
+					     {"file", &p.file, NULL},         {"as-of", &p.as_of, NULL},
+					     {"on-drift", &p.on_drift, NULL}, {"wait", NULL, &p.wait},
+					     {"cancel", &ending, NULL},       {0}};
 	struct cli_args args;
 	int64_t instant;
 
 	if (!cli_parse(argc, argv, options, 1, &args))
 		return CLI_USAGE;
+	if (ending && (args.count || p.file || p.on_drift || p.wait))
+		return cli_usage(argv[0], "--cancel goes alone");
+	if (ending)
+		return remote_open(&p.remote, argv[0]) ? remote_close(&p.remote, cancel(&p, ending)) : CLI_USAGE;
 	if (args.count != 1)
 		return cli_usage(argv[0], "which system?");
 	if (p.remote.json && p.csv)

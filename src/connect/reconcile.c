@@ -69,11 +69,15 @@ static enum rc take_open(void *ctx, const struct store_value *row, size_t count)
 	struct open_runs *f = ctx;
 	struct reconciler *r = f->r;
 	(void)count;
-	if (r->run_count >= RECONCILE_RUNS_MAX || run_of(r, node_hub(r->node, f->hub_index), row[0].integer))
+	struct run *known = run_of(r, node_hub(r->node, f->hub_index), row[0].integer);
+	if (known)
+		known->open = true;
+	if (known || r->run_count >= RECONCILE_RUNS_MAX)
 		return RC_OK;
 	struct run *run = run_begin(r, f->hub_index, row);
 	if (!r->started && run->given)
 		run_fail(run, "Crossdock was restarted: the balances have to be sent again.");
+	run->open = true;
 	pthread_mutex_lock(&r->lock);
 	run->next = r->runs;
 	r->runs = run;
@@ -82,16 +86,29 @@ static enum rc take_open(void *ctx, const struct store_value *row, size_t count)
 	return RC_OK;
 }
 
+/* Of a run that was begun, the row is open until it ends it or a person cancels it. */
+static void note_cancelled(struct reconciler *r, const struct hub *h)
+{
+	for (struct run *run = r->runs; run; run = run->next) {
+		if (run->hub == h && !run->open)
+			run->cancelled = true;
+	}
+}
+
 static void find_open(struct reconciler *r)
 {
 	for (size_t i = 0; i < node_tenants(r->node); i++) {
 		struct open_runs f = {r, i};
 		struct store_reader *reader;
 		struct err e = ERR_NONE;
+		for (struct run *run = r->runs; run; run = run->next)
+			run->open = run->open && run->hub != node_hub(r->node, i);
 		if (reconciler_reader(r, i, &reader, &e) != RC_OK ||
 		    store_read(reader, R_RECONCILIATIONS_OPEN, NULL, 0, take_open, &f, &e) != RC_OK)
 			log_warn("reconcile", "the reconciliations cannot be read",
 				 LOG_STR("detail", str_from(e.detail)));
+		else
+			note_cancelled(r, node_hub(r->node, i));
 	}
 	r->started = true;
 }
@@ -201,7 +218,9 @@ static void round_once(struct reconciler *r, bool stop)
 	}
 	int64_t next = stop ? INT64_MAX : schedule(r);
 	for (struct run *run = r->runs; run; run = run->next) {
-		int64_t at = stop && !run->command ? INT64_MAX : run_step(run);
+		if (run->cancelled && !run->command)
+			run->state = RUN_OVER;
+		int64_t at = run->state == RUN_OVER || (stop && !run->command) ? INT64_MAX : run_step(run);
 		next = at < next ? at : next;
 	}
 	drop_ended(r);

@@ -65,6 +65,7 @@ struct run {
 	int64_t unraised;
 	int64_t classes[DRIFT_CLASSES], actions[DRIFT_ACTIONS], more, less; /* more, less: units, qty_t */
 	bool correct_refused;
+	bool open, cancelled; /* open: its row was found so, when it was looked at last */
 	char failure[256];
 
 	/* Guarded by the reconciler's lock. */

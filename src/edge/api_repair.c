@@ -448,6 +448,11 @@ enum server_next jobs_list(struct exchange *x)
 	return reading_end(x, &r, rc, &e);
 }
 
+enum server_next reconciliations_cancel(struct exchange *x)
+{
+	return about(x, COMMAND_RECONCILE_CANCEL, "reason", false);
+}
+
 enum server_next jobs_cancel(struct exchange *x)
 {
 	return about(x, COMMAND_JOB_CANCEL, "reason", false);

@@ -93,6 +93,9 @@ void apply_command(struct hub *h, struct command *c)
 	case COMMAND_RECONCILE_END:
 		apply_reconcile_end(h, c);
 		break;
+	case COMMAND_RECONCILE_CANCEL:
+		apply_reconcile_cancel(h, c);
+		break;
 	case COMMAND_DELIVERY_RUN:
 		apply_delivery_run(h, c);
 		break;

@@ -13,6 +13,8 @@ const char *reconciliation_status_name(int64_t status)
 		return "done";
 	case RECONCILIATION_FAILED:
 		return "failed";
+	case RECONCILIATION_CANCELLED:
+		return "cancelled";
 	default:
 		return "invalid";
 	}
@@ -47,10 +49,72 @@ void apply_reconcile_begin(struct hub *h, struct command *c)
 		SV_TEXT(txn_copy(t, c->target)), SV_TEXT(c->reconcile.given ? STR("given") : STR("read")),
 		SV_TEXT(str_from(drift_reaction_name(c->reconcile.on_drift))), SV_TEXT(c->correlation_id),
 		SV_INT(RECONCILIATION_RUNNING), SV_NULL, SV_NULL);
-	h->batch.reconciliation_begun = true;
+	h->batch.reconciliations_changed = true;
 	event(h, "reconciliation.started", id, c->target, STR_NONE);
 	c->answer = answer_fields(&c->arena, 202, "reconciliation_id", id, "status", STR("running"), "system",
 				  c->target, "correlation_id", c->correlation_id, NULL);
+}
+
+/* ---- cancelling ---- */
+
+enum column { SEQ, ID, AT, SYSTEM, SOURCE, ON_DRIFT, CORRELATION, STATUS, COLUMNS = 10 };
+
+/* It was cancelled while the reconciler was still at it: what that says of it does not count. */
+static bool is_over(struct hub *h, struct command *c, int64_t seq, struct str id)
+{
+	struct store_value row[COLUMNS];
+
+	if (batch_touched(h, TOUCHED_RECONCILIATION, seq))
+		return true;
+	return store_read_one(h->reader, R_RECONCILIATION, &SV_TEXT(id), 1, &c->arena, row, NULL) == RC_OK &&
+	       row[STATUS].integer == RECONCILIATION_CANCELLED;
+}
+
+static struct str reason_json(struct txn *t, struct str reason)
+{
+	struct json_writer w;
+	struct buf data;
+	struct str text;
+
+	buf_init(&data, 64u << 10);
+	jw_init(&w, &data);
+	jw_object(&w);
+	jw_opt_text(&w, "reason", reason);
+	jw_object_end(&w);
+	text = txn_text(t, &data);
+	buf_done(&data);
+	return text;
+}
+
+void apply_reconcile_cancel(struct hub *h, struct command *c)
+{
+	struct txn *t = &h->batch.txn;
+	struct store_value row[COLUMNS];
+	struct err e = ERR_NONE;
+	enum rc rc = store_read_one(h->reader, R_RECONCILIATION, &SV_TEXT(c->target), 1, &c->arena, row, &e);
+	struct str summary;
+
+	if (rc == RC_NOT_FOUND) {
+		c->answer = answer_error(&c->arena, 404, "reconciliation_not_found", "there is no such reconciliation");
+		return;
+	}
+	if (rc != RC_OK) {
+		c->answer = answer_error(&c->arena, 503, "store_unavailable", "the reconciliation cannot be read now");
+		return;
+	}
+	if (row[STATUS].integer != RECONCILIATION_RUNNING ||
+	    batch_touched(h, TOUCHED_RECONCILIATION, row[SEQ].integer)) {
+		c->answer = answer_error(&c->arena, 409, "reconciliation_ended", "the reconciliation is over");
+		return;
+	}
+	batch_touch(h, TOUCHED_RECONCILIATION, row[SEQ].integer);
+	h->batch.reconciliations_changed = true;
+	summary = reason_json(t, c->reason);
+	txn_put(t, W_RECONCILIATION_END, SV_INT(row[SEQ].integer), SV_INT(RECONCILIATION_CANCELLED), SV_INT(t->now),
+		SV_TEXT(summary));
+	t->cause.correlation_id = txn_copy(t, row[CORRELATION].bytes);
+	event(h, "reconciliation.cancelled", txn_copy(t, row[ID].bytes), row[SYSTEM].bytes, summary);
+	c->answer = answer_fields(&c->arena, 200, "reconciliation_id", c->target, "status", STR("cancelled"), NULL);
 }
 
 /* ---- what differs ---- */
@@ -128,7 +192,7 @@ static void apply_row(struct hub *h, const struct command *c, struct drift_row *
 
 void apply_reconcile_drift(struct hub *h, struct command *c)
 {
-	for (size_t i = 0; i < c->drift.count; i++)
+	for (size_t i = 0; i < c->drift.count && (i > 0 || !is_over(h, c, c->drift.seq, c->drift.id)); i++)
 		apply_row(h, c, &c->drift.rows[i]);
 	c->answer = answer_json(200, STR("{}"));
 }
@@ -137,6 +201,10 @@ void apply_reconcile_end(struct hub *h, struct command *c)
 {
 	struct txn *t = &h->batch.txn;
 
+	c->answer = answer_json(200, STR("{}"));
+	if (is_over(h, c, c->reconcile_end.seq, c->reconcile_end.id))
+		return;
+	batch_touch(h, TOUCHED_RECONCILIATION, c->reconcile_end.seq);
 	if (c->reconcile_end.unraised)
 		txn_exception(t, "stock_drift", c->reconcile_end.id, STR_NONE,
 			      str_from(arena_printf(t->arena, "%lld more differences than are raised one by one.",
@@ -146,5 +214,4 @@ void apply_reconcile_end(struct hub *h, struct command *c)
 		SV_TEXT(c->reconcile_end.summary));
 	event(h, c->reconcile_end.failed ? "reconciliation.failed" : "reconciliation.completed", c->reconcile_end.id,
 	      STR_NONE, c->reconcile_end.summary);
-	c->answer = answer_json(200, STR("{}"));
 }

@@ -33,6 +33,7 @@ const char *command_type_name(enum command_type t)
 	    [COMMAND_RECONCILE_BEGIN] = "reconcile-begin",
 	    [COMMAND_RECONCILE_DRIFT] = "reconcile-drift",
 	    [COMMAND_RECONCILE_END] = "reconcile-end",
+	    [COMMAND_RECONCILE_CANCEL] = "reconcile-cancel",
 	    [COMMAND_DELIVERY_RUN] = "delivery-run",
 	    [COMMAND_DELIVERY_CANCEL] = "delivery-cancel",
 	    [COMMAND_DEAD_LETTER_EDIT] = "dead-letter-edit",

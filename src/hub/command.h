@@ -46,6 +46,7 @@ enum command_type {
 	COMMAND_RECONCILE_BEGIN,     /* reconcile; target: system */
 	COMMAND_RECONCILE_DRIFT,     /* drift: rows of a run, and what is done about them */
 	COMMAND_RECONCILE_END,       /* reconcile_end */
+	COMMAND_RECONCILE_CANCEL,    /* target: its id; reason */
 	COMMAND_DELIVERY_RUN,        /* target: delivery id */
 	COMMAND_DELIVERY_CANCEL,     /* target: delivery id; reason */
 	COMMAND_DEAD_LETTER_EDIT,    /* target: dead letter; document: compress()ed payload; reason: its good answer */

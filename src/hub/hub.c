@@ -252,7 +252,7 @@ static void begin_batch(struct hub *h)
 	h->batch.movements = NULL;
 	h->batch.messages = NULL;
 	h->batch.messages_last = &h->batch.messages;
-	h->batch.pauses_changed = h->batch.reconciliation_begun = false;
+	h->batch.pauses_changed = h->batch.reconciliations_changed = false;
 	h->batch.touched = NULL;
 	h->batch.starts = NULL;
 	serial_book_begin(h->state.stock->serials);
@@ -319,7 +319,7 @@ static void tell_sinks(struct hub *h)
 		m->next = NULL;
 		h->sinks.message(h->sinks.ctx, h, m);
 	}
-	if (h->batch.reconciliation_begun && h->sinks.reconciliation)
+	if (h->batch.reconciliations_changed && h->sinks.reconciliation)
 		h->sinks.reconciliation(h->sinks.ctx, h);
 	if (position == h->told_position)
 		return;

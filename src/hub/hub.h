@@ -39,7 +39,7 @@ struct hub_sinks {
 	void (*deliveries)(void *ctx, struct hub *h, const struct delivery_head *heads, size_t count);
 	/* One accepted message; the receiver owns it. NULL sink: not mediated until the next start. */
 	void (*message)(void *ctx, struct hub *h, struct message *m);
-	/* A reconciliation was begun; may be NULL. */
+	/* A reconciliation was begun or cancelled; may be NULL. */
 	void (*reconciliation)(void *ctx, struct hub *h);
 	/* The log has grown to this position. */
 	void (*events)(void *ctx, struct hub *h, int64_t position);

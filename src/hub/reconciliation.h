@@ -9,7 +9,12 @@
 #include "orchestrate/reconcile/compare.h"
 
 /* Stored as numbers: never renumber. Final from 90. */
-enum reconciliation_status { RECONCILIATION_RUNNING = 0, RECONCILIATION_DONE = 90, RECONCILIATION_FAILED = 93 };
+enum reconciliation_status {
+	RECONCILIATION_RUNNING = 0,
+	RECONCILIATION_DONE = 90,
+	RECONCILIATION_FAILED = 93,
+	RECONCILIATION_CANCELLED = 95,
+};
 const char *reconciliation_status_name(int64_t status);
 
 /* Of this many differences of one run exceptions are raised one by one; one more says how many others there are. */

@@ -50,7 +50,7 @@ struct batch_answer {
 
 /* What a repair of the open batch has changed: the reader does not show it yet. */
 struct batch_touch {
-	enum touched { TOUCHED_DELIVERY, TOUCHED_DEAD_LETTER, TOUCHED_EXCEPTION } what;
+	enum touched { TOUCHED_DELIVERY, TOUCHED_DEAD_LETTER, TOUCHED_EXCEPTION, TOUCHED_RECONCILIATION } what;
 	int64_t seq;
 	struct batch_touch *next;
 };
@@ -67,7 +67,7 @@ struct batch {
 	struct batch_answer *inbox;     /* with an idempotency key, newest first */
 	struct batch_answer *movements; /* newest first */
 	struct message *messages, **messages_last;
-	bool pauses_changed, reconciliation_begun;
+	bool pauses_changed, reconciliations_changed;
 	struct batch_touch *touched;
 	struct batch_starts *starts;
 	struct delivery_change *changes; /* for the delivery engine */
@@ -192,6 +192,7 @@ void subscription_step_replay(struct hub *h);
 void apply_reconcile_begin(struct hub *h, struct command *c);
 void apply_reconcile_drift(struct hub *h, struct command *c);
 void apply_reconcile_end(struct hub *h, struct command *c);
+void apply_reconcile_cancel(struct hub *h, struct command *c);
 
 /* apply_repair.c: what operators do */
 /* The index by which a system or a subscription goes. false: there is none of that name. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { order, sandbox, until, world } from "./harness.mjs";
+import { cli, order, sandbox, until, world } from "./harness.mjs";
 
 /* Answers GET /stock-balances (or GET /availability of a channel) with these pages. */
 function holds(peer, path, look) {
@@ -254,5 +254,35 @@ test("systems of the sandbox that are made to differ are put right", async (t) =
 	assert.equal(await shown(), "99");
 	assert.equal((await ended(hub, await begin(hub, { system: "shop" }))).summary.actions.corrected, 1);
 	await until("the shop shows it again", async () => (await shown()) === "10");
+	await hub.audit();
+});
+
+test("one that runs is cancelled, also across a restart", async (t) => {
+	const { hub, wms } = await start(t, ["shop", "wms"], { wms: "settle: 1h" });
+	await hub.count({ A: "5" });
+	holds(wms, "/stock-balances", () => [{ sku: "A", location: "east", quantity: "4" }]);
+	const id = await begin(hub, { system: "wms" });
+	await until("it waits for messages to settle", async () => (await hub.read(`/v1/reconciliations/${id}`)).progress?.state === "settling");
+	const given = await begin(hub, { system: "wms", balances: "given" });
+	(await hub.post(`/v1/reconciliations/${id}/cancel`, { reason: "by mistake" })).expect(200);
+	(await hub.post(`/v1/reconciliations/${given}/cancel`, {})).expect(200);
+	(await hub.post(`/v1/reconciliations/${id}/cancel`, {})).expect(409, "reconciliation_ended");
+	(await hub.post("/v1/reconciliations/none/cancel", {})).expect(404, "reconciliation_not_found");
+	const over = await hub.read(`/v1/reconciliations/${id}`);
+	assert.equal(over.status, "cancelled");
+	const [event] = await hub.events(0, "reconciliation.cancelled");
+	assert.deepEqual([event.data.reconciliation_id, event.data.summary.reason], [id, "by mistake"]);
+	await until("nothing is done for it any more", async () => !(await hub.read(`/v1/reconciliations/${id}`)).progress);
+	(await hub.post(`/v1/reconciliations/${given}/balances`, { as_of: new Date().toISOString(), last: true, items: [] })).expect(404, "reconciliation_not_found");
+	await hub.advance(7_200_000);
+	await hub.kill();
+	await hub.start();
+	const next = await begin(hub, { system: "wms" });
+	await until("the next one runs", async () => (await hub.read(`/v1/reconciliations/${next}`)).progress?.state === "settling");
+	assert.equal((await hub.read(`/v1/reconciliations/${id}`)).status, "cancelled");
+	assert.equal((await hub.read("/v1/exceptions")).items.length, 0);
+	const { code, out } = cli(["reconcile", "--cancel", next, "--url", hub.url, "--key", hub.key]);
+	assert.equal(code, 0, out);
+	assert.equal((await hub.read(`/v1/reconciliations/${next}`)).status, "cancelled");
 	await hub.audit();
 });
