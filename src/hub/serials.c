@@ -4,7 +4,6 @@
 #include "orchestrate/stock/serial.h"
 
 #define NAMED    16 /* of R_SERIALS_NAMED */
-#define PAGE     1000
 #define UNDO_MAX 4000000
 
 static enum rc put_row(void *ctx, const struct store_value *c, size_t count)
@@ -51,36 +50,27 @@ static enum rc fetch_named(struct hub *h, struct serial *list, struct err *e)
 
 struct place_reading {
 	struct hub *h;
-	struct str last;
-	size_t page, all;
+	size_t rows;
 };
 
 static enum rc place_row(void *ctx, const struct store_value *c, size_t count)
 {
 	struct place_reading *r = ctx;
 
-	r->last = txn_copy(&r->h->batch.txn, c[1].bytes);
-	r->page++;
-	r->all++;
-	return serial_is_here((enum serial_state)c[2].integer) ? put_row(r->h, c, count) : RC_OK;
+	r->rows++;
+	return put_row(r->h, c, count);
 }
 
-/* Everything of an item that is somewhere. */
+/* Everything of an item that is at a location. */
 static enum rc fetch_place(struct hub *h, const struct serial_place *p, struct err *e)
 {
-	struct place_reading r = {.h = h, .last = STR("")};
+	const struct store_value args[] = {SV_TEXT(p->sku), SV_TEXT(p->location), SV_INT(SERIALS_COUNTED_MAX + 1)};
+	struct place_reading r = {.h = h};
 	struct serial_item *item;
-	enum rc rc;
+	enum rc rc = store_read(h->reader, R_SERIALS_HERE, args, 3, place_row, &r, e);
 
-	do {
-		const struct store_value args[] = {SV_TEXT(p->sku), SV_TEXT(p->location), SV_TEXT(r.last),
-						   SV_INT(PAGE)};
-
-		r.page = 0;
-		rc = store_read(h->reader, R_SERIALS_AT, args, 4, place_row, &r, e);
-	} while (rc == RC_OK && r.page == PAGE && r.all < SERIALS_COUNTED_MAX);
 	item = map_get(&h->state.stock->serials->items, p->sku);
-	if (item && r.page == PAGE)
+	if (item && r.rows > SERIALS_COUNTED_MAX)
 		item->truncated = true;
 	return rc;
 }

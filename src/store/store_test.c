@@ -488,6 +488,7 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_SERIALS_NAMED] = "ttttttttttttttttt",
     [R_SERIALS] = "tti",
     [R_SERIALS_AT] = "ttti",
+    [R_SERIALS_HERE] = "tti",
     [R_SERIAL] = "tt",
     [R_SERIAL_HISTORIES] = "i",
     [R_SERIAL_STANDING] = "tt",

@@ -5,6 +5,8 @@
 #include "orchestrate/stock/item.h"
 #include "orchestrate/stock/verbs_internal.h"
 
+#include <assert.h>
+
 #define BOOK_MAX 4000000
 
 static const char *const state_names[SERIAL_STATES] = {
@@ -28,6 +30,8 @@ bool serial_state_parse(struct str name, enum serial_state *out)
 	}
 	return false;
 }
+
+static_assert(SERIAL_IN_STOCK == 1 && SERIAL_RETURNED == 4, "R_SERIALS_HERE");
 
 bool serial_is_here(enum serial_state s)
 {

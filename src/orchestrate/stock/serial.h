@@ -23,7 +23,7 @@ struct order_open;
 #define SERIALS_COUNTED_MAX  20000 /* of an item at a location: beyond it a count does not say which are missing */
 #define SERIALS_REPORTED_MAX 100   /* one by one, of a movement; the rest as a number */
 
-/* Stored: never renumbered. */
+/* Stored: never renumbered. Those that are here are 1 to 4 (R_SERIALS_HERE). */
 enum serial_state {
 	SERIAL_UNKNOWN, /* never seen, or not found where it should be */
 	SERIAL_IN_STOCK,
