@@ -102,12 +102,12 @@ async function backlog(count) {
 	const before = await measure(others, delivered(alone, "shop"), alone.child.pid);
 	await stop(alone.child);
 	fill(made.dir, "dead", count, Math.ceil(count / 10));
-	let hub = await serve(made); /* counts what was put in behind its back, and writes it down with its first batch */
+	let hub = await serve(made);
 	await receive(hub);
 	await stop(hub.child);
 	fill(made.dir, "shop", others, others);
 	hub = await serve(made);
-	const start_ms = hub.start_ms;
+	const start_ms = hub.start_ms, { backlog: counted } = await hub.read("/v1/systems/dead");
 	const during = await measure(others, delivered(hub, "shop"), hub.child.pid);
 	const idle = { at: now(), cpu: cpu(hub.child.pid) };
 	await pause(3000);
@@ -137,7 +137,7 @@ async function backlog(count) {
 	await stop(target.child);
 	back.closeAllConnections();
 	back.close();
-	return { deliveries: count, start_ms, memory_empty_mb, memory_mb, idle_cores, rate_before: before.rate, rate: during.rate, back_rate, back_cores, back_sink_cores, arrived: ids.size, twice, out_of_order };
+	return { deliveries: count, counted, start_ms, memory_empty_mb, memory_mb, idle_cores, rate_before: before.rate, rate: during.rate, back_rate, back_cores, back_sink_cores, arrived: ids.size, twice, out_of_order };
 }
 
 /*

@@ -120,7 +120,7 @@ const backlog = {
 	title: "A backlog",
 	problems({ get }) {
 		const b = get("backlog", "delivery");
-		return b.arrived < b.deliveries || b.out_of_order ? [`${b.arrived} of ${b.deliveries} arrived, ${b.out_of_order} out of order`] : [];
+		return b.arrived < b.deliveries || b.out_of_order || b.counted < b.deliveries || b.counted > b.deliveries + 1 ? [`${b.counted} were counted, ${b.arrived} of ${b.deliveries} arrived, ${b.out_of_order} out of order`] : [];
 	},
 	aims({ get }) {
 		const b = get("backlog", "delivery");
