@@ -70,7 +70,8 @@ function all_aims(text) {
 			const cells = line.split("|").slice(1, -1).map((c) => c.trim());
 			if (cells.length === 4 && ["met", "missed"].includes(cells[3])) rows.push([`${title}: ${cells[0]}`, ...cells.slice(1)]);
 		}
-	return rows.length ? table(aim_head, rows) : "";
+	const seconds = Object.keys(parts).reduce((n, name) => n + Number(/ took ([\d,]+) s on /.exec(section_of(text, name))?.[1].replaceAll(",", "") ?? 0), 0);
+	return rows.length ? `${table(aim_head, rows)}\n\nThe parts below took ${Math.ceil(seconds / 60)} minutes together.` : "";
 }
 
 function replace(text, part, section) {
