@@ -143,6 +143,12 @@ static bool spell(struct attempt *a, struct str from, struct str to, struct json
 	return made.n || !sku.n;
 }
 
+static bool names_item(struct str member)
+{
+	return str_is(member, "sku") || str_is(member, "kit") || str_is(member, "substitute") ||
+	       str_is(member, "substitute_for");
+}
+
 /* In all lines, items and their like; not in what is somebody else's text. */
 static bool spell_all(struct attempt *a, struct str from, struct str to, const struct json *j)
 {
@@ -151,7 +157,7 @@ static bool spell_all(struct attempt *a, struct str from, struct str to, const s
 		good = spell_all(a, from, to, &j->items[i]);
 	for (uint32_t i = 0; json_is(j, JSON_OBJECT) && i < j->count && good; i++) {
 		const struct json_member *m = &j->members[i];
-		if (str_is(m->name, "sku") && json_is(&m->value, JSON_STRING))
+		if (names_item(m->name) && json_is(&m->value, JSON_STRING))
 			good = spell(a, from, to, (struct json *)&m->value);
 		else if (!str_is(m->name, "extensions") && !str_is(m->name, "aliases"))
 			good = spell_all(a, from, to, &m->value);

@@ -19,7 +19,8 @@ struct allocation *order_allocation(struct order_line_open *l, struct stock_plac
 /* On the lists of what it lacks: of a kit, one component for each location that has no whole one, so that no more of
  * them can be made before one of these comes. */
 void order_wait(const struct order_book *b, struct order_line_open *l);
-void order_unwait(struct order_line_open *l);                                             /* off all of them */
+void order_unwait(struct order_line_open *l);                                 /* off all of them */
+void order_wake(const struct order_book *b, const struct order_line_open *l); /* the restock looks at it if it waits */
 bool order_line_before(const struct order_line_open *a, const struct order_line_open *b); /* who is served first */
 /* What the line is made of, by the record of its item or of its substitute. Nothing is allocated or shipped of it. */
 void order_make_parts(struct order_line_open *l);

@@ -134,6 +134,13 @@ void order_wait(const struct order_book *b, struct order_line_open *l)
 	free(marks);
 }
 
+void order_wake(const struct order_book *b, const struct order_line_open *l)
+{
+	for (uint32_t i = 0; l->backordered > 0 && i < l->part_count; i++)
+		if (l->parts[i].waiting.previous)
+			stock_restock(b->stock, l->parts[i].item);
+}
+
 /* ---- what a line is made of ---- */
 
 void order_set_parts(struct order_line_open *l, uint32_t count)

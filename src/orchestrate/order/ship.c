@@ -37,7 +37,8 @@ static qty_t take_from(struct order_part *p, struct stock_draft *d, struct alloc
 }
 
 /* Lines are looked at in two rounds: those that are meant first, then whatever else is made of the item. */
-#define ROUNDS 2
+#define ROUNDS         2
+#define RESTOCK_ROUNDS 100
 
 static bool is_meant(const struct order_line_open *l, const struct stock_item *item, const struct stock_item *kit)
 {
@@ -123,6 +124,8 @@ static bool settle_lines(struct order_book *b, struct txn *t, struct order_open 
 			l->backordered = missing > 0 ? missing : 0;
 		if (l->backordered == 0)
 			order_unwait(l);
+		if (l->kit) /* of what left from elsewhere it needs no more */
+			order_wake(b, l);
 		complete = complete && l->ordered - l->shipped - l->cancelled <= 0;
 	}
 	stock_draft_end(&d, false);
@@ -443,7 +446,8 @@ void order_step_restock(struct order_book *b, struct txn *t)
 	struct txn_cause cause = t->cause;
 
 	resume_held(b, t);
-	while (b->stock->restocked)
+	/* One round, and one more where what was given back is what others wait for; the rest with the next command. */
+	for (int round = 0; b->stock->restocked && round < RESTOCK_ROUNDS; round++)
 		restock(b, t);
 	t->cause = cause;
 }

@@ -83,9 +83,7 @@ int64_t order_set_status(struct order_book *b, struct txn *t, struct order_open 
 	txn_count(t, COUNTED_ORDERS, str_from(order_status_name(status)), STR_NONE, STR_NONE, 1);
 	/* What came while it was on hold was not given to it: the restock looks again. */
 	for (uint32_t i = 0; o->status == ORDER_ON_HOLD && i < o->line_count; i++)
-		for (uint32_t n = 0; o->lines[i].backordered > 0 && n < o->lines[i].part_count; n++)
-			if (o->lines[i].parts[n].waiting.previous)
-				stock_restock(b->stock, o->lines[i].parts[n].item);
+		order_wake(b, &o->lines[i]);
 	o->status = status;
 	o->stage_since = t->now;
 	order_changed(b, o);
@@ -193,8 +191,11 @@ static void allocate_lines(struct order_book *b, struct stock_draft *d, struct o
 	struct ship_to to = {.country = o->country, .postal_code = o->postal_code};
 	struct allocate_request r = {
 	    .tenant = b->tenant, .channel = c, .ship_to = &to, .only = order_only_location(c, o)};
+	bool kits = false;
 
 	make_needs(b, lines, count);
+	for (uint32_t n = 0; n < count; n++)
+		kits = kits || lines[n].kit;
 	allocate(&r, b->needs, count, &b->parts);
 	for (size_t i = 0; i < b->parts.count; i++)
 		allocate_at(d, &lines[b->parts.parts[i].need], &b->parts.parts[i]);
@@ -210,6 +211,9 @@ static void allocate_lines(struct order_book *b, struct stock_draft *d, struct o
 		else
 			order_unwait(l);
 	}
+	/* What a line gave back may be what the next one was short of. */
+	for (uint32_t i = 0; kits && i < count; i++)
+		order_wake(b, &lines[i]);
 }
 
 void order_allocate_line(struct order_book *b, struct stock_draft *d, struct order_line_open *l)

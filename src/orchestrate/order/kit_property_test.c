@@ -1,0 +1,491 @@
+/*
+ * Random histories of orders for kits and for their components, against what must be true after each step:
+ *
+ * - what is allocated, picked for orders and held is what orders and reservations have, place by place;
+ * - a line has just what its whole kits need of each component, and lacks the rest; so many are shipped as all
+ *   components that were shipped make;
+ * - a promise takes nothing that is not free;
+ * - no line waits while one more of it could be had;
+ * - what is loaded from the rows is what was in memory.
+ *
+ * KIT-1 is 2 of A-1 and 1 of A-2, KIT-2 1 of A-2, 3 of A-3 and (in KIT-1) 2 of A-1 and another A-2. The market splits
+ * kits, the shop does not. SEED=<n> runs one history; of a failing one the steps that are not needed are left out, and
+ * the rest is printed.
+ */
+#include "orchestrate/order/book.h"
+#include "orchestrate/order/progress.h"
+#include "orchestrate/world.h"
+
+#define ITEMS  3
+#define GOODS  5 /* items and kits */
+#define STEPS  60
+#define SEEDS  1500
+#define ORDERS STEPS
+#define HOLDS  STEPS
+
+static const char *const skus[GOODS] = {"A-1", "A-2", "A-3", "KIT-1", "KIT-2"};
+static const char *const places[WORLD_LOCATIONS] = {"A", "B", "C"};
+static const char *const channels[WORLD_CHANNELS] = {"shop", "market"};
+
+static struct world w;
+static char order_ids[ORDERS][UUID_TEXT], hold_ids[HOLDS][8];
+static int order_count, hold_count;
+static char text[160];
+
+static int draw(uint64_t *word, int n)
+{
+	return (int)(test_random(word) % (uint64_t)n);
+}
+
+static struct order_open *draw_order(uint64_t *word)
+{
+	int from = order_count ? draw(word, order_count) : 0;
+
+	for (int i = 0; i < order_count; i++) {
+		struct order_open *o =
+		    order_find(w.orders, (struct str){order_ids[(from + i) % order_count], UUID_TEXT});
+
+		if (o && o->status < ORDER_CLOSED)
+			return o;
+	}
+	return NULL;
+}
+
+static struct hold *draw_hold(uint64_t *word)
+{
+	int from = hold_count ? draw(word, hold_count) : 0;
+
+	for (int i = 0; i < hold_count; i++) {
+		struct hold *h = hold_find(w.holds, str_from(hold_ids[(from + i) % hold_count]));
+
+		if (h)
+			return h;
+	}
+	return NULL;
+}
+
+/* ---- steps ---- */
+
+static void step_fact(uint64_t *word)
+{
+	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_RECEIVE, MOVE_ADJUST, MOVE_SHIP, MOVE_PICK};
+	enum movement_type type = types[draw(word, COUNT(types))];
+	struct order_open *o = type == MOVE_SHIP || type == MOVE_PICK ? draw_order(word) : NULL;
+	struct world_line l = {.sku = skus[draw(word, GOODS)], .location = places[draw(word, WORLD_LOCATIONS)]};
+	int n = 1 + draw(word, type == MOVE_RECEIVE ? 6 : 4);
+	struct world_fact fact = {.type = type, .order_id = o ? o->order_id : STR_NONE};
+	char line_id[8] = "";
+	struct err e = ERR_NONE;
+
+	if (o && draw(word, 4)) {
+		const struct order_line_open *in = &o->lines[draw(word, (int)o->line_count)];
+
+		snprintf(line_id, sizeof(line_id), STR_FMT, STR_ARG(in->line_id));
+		l.line_id = line_id;
+		for (int i = 0; i < GOODS; i++)
+			if (str_is(draw(word, 2) ? in->sku : in->parts[draw(word, (int)in->part_count)].item->sku,
+				   skus[i]))
+				l.sku = skus[i];
+		for (uint32_t i = 0; i < in->allocation_count && draw(word, 3); i++)
+			l.location = places[in->allocations[i].place->position.location];
+	}
+	l.quantity = Q(type == MOVE_ADJUST ? -n : n);
+	snprintf(text, sizeof(text), "%s %d of %s at %s, line '%s' of " STR_FMT, movement_type_name(type), n, l.sku,
+		 l.location, line_id, STR_ARG(fact.order_id));
+	assert_int_equal(world_apply(&w, fact, &l, 1, &e), RC_OK);
+}
+
+static void step_order(uint64_t *word)
+{
+	const char *channel = channels[draw(word, WORLD_CHANNELS)];
+	struct hold *h = draw(word, 3) ? NULL : draw_hold(word);
+	struct world_line lines[3] = {{0}};
+	int count = 1 + draw(word, 3), at = 0;
+	struct order_open *o;
+
+	for (int i = 0; i < count; i++)
+		lines[i] = (struct world_line){.sku = skus[draw(word, GOODS)], .quantity = Q(1 + draw(word, 4))};
+	o = world_order(&w, channel, lines, (size_t)count, h);
+	assert_non_null(o);
+	memcpy(order_ids[order_count++], o->order_id.p, UUID_TEXT);
+	at = snprintf(text, sizeof(text), "order " STR_FMT " by %s%s:", STR_ARG(o->order_id), channel,
+		      h ? " with a hold" : "");
+	for (int i = 0; i < count; i++)
+		at += snprintf(text + at, sizeof(text) - (size_t)at, " %d %s", (int)(lines[i].quantity / QTY_ONE),
+			       lines[i].sku);
+}
+
+static void step_hold(uint64_t *word)
+{
+	struct movement_line line = {.sku = str_from(skus[draw(word, GOODS)]), .quantity = Q(1 + draw(word, 3))};
+	struct hold_request r = {.channel = str_from(channels[draw(word, WORLD_CHANNELS)]),
+				 .partial = draw(word, 2),
+				 .lines = &line,
+				 .line_count = 1};
+	struct str shortage;
+	struct hold *h;
+
+	snprintf(hold_ids[hold_count], sizeof(hold_ids[0]), "h%d", hold_count);
+	r.reservation_id = str_from(hold_ids[hold_count++]);
+	snprintf(text, sizeof(text), "hold %s: %d of " STR_FMT " by " STR_FMT, hold_ids[hold_count - 1],
+		 (int)(line.quantity / QTY_ONE), STR_ARG(line.sku), STR_ARG(r.channel));
+	(void)world_place_hold(&w, &r, &h, &shortage);
+}
+
+static void step_end_hold(uint64_t *word)
+{
+	struct hold *h = draw_hold(word);
+	struct order_open *o = draw(word, 4) ? draw_order(word) : NULL;
+	struct movement_line line = {.sku = str_from(skus[draw(word, GOODS)]), .quantity = Q(1 + draw(word, 2))};
+	struct err e = ERR_NONE;
+	enum rc rc = RC_OK;
+	bool kept;
+
+	if (!h)
+		return;
+	snprintf(text, sizeof(text), "end " STR_FMT " for " STR_FMT ", perhaps %d of " STR_FMT,
+		 STR_ARG(h->reservation_id), STR_ARG(o ? o->order_id : STR_NONE), (int)(line.quantity / QTY_ONE),
+		 STR_ARG(line.sku));
+	if (!o)
+		hold_step_end(w.holds, &w.txn, h, HOLD_VOIDED);
+	else if (draw(word, 2))
+		rc = hold_step_commit_part(w.holds, &w.txn, h, o, &line, 1, draw(word, 2), &kept, &e);
+	else
+		hold_step_commit(w.holds, &w.txn, h, o);
+	assert_true(rc == RC_OK || rc == RC_CONFLICT);
+	if (o)
+		order_step_given(w.orders, &w.txn, o);
+	order_step_restock(w.orders, &w.txn);
+}
+
+static void step_answer(uint64_t *word)
+{
+	struct order_open *o = draw_order(word);
+	struct err e = ERR_NONE;
+	int what = draw(word, 4);
+
+	if (!o)
+		return;
+	snprintf(text, sizeof(text), "%s " STR_FMT, what ? "accept" : "cancel", STR_ARG(o->order_id));
+	if (what)
+		order_step_accepted(w.orders, &w.txn, o, 1, STR("SO-1"));
+	else if (order_step_cancel(w.orders, &w.txn, o, STR("no"), &e) != RC_OK)
+		assert_string_not_equal(e.code, "");
+	order_step_restock(w.orders, &w.txn);
+}
+
+/* ---- what must be true ---- */
+
+/* A component's quantity in one of what was ordered, by the records of this file. */
+static int per(struct str sku, int item)
+{
+	static const int kits[2][ITEMS] = {{2, 1, 0}, {2, 2, 3}};
+
+	if (str_is(sku, "KIT-1"))
+		return kits[0][item];
+	if (str_is(sku, "KIT-2"))
+		return kits[1][item];
+	return str_is(sku, skus[item]);
+}
+
+static int whole(qty_t q)
+{
+	assert_int_equal(q % QTY_ONE, 0);
+	return (int)(q / QTY_ONE);
+}
+
+struct has {
+	int shipped, has, at[WORLD_LOCATIONS];
+};
+
+static void add_up(const struct order_line_open *l, struct has out[ITEMS])
+{
+	memset(out, 0, ITEMS * sizeof(*out));
+	for (int i = 0; i < ITEMS; i++) {
+		for (uint32_t n = 0; n < l->part_count; n++)
+			if (str_is(l->parts[n].item->sku, skus[i]))
+				out[i].shipped += whole(l->parts[n].shipped);
+		for (uint32_t n = 0; n < l->allocation_count; n++)
+			if (str_is(l->allocations[n].place->item->sku, skus[i]))
+				out[i].has += whole(l->allocations[n].allocated + l->allocations[n].picked);
+	}
+}
+
+static int free_at(int item, int place)
+{
+	int n = whole(world_state(&w, skus[item], places[place], STOCK_FREE));
+
+	return n > 0 ? n : 0;
+}
+
+/* Could one more be had? */
+static bool one_more(const struct order_line_open *l, const struct has has[ITEMS], int kits)
+{
+	const struct config_channel *c = &w.channels[l->order->channel];
+	bool anywhere = false, together = c->split_kits;
+
+	for (size_t k = 0; k < c->location_count; k++) {
+		bool here = true;
+
+		for (int i = 0; i < ITEMS; i++)
+			here = here &&
+			       (kits + 1) * per(l->sku, i) - has[i].shipped - has[i].has <= free_at(i, c->locations[k]);
+		anywhere = anywhere || here;
+	}
+	for (int i = 0; i < ITEMS && together; i++) {
+		int there = 0;
+
+		for (size_t k = 0; k < c->location_count; k++)
+			there += free_at(i, c->locations[k]);
+		together = (kits + 1) * per(l->sku, i) - has[i].shipped - has[i].has <= there;
+	}
+	return anywhere || together;
+}
+
+static const char *check_line(const struct order_line_open *l)
+{
+	int total = whole(l->ordered - l->cancelled), kits = total, shipped = total;
+	struct has has[ITEMS];
+
+	/* Of itself more may be shipped and kept than was ordered, by shipments from elsewhere. */
+	if (!l->kit && l->shipped > 0)
+		return NULL;
+	add_up(l, has);
+	for (int i = 0; i < ITEMS; i++) {
+		int p = per(l->sku, i);
+
+		if (!p)
+			continue;
+		if ((has[i].shipped + has[i].has) / p < kits)
+			kits = (has[i].shipped + has[i].has) / p;
+		if (has[i].shipped / p < shipped)
+			shipped = has[i].shipped / p;
+	}
+	if (whole(l->shipped) != shipped)
+		return "what is shipped is not what its components make";
+	if (whole(l->backordered) != total - kits)
+		return "what is lacking is not what is left";
+	for (int i = 0; i < ITEMS; i++)
+		if (l->kit && has[i].has && has[i].shipped + has[i].has > kits * per(l->sku, i))
+			return "a component is kept for no whole kit";
+	if (kits < total && one_more(l, has, kits))
+		return "a line waits, and one more could be had";
+	return NULL;
+}
+
+static const char *check_places(void)
+{
+	qty_t allocated[ITEMS][WORLD_LOCATIONS] = {{0}}, picked[ITEMS][WORLD_LOCATIONS] = {{0}},
+	      held[ITEMS][WORLD_LOCATIONS] = {{0}};
+	struct order_open *o;
+	struct hold *h;
+
+	for (size_t at = 0; (o = map_next(&w.orders->orders, &at, NULL));) {
+		for (uint32_t i = 0; i < o->line_count; i++) {
+			for (uint32_t n = 0; n < o->lines[i].allocation_count; n++) {
+				const struct allocation *a = &o->lines[i].allocations[n];
+				int item = a->place->item->sku.p[2] - '1', p = a->place->position.location;
+
+				allocated[item][p] += a->allocated;
+				picked[item][p] += a->picked;
+				if (a->released > a->allocated + a->picked)
+					return "more is released than there is";
+			}
+		}
+	}
+	for (size_t at = 0; (h = map_next(&w.holds->holds, &at, NULL));)
+		for (size_t i = 0; i < h->line_count; i++)
+			held[h->lines[i].place->item->sku.p[2] - '1'][h->lines[i].place->position.location] +=
+			    h->lines[i].quantity;
+	for (int i = 0; i < ITEMS; i++)
+		for (int p = 0; p < WORLD_LOCATIONS; p++)
+			if (world_state(&w, skus[i], places[p], STOCK_ALLOCATED) != allocated[i][p] ||
+			    world_state(&w, skus[i], places[p], STOCK_PICKED) < picked[i][p] ||
+			    world_state(&w, skus[i], places[p], STOCK_HELD) != held[i][p])
+				return "orders and reservations have not what is promised";
+	return NULL;
+}
+
+static const char *check(void)
+{
+	const char *wrong = check_places();
+	struct order_open *o;
+
+	for (size_t at = 0; !wrong && (o = map_next(&w.orders->orders, &at, NULL));)
+		for (uint32_t i = 0; !wrong && o->status < ORDER_CLOSED && i < o->line_count; i++)
+			wrong = check_line(&o->lines[i]);
+	return wrong;
+}
+
+static struct str progress_of(struct buf *b, int order)
+{
+	struct order_open *o = order_find(w.orders, (struct str){order_ids[order], UUID_TEXT});
+
+	buf_reset(b);
+	if (o)
+		order_progress_write(b, w.orders, o);
+	return buf_str(b);
+}
+
+static const char *step_reload(void)
+{
+	char *before[ORDERS] = {NULL};
+	const char *wrong = NULL;
+	struct buf b;
+
+	snprintf(text, sizeof(text), "load");
+	buf_init(&b, 1u << 20);
+	world_commit(&w, 5);
+	for (int i = 0; i < order_count; i++) {
+		struct str progress = progress_of(&b, i);
+
+		before[i] = progress.n ? strndup(progress.p, progress.n) : strdup("");
+	}
+	world_reload(&w);
+	for (int i = 0; i < order_count; i++) {
+		if (!str_is(progress_of(&b, i), before[i]))
+			wrong = "an order is loaded as something else";
+		free(before[i]);
+	}
+	buf_done(&b);
+	return wrong;
+}
+
+/* A promise takes what is free: only a fact may leave less than nothing. */
+static bool less_than_nothing(int before[ITEMS][WORLD_LOCATIONS], bool compare)
+{
+	bool worse = false;
+
+	for (int i = 0; i < ITEMS; i++) {
+		for (int p = 0; p < WORLD_LOCATIONS; p++) {
+			int n = whole(world_state(&w, skus[i], places[p], STOCK_FREE));
+
+			worse = worse || (compare && n < 0 && n < before[i][p]);
+			before[i][p] = n;
+		}
+	}
+	return worse;
+}
+
+static const char *run_step(uint64_t word)
+{
+	int before[ITEMS][WORLD_LOCATIONS], kind = draw(&word, 16);
+	const char *wrong = NULL;
+
+	text[0] = 0;
+	less_than_nothing(before, false);
+	if (kind < 6)
+		step_fact(&word);
+	else if (kind < 9)
+		step_order(&word);
+	else if (kind < 11)
+		step_hold(&word);
+	else if (kind < 13)
+		step_end_hold(&word);
+	else if (kind < 15)
+		step_answer(&word);
+	else
+		wrong = step_reload();
+	if (!wrong && less_than_nothing(before, kind >= 6))
+		wrong = "what is not there was promised";
+	return wrong ? wrong : check();
+}
+
+/* ---- histories ---- */
+
+static void record(const char *sku, const char *record_text)
+{
+	struct stock_item *item = stock_item_make(w.stock, &w.txn, str_from(sku), STR_NONE);
+	struct item_record r;
+	struct findings f;
+	struct json *doc;
+	struct err e = ERR_NONE;
+	struct buf rules;
+
+	findings_init(&f, &w.arena);
+	assert_int_equal(json_parse(&w.arena, str_from(record_text), NULL, &doc, &e), RC_OK);
+	assert_int_equal(item_record_read(&w.arena, doc, SKU_AS_IS, &r, &f), RC_OK);
+	assert_int_equal(item_set(w.stock, &w.txn, item, &r, &e), RC_OK);
+	buf_init(&rules, 1u << 16);
+	item_record_write(&rules, &r);
+	txn_put(&w.txn, W_ITEM, SV_TEXT(str_from(sku)), SV_INT(w.now), SV_NULL, SV_INT(1),
+		SV_TEXT(txn_text(&w.txn, &rules)));
+	buf_done(&rules);
+}
+
+static const char *run_history(uint64_t seed, const uint64_t *words, const bool *skip, int count, int *failed,
+			       bool tell)
+{
+	const char *wrong = NULL;
+	int i;
+
+	order_count = hold_count = 0;
+	world_init(&w);
+	w.random = seed;
+	w.channels[1].split_kits = true;
+	w.channels[0].allocation = seed % 3 ? ALLOCATION_PRIORITY : ALLOCATION_FEWEST_PARCELS;
+	world_start(&w);
+	for (i = 0; i < ITEMS; i++)
+		stock_item_make(w.stock, &w.txn, str_from(skus[i]), STR_NONE);
+	record("KIT-1", "{\"sku\":\"KIT-1\",\"components\":[{\"sku\":\"A-1\",\"quantity\":\"2\"},"
+			"{\"sku\":\"A-2\",\"quantity\":\"1\"}]}");
+	record("KIT-2", "{\"sku\":\"KIT-2\",\"components\":[{\"sku\":\"A-2\",\"quantity\":\"1\"},"
+			"{\"sku\":\"A-3\",\"quantity\":\"3\"},{\"sku\":\"KIT-1\",\"quantity\":\"1\"}]}");
+	for (i = 0; i < count && !wrong; i++) {
+		if (skip[i])
+			continue;
+		wrong = run_step(words[i]);
+		if (tell && text[0])
+			print_error("  %3d  %s%s%s\n", i, text, wrong ? ": " : "", wrong ? wrong : "");
+	}
+	*failed = wrong ? i - 1 : count;
+	world_done(&w);
+	return wrong;
+}
+
+static void shrink(uint64_t seed, const uint64_t *words, int failed)
+{
+	bool skip[STEPS] = {false};
+	int at;
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = failed; i >= 0; i--) {
+			if (skip[i])
+				continue;
+			skip[i] = true;
+			if (!run_history(seed, words, skip, failed + 1, &at, false))
+				skip[i] = false;
+		}
+	}
+	run_history(seed, words, skip, failed + 1, &at, true);
+}
+
+static void test_histories(void **state)
+{
+	const char *only = getenv("SEED");
+	uint64_t first = only ? strtoull(only, NULL, 10) : 1, last = only ? first : SEEDS;
+
+	(void)state;
+	for (uint64_t seed = first; seed <= last; seed++) {
+		uint64_t words[STEPS], random = seed * 0x9e3779b97f4a7c15u;
+		bool skip[STEPS] = {false};
+		const char *wrong;
+		int failed;
+
+		for (int i = 0; i < STEPS; i++)
+			words[i] = test_random(&random) | 1;
+		wrong = run_history(random, words, skip, STEPS, &failed, false);
+		if (!wrong)
+			continue;
+		print_error("SEED=%llu step %d: %s\n", (unsigned long long)seed, failed, wrong);
+		shrink(random, words, failed);
+		fail_msg("SEED=%llu", (unsigned long long)seed);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_histories)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
