@@ -184,8 +184,10 @@ static int run(struct simulate *s, const struct plan *p)
 		simulate_run(s, &o, &r);
 		add(&sums, &r.counts);
 		failed += r.failed;
-		if (r.failed && !p->json)
+		if (r.failed && !p->json) {
 			printf("seed %" PRIu64 ": %s\n", r.seed, r.broken);
+			fflush(stdout);
+		}
 		if (r.failed && !first.failed)
 			first = r;
 		if (bar && now_s() - shown > 0.5) {
