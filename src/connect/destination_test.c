@@ -188,6 +188,47 @@ static void a_list_of_pauses_ends(void **state)
 	assert_int_equal(retry_at(&list, OUTCOME_THROTTLED, 9, 2000, 5, 5000, 7), 7000);
 }
 
+/* After a restart: one request at once, then as its answer says. */
+static void it_is_as_it_was_before_a_restart(void **state)
+{
+	static const struct {
+		enum destination_state was;
+		enum outcome answer;
+		enum destination_state is;
+		int64_t wait_ms; /* at least */
+	} cases[] = {
+	    {DESTINATION_BACKING_OFF, OUTCOME_DELIVERED, DESTINATION_RUNNING, 0},
+	    {DESTINATION_BACKING_OFF, OUTCOME_TECHNICAL, DESTINATION_BACKING_OFF, 1000},
+	    {DESTINATION_STOPPED, OUTCOME_DELIVERED, DESTINATION_RUNNING, 0},
+	    {DESTINATION_STOPPED, OUTCOME_UNAUTHORIZED, DESTINATION_STOPPED, DESTINATION_PROBE_MS},
+	};
+	const struct retry_policy p = {.base_ms = 1000, .max_ms = 60000, .give_up_after_ms = 3600000};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct destination_health d = {0};
+		destination_restore(&d, cases[i].was, 5000);
+		assert_int_equal(destination_room(&d, 8, 0, 0, 5000), 1);
+		assert_int_equal(destination_open(&d, 8, 0, 5000), 1);
+		assert_int_equal(destination_open(&d, 8, 1, 5000), 0);
+		const struct destination_answer a = {.seq = 1, .outcome = cases[i].answer, .started_at = 5000};
+		bool back = destination_note(&d, &p, &a, 8, 5100, 0);
+		assert_int_equal(back, cases[i].is == DESTINATION_RUNNING);
+		assert_int_equal(d.state, cases[i].is);
+		if (back)
+			assert_int_equal(destination_slots(&d, 8), 1); /* slowly */
+		else
+			assert_true(d.blocked_until >= 5100 + cases[i].wait_ms / 2);
+	}
+	struct destination_health slow = {0};
+	destination_begin_slowly(&slow);
+	static const uint32_t slots[] = {1, 2, 2, 4, 4, 4, 4, 8};
+	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+		assert_int_equal(destination_slots(&slow, 8), slots[i]);
+		const struct destination_answer good = {.seq = (int64_t)i, .outcome = OUTCOME_DELIVERED, .status = 200};
+		destination_note(&slow, &p, &good, 8, 5000, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +239,7 @@ int main(void)
 	    cmocka_unit_test(refused_credentials_stop_it),
 	    cmocka_unit_test(a_throttle_holds_all_but_a_conflict),
 	    cmocka_unit_test(it_comes_back_slowly),
+	    cmocka_unit_test(it_is_as_it_was_before_a_restart),
 	    cmocka_unit_test(a_list_of_pauses_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
