@@ -134,7 +134,7 @@ static void test_grow(void **state)
 struct shared {
 	struct stock_view *view;
 	atomic_bool over;
-	atomic_size_t wrong, reads, ready;
+	atomic_size_t wrong, reads, ready, named;
 };
 
 static void check_item(void *ctx, struct str sku, const struct stock_position *p, size_t count)
@@ -150,6 +150,21 @@ static void check_item(void *ctx, struct str sku, const struct stock_position *p
 static void check_positions(void *ctx, const struct stock_position *p, size_t count)
 {
 	check_item(ctx, STR("sku-?"), p, count);
+}
+
+/* A name means its item, or for a while nothing or several. */
+static void check_name(struct shared *s, int n)
+{
+	char name[16], sku[16];
+	struct str found;
+	int length = snprintf(name, sizeof(name), "shop+%d", n);
+	enum rc rc = stock_view_alias(s->view, (struct str){name, (size_t)length}, &found);
+
+	snprintf(sku, sizeof(sku), "sku-%d", n);
+	if (rc != RC_NOT_FOUND && rc != RC_CONFLICT && (rc != RC_OK || !str_is(found, sku)))
+		atomic_fetch_add(&s->wrong, 1);
+	if (rc == RC_OK)
+		atomic_fetch_add(&s->named, 1);
 }
 
 static void *read_on(void *ctx)
@@ -169,10 +184,19 @@ static void *read_on(void *ctx)
 		last = as_of;
 		if (stock_view_read(s->view, (struct str){sku, (size_t)n}, check_positions, s) == RC_OK)
 			atomic_fetch_add(&s->reads, 1);
+		check_name(s, (int)(test_random(&random) % (ITEMS * 10)));
 		if (test_random(&random) % 64 == 0)
 			stock_view_each(s->view, check_item, s);
 	}
 	return NULL;
+}
+
+static void rename_item(struct stock_view *v, int n, struct stock_item **items, uint64_t how)
+{
+	char name[16];
+	int length = snprintf(name, sizeof(name), "shop+%d", n);
+
+	stock_view_name(v, (struct str){name, (size_t)length}, how == 0 ? NULL : items[n], how == 1);
 }
 
 /* Every snapshot of an item is whole: its states add up, whatever the writer does meanwhile. */
@@ -204,6 +228,8 @@ static void test_readers(void **state)
 			from->position.states[test_random(&random) % STOCK_STATES] -= q;
 			to->position.states[test_random(&random) % STOCK_STATES] += q;
 			stock_view_put(s.view, i);
+			rename_item(s.view, (int)(test_random(&random) % (uint64_t)room), items,
+				    test_random(&random) % 8);
 		}
 		stock_view_committed(s.view, batch + 1);
 	}
@@ -212,6 +238,10 @@ static void test_readers(void **state)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(atomic_load(&s.wrong), 0);
 	assert_true(atomic_load(&s.reads) > 0);
+	for (int n = 0; n < ITEMS * 10; n++)
+		check_name(&s, n);
+	assert_int_equal(atomic_load(&s.wrong), 0);
+	assert_true(atomic_load(&s.named) > 0);
 	assert_int_equal(stock_view_as_of(s.view), BATCHES);
 	for (int n = 0; n < ITEMS * 10; n++)
 		item_free(items[n]);
