@@ -200,6 +200,9 @@ static struct wire_answer show(struct world *w, const struct wire_request *r, co
 		    (int)(expected / QTY_ONE) != shop->shown[item].available) {
 			stale = world_text(w, STR_FMT "%s{'sku':'%s','available':'%d'}", STR_ARG(stale),
 					   stale.n ? "," : "", model_products[item], shop->shown[item].available);
+			/* It tells what it shows: to be told that again is no rise. */
+			if (w->model->last[channel][item] < shop->shown[item].available)
+				w->model->last[channel][item] = shop->shown[item].available;
 			continue;
 		}
 		shop->shown[item] = (struct shown){available, version};
