@@ -33,7 +33,7 @@ struct node {
 	struct node *next;
 	dev_t device;
 	ino_t inode;
-	int fd;
+	int fd, users;
 	unsigned char *image;
 	int64_t size, room;
 	struct pending *first, **last;
@@ -223,6 +223,37 @@ static struct node *node_get(const char *path)
 	return node;
 }
 
+static bool is_deleted(const struct node *node)
+{
+	struct stat st;
+
+	return fstat(node->fd, &st) != 0 || st.st_nlink == 0;
+}
+
+static void node_free(struct node *node)
+{
+	close(node->fd);
+	free(node->image);
+	free(node->disk);
+	free(node);
+}
+
+/* Nobody has these open, and nobody can open them again. */
+static void forget_deleted(void)
+{
+	struct node *node, **link = &f.nodes;
+
+	while ((node = *link)) {
+		if (node->users > 0 || !is_deleted(node)) {
+			link = &node->next;
+			continue;
+		}
+		*link = node->next;
+		pending_free(node);
+		node_free(node);
+	}
+}
+
 static struct fault_file *file_of(sqlite3_file *base)
 {
 	return (struct fault_file *)base;
@@ -238,6 +269,8 @@ static int fault_close(sqlite3_file *base)
 		fault_locks_unlock(&file->node->locks, &file->locker, SQLITE_LOCK_NONE);
 		fault_locks_unmap(&file->node->locks, &file->locker);
 	}
+	if (file->node)
+		file->node->users--;
 	f.open_files--;
 	pthread_mutex_unlock(&f.mutex);
 	free(file->real);
@@ -482,6 +515,9 @@ static int fault_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *bas
 	pthread_mutex_lock(&f.mutex);
 	if (name && (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)))
 		file->node = node_get(name);
+	if (file->node)
+		file->node->users++;
+	forget_deleted();
 	f.open_files++;
 	pthread_mutex_unlock(&f.mutex);
 	base->pMethods = &methods;
@@ -599,21 +635,6 @@ uint64_t fault_vfs_writes(void)
 	uint64_t n = f.writes;
 	pthread_mutex_unlock(&f.mutex);
 	return n;
-}
-
-static bool is_deleted(const struct node *node)
-{
-	struct stat st;
-
-	return fstat(node->fd, &st) != 0 || st.st_nlink == 0;
-}
-
-static void node_free(struct node *node)
-{
-	close(node->fd);
-	free(node->image);
-	free(node->disk);
-	free(node);
 }
 
 void fault_vfs_power_on(void)
