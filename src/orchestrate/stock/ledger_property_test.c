@@ -287,6 +287,22 @@ static struct str entries_of(const char *id)
 	return STR_NONE;
 }
 
+/* What is not there any more was cleared, or has arrived. */
+static void m_back(struct m_effect back)
+{
+	bool kept = back.from != STOCK_FREE && back.from != STOCK_OUTSIDE;
+	bool on_site = back.from == STOCK_QUARANTINED || back.from == STOCK_DAMAGED;
+	int n = back.n, there = kept ? m.places[back.item][back.place][back.lot].states[back.from] : n;
+
+	if (there < n) {
+		back.n = there;
+		m_effect(NULL, back, w.now);
+		back.from = on_site ? STOCK_FREE : STOCK_OUTSIDE;
+		back.n = n - there;
+	}
+	m_effect(NULL, back, w.now);
+}
+
 static void step_reverse(struct step *s)
 {
 	struct m_fact *f = m.fact_count ? &m.facts[draw(s, m.fact_count)] : NULL;
@@ -316,7 +332,7 @@ static void step_reverse(struct step *s)
 		back.to = f->effects[i].from;
 		back.unseen_out = f->effects[i].unseen_in;
 		back.unseen_in = f->effects[i].unseen_out;
-		m_effect(NULL, back, w.now);
+		m_back(back);
 	}
 }
 
@@ -334,6 +350,9 @@ static const char *check(void)
 			return "the states differ";
 		if (got && lot && got->position.expires_on && got->position.expires_on != 300 - 100 * lot)
 			return "the expiry differs";
+		EACH(st, STOCK_STATES)
+		if (st != STOCK_FREE && got && got->position.states[st] < 0)
+			return "there is less than nothing in a state";
 	}
 	return NULL;
 }

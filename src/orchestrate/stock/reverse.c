@@ -1,7 +1,10 @@
 /*
  * Taking a movement back: the opposite of each of its entries, in a movement of its own. What was promised when it left
- * (held, allocated, picked) comes back as free stock: the promise is the order's, which has gone on.
+ * (held, allocated, picked) comes back as free stock: the promise is the order's, which has gone on. What has left the
+ * state into which it was moved is taken from where such stock goes: what was cleared is free, what has arrived came
+ * from outside if it was not on its way.
  */
+#include "base/mem.h"
 #include "orchestrate/stock/serial.h"
 #include "orchestrate/stock/verbs_internal.h"
 
@@ -11,8 +14,9 @@ struct reversal {
 	struct stock *stock;
 	struct stock_draft *draft;
 	const struct movement *m;
-	const bool *taken;                    /* by entry: not this one */
-	bool *chosen;                         /* by entry */
+	const bool *taken; /* by entry: not this one */
+	bool *chosen;      /* by entry */
+	struct entry *entries;
 	struct str sku, location, lot, owner; /* of the line that is looked for */
 	bool has_lot;
 	size_t at, found;
@@ -102,26 +106,62 @@ static enum stock_state back_to(enum stock_state s)
 	return s == STOCK_HELD || s == STOCK_ALLOCATED || s == STOCK_PICKED ? STOCK_FREE : s;
 }
 
-static enum rc post_entry(void *ctx, const struct entry *e)
+static enum stock_state gone_to(enum stock_state s)
+{
+	return s == STOCK_QUARANTINED || s == STOCK_DAMAGED ? STOCK_FREE : STOCK_OUTSIDE;
+}
+
+static void post(struct reversal *r, struct stock_place *q, enum stock_state from, struct stock_place *p,
+		 enum stock_state into, qty_t quantity)
+{
+	bool nowhere = from == into && (p == q || from == STOCK_OUTSIDE);
+
+	if (quantity > 0 && !nowhere)
+		stock_post(r->draft, q, from, p, into, quantity);
+}
+
+static enum rc keep_entry(void *ctx, const struct entry *e)
 {
 	struct reversal *r = ctx;
-	size_t at = r->at++;
+
+	r->entries[r->at++] = *e;
+	return RC_OK;
+}
+
+static enum rc post_entry(struct reversal *r, const struct entry *e)
+{
 	const struct config_location *location = config_find_location(r->stock->tenant, e->location);
 	const struct config_location *to =
 	    config_find_location(r->stock->tenant, e->to_location.n ? e->to_location : e->location);
 	struct stock_item *item = stock_find(r->stock, e->sku);
 	struct stock_place *p, *q;
 	enum stock_state from = back_to(e->to), into = back_to(e->from);
+	qty_t there = e->quantity;
 
-	if (!r->chosen[at] || r->taken[at])
-		return RC_OK;
 	if (!item || !location || !to)
 		return RC_NOT_FOUND;
 	p = stock_place_make(r->stock, item, location->index, e->lot, e->owner);
 	q = stock_place_make(r->stock, item, to->index, e->lot, e->owner);
-	if (from != into || p != q)
-		stock_post(r->draft, q, from, p, into, e->quantity);
+	if (from != STOCK_FREE && from != STOCK_OUTSIDE && q->position.states[from] < there)
+		there = q->position.states[from] > 0 ? q->position.states[from] : 0;
+	post(r, q, from, p, into, there);
+	post(r, q, gone_to(from), p, into, e->quantity - there);
 	return RC_OK;
+}
+
+/* The last one first: each undoes what those before it have led to. */
+static enum rc post_entries(struct reversal *r, struct str entries, size_t count)
+{
+	enum rc rc;
+
+	r->entries = mem_zalloc(count, sizeof(*r->entries));
+	r->at = 0;
+	rc = entries_each(entries, keep_entry, r);
+	for (size_t i = count; rc == RC_OK && i-- > 0;)
+		if (r->chosen[i] && !r->taken[i])
+			rc = post_entry(r, &r->entries[i]);
+	free(r->entries);
+	return rc;
 }
 
 enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement *m, struct str entries,
@@ -143,8 +183,7 @@ enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement
 	if (!any)
 		return err_set(e, RC_CONFLICT, "already_reversed", "there is nothing left to take back");
 	verbs_draft(&d, s, t, m);
-	r.at = 0;
-	rc = entries_each(entries, post_entry, &r);
+	rc = post_entries(&r, entries, count);
 	if (rc != RC_OK) {
 		t->failed = true;
 		return err_set(e, RC_IO, "store_damaged", "the movement names what is not there any more");

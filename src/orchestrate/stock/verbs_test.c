@@ -549,6 +549,42 @@ static void test_late_receipt_of_a_counted_lot(void **state)
 	world_done(&w);
 }
 
+/* Only free may be less than nothing. */
+static void test_reverse_of_what_has_moved_on(void **state)
+{
+	static const struct {
+		enum movement_type first, then;
+		int free; /* after the first is taken back */
+	} chains[] = {
+	    {MOVE_RETURN, MOVE_CLEAR, 5},     /* it was not returned */
+	    {MOVE_QUARANTINE, MOVE_CLEAR, 5}, /* nothing has happened */
+	    {MOVE_ANNOUNCE, MOVE_RECEIVE, 8}, /* it has come, without notice */
+	    {MOVE_QUARANTINE, MOVE_SCRAP, 2}, /* from wherever it was scrapped */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++) {
+		bool taken[8] = {false};
+		struct str entries;
+		struct world w;
+		struct err e = ERR_NONE;
+
+		world_init(&w);
+		world_start(&w);
+		tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
+		tell(&w, (struct told){.type = chains[i].first, .line = OF(3)});
+		entries = last_entries(&w);
+		tell(&w, (struct told){.type = chains[i].then, .line = OF(3)});
+		assert_int_equal(reverse(&w, NULL, 0, entries, taken, &e), RC_OK);
+		assert_int_equal(at(&w, "A", "", STOCK_FREE), chains[i].free);
+		for (int s = STOCK_FREE + 1; s < STOCK_STATES; s++)
+			if (at(&w, "A", "", (enum stock_state)s) != 0)
+				fail_msg("case %zu: %d is in state %d", i, (int)at(&w, "A", "", (enum stock_state)s),
+					 s);
+		world_done(&w);
+	}
+}
+
 static void test_reverse(void **state)
 {
 	struct movement_line lot = {.sku = STR("A-1"), .location = STR("A"), .lot = STR("L"), .quantity = Q(2)};
@@ -645,6 +681,7 @@ int main(void)
 	    cmocka_unit_test(test_any_order_of_arrival),
 	    cmocka_unit_test(test_shipped_otherwise_than_allocated),
 	    cmocka_unit_test(test_reverse),
+	    cmocka_unit_test(test_reverse_of_what_has_moved_on),
 	    cmocka_unit_test(test_reverse_of_what_was_counted),
 	    cmocka_unit_test(test_late_receipt_of_a_counted_lot),
 	    cmocka_unit_test(test_erp_is_told),
