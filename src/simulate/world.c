@@ -178,6 +178,7 @@ bool world_start(struct world *w)
 	}
 	w->hub_at = w->now;
 	w->engine_at = w->now;
+	w->latest = world_wall(w) > w->latest ? world_wall(w) : w->latest;
 	world_say(w, "the hub runs, from event %lld on", (long long)hub_position(w->hub));
 	if (hub_position(w->hub) < w->model->position)
 		world_break(w, "durable: the log ends at event %lld, and was seen up to %lld",
