@@ -336,6 +336,7 @@ static void take_item(struct channel *c, struct txn *t, struct change *ch)
 	pub->version++;
 	if (ch->changed_at < c->changed_at)
 		c->changed_at = ch->changed_at;
+	ch->flight = (uint32_t)c->item_count;
 	c->items[c->item_count++] = (struct flight_item){ch, ch->current, pub->loaded ? UNKNOWN : ch->expected, 0};
 	pub->loaded = false;
 	ch->in_flight = true;

@@ -90,9 +90,8 @@ void publish_sold(struct publisher *p, uint16_t channel, struct stock_item *item
 	ch = change_of(p, c, item);
 	if (ch->expected != UNKNOWN)
 		ch->expected = ch->expected > quantity ? ch->expected - quantity : 0;
-	for (size_t i = 0; ch->in_flight && i < c->item_count; i++)
-		if (c->items[i].change == ch)
-			c->items[i].sold += quantity;
+	if (ch->in_flight && c->items[ch->flight].change == ch)
+		c->items[ch->flight].sold += quantity;
 }
 
 /* Items that the channel compared and refused: it shows something else than we believed. */

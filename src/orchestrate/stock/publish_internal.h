@@ -30,6 +30,7 @@ struct change {
 	struct change *next, *previous; /* on its list */
 	enum change_list list;
 	bool in_flight;
+	uint32_t flight; /* while it is in flight: which of the channel's items */
 	qty_t current;       /* what the channel should be told */
 	qty_t expected;      /* what we believe it shows */
 	int64_t changed_at;  /* since when current is not told */

@@ -46,6 +46,7 @@ static void load_item(struct publisher *p, struct channel *c, const struct json 
 	ch = change_of(p, c, item);
 	ch->in_flight = true;
 	ch->expected = UNKNOWN;
+	ch->flight = (uint32_t)c->item_count;
 	c->items[c->item_count++] = (struct flight_item){ch, told, UNKNOWN, 0};
 }
 
