@@ -165,9 +165,6 @@ static void check_shops(struct world *w)
 		for (int i = 0; i < MODEL_PRODUCTS; i++) {
 			int shown = shop->shown[i].available, may = model_may_sell(w->model, c, i);
 
-			/* It is not known what it shows, perhaps: then it is told nothing that might rise. */
-			if (model_is_stale(w->model, c) && !w->model->policy.channels[c].stale_zero)
-				continue;
 			if (shown > may || (exactly && shown != may))
 				world_break(w, "published: at the end %s shows %d of %s, it may sell %d",
 					    model_channels[c], shown, model_products[i], may);

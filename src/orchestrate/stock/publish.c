@@ -200,8 +200,12 @@ static void compare(struct publisher *p, struct channel *c, struct stock_item *i
 
 	if (current == 0 && (!pub || !pub->version) && !is_recorded(item))
 		current = told;
-	if (is_frozen(p, c, item) && (told == UNKNOWN || current > told))
-		current = told;
+	if (is_frozen(p, c, item)) {
+		qty_t most = told != UNKNOWN || !pub || !pub->version ? told : ch ? ch->at_most : 0;
+
+		if (most == UNKNOWN || current > most)
+			current = most;
+	}
 	if (current == told) {
 		if (!ch)
 			return;

@@ -112,6 +112,20 @@ static void note_stale(struct publisher *p, struct channel *c, const struct flig
 	}
 }
 
+static qty_t less(qty_t shown, qty_t sold)
+{
+	return shown == UNKNOWN ? UNKNOWN : shown > sold ? shown - sold : 0;
+}
+
+/* It shows what it did, or what it was told. */
+static void doubt(struct change *ch, qty_t shown, qty_t told)
+{
+	qty_t before = shown != UNKNOWN ? shown : ch->at_most;
+
+	ch->at_most = told == UNKNOWN || before < told ? before : told;
+	ch->expected = UNKNOWN;
+}
+
 void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish_result result,
 		 const struct json *stale, int64_t now)
 {
@@ -127,10 +141,10 @@ void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish
 		struct publication *pub = &f->change->item->publications[c->index];
 
 		if (result == PUBLISH_DELIVERED) {
-			f->change->expected = f->told > f->sold ? f->told - f->sold : 0;
+			f->change->expected = less(f->told, f->sold);
 			continue;
 		}
-		f->change->expected = UNKNOWN;
+		doubt(f->change, less(f->expected, f->sold), less(f->told, f->sold));
 		if (pub->told == f->told)
 			pub->told = UNKNOWN;
 		note_untold(c, f->change);
@@ -159,10 +173,12 @@ void publish_again(struct publisher *p, struct txn *t, uint16_t system, const st
 
 	for (uint32_t i = 0; c && c->batch && json_is(items, JSON_ARRAY) && i < items->count; i++) {
 		struct stock_item *item = stock_find(p->stock, json_get_text(&items->items[i], "sku"));
+		struct change *ch;
 
 		if (!item)
 			continue;
-		change_of(p, c, item)->expected = UNKNOWN;
+		ch = change_of(p, c, item);
+		doubt(ch, ch->expected, item->publications[c->index].told);
 		item->publications[c->index].told = UNKNOWN;
 		publish_compare_one(p, c, item, t->now);
 		publish_write_row(c, t, item);

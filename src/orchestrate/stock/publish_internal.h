@@ -30,9 +30,10 @@ struct change {
 	struct change *next, *previous; /* on its list */
 	enum change_list list;
 	bool in_flight;
-	uint32_t flight; /* while it is in flight: which of the channel's items */
+	uint32_t flight;     /* while it is in flight: which of the channel's items */
 	qty_t current;       /* what the channel should be told */
 	qty_t expected;      /* what we believe it shows */
+	qty_t at_most;       /* while nobody knows what it shows: what it may be told if it must not rise */
 	int64_t changed_at;  /* since when current is not told */
 	int64_t dirty_since; /* the first delivery that is not in its row; 0: its row is right */
 	struct change *next_dirty;

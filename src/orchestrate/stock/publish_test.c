@@ -530,6 +530,35 @@ static void test_age(void **state)
 	}
 }
 
+/* A frozen number may fall, also where nobody knows whether the channel has heard the one before. */
+static void test_age_in_doubt(void **state)
+{
+	int64_t seq = 0;
+
+	tear_down(state);
+	world_init(&w);
+	w.packs[3].operations[OP_AVAILABILITY].present = false;
+	w.channels[0].max_age_ms = 1000;
+	world_start(&w);
+	publish_heard(w.publisher, STR("shop"), w.now);
+	publish_heard(w.publisher, STR("wms"), w.now);
+	set("A-1", 5);
+	assert_string_equal(told(&seq), "A-1=5");
+	delivered(seq);
+	w.now = w.txn.now = w.now + 1001;
+	set("A-1", 4);
+	assert_string_equal(told(&seq), "A-1=4");
+	publish_end(w.publisher, 0, seq, PUBLISH_FAILED, NULL, w.now);
+	set("A-1", 9);
+	assert_string_equal(told(&seq), "A-1=4");
+	publish_end(w.publisher, 0, seq, PUBLISH_FAILED, NULL, w.now);
+	set("A-1", 2);
+	assert_string_equal(told(&seq), "A-1=2");
+	delivered(seq);
+	set("A-1", 3);
+	assert_string_equal(told(&seq), "-");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -551,6 +580,7 @@ int main(void)
 	    TEST(test_opening_zero),
 	    TEST(test_gap_of_a_kit),
 	    TEST(test_age),
+	    TEST(test_age_in_doubt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
