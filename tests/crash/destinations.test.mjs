@@ -4,8 +4,8 @@
  *
  *     CROSSDOCK=build/dev/crossdock node --test tests/crash/destinations.test.mjs
  *
- * When it dies is a request at a receiver, chosen from a seed (CRASH_SEED) that is printed. The same again over PostgreSQL, with fewer
- * kills: CROSSDOCK_TEST_PG, else a server for the test alone.
+ * When it dies is a request at a receiver, chosen from a seed (CRASH_SEED) that is printed. The same again over a PostgreSQL
+ * of its own, with fewer kills.
  */
 import { randomInt } from "node:crypto";
 import { test } from "node:test";
@@ -52,4 +52,4 @@ const name = "killed while it delivers, it loses nothing and repeats only what w
 
 test(name, { timeout: 600_000 }, (t) => killed(t, "sqlite", 8));
 
-test(`PostgreSQL: ${name}`, { timeout: 600_000 }, async (t) => killed(t, `"${process.env.CROSSDOCK_TEST_PG ?? (await postgres(t))}"`, 4));
+test(`PostgreSQL: ${name}`, { timeout: 600_000 }, async (t) => killed(t, `"${await postgres(t)}"`, 4));

@@ -127,7 +127,9 @@ export function createKey(dir, { tenant = "acme", scopes = "admin", system } = {
 
 /* A PostgreSQL server for this test alone; its URL. */
 export async function postgres(t) {
-	const child = new Child(t, "PostgreSQL", join(root, "tools/with-postgres"), ["sh", "-c", 'echo "$CROSSDOCK_TEST_PG"; exec cat']);
+	const env = { ...environment, CROSSDOCK_TEST_PG: "" }; /* not one that is there already */
+	const echo = ["sh", "-c", 'echo "$CROSSDOCK_TEST_PG"; exec cat'];
+	const child = new Child(t, "PostgreSQL", join(root, "tools/with-postgres"), echo, { env });
 	const [url] = await child.line(/^postgresql:.*/);
 	child.stop = async () => {
 		child.process.stdin.end();

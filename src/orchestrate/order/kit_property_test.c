@@ -127,7 +127,7 @@ static void step_hold(uint64_t *word)
 
 	snprintf(hold_ids[hold_count], sizeof(hold_ids[0]), "h%d", hold_count);
 	r.reservation_id = str_from(hold_ids[hold_count++]);
-	snprintf(text, sizeof(text), "hold %s: %d of " STR_FMT " by " STR_FMT, hold_ids[hold_count - 1],
+	snprintf(text, sizeof(text), "hold h%d: %d of " STR_FMT " by " STR_FMT, hold_count - 1,
 		 (int)(line.quantity / QTY_ONE), STR_ARG(line.sku), STR_ARG(r.channel));
 	(void)world_place_hold(&w, &r, &h, &shortage);
 }

@@ -216,8 +216,10 @@ static struct node *node_get(const char *path)
 	assert(n == st.st_size);
 	if (f.alone) {
 		bytes_resize(&node->disk, &node->disk_room, &node->disk_size, st.st_size);
-		if (n > 0)
+		if (n > 0) {
+			assert(node->disk);
 			memcpy(node->disk, node->image, (size_t)n);
+		}
 	}
 	f.nodes = node;
 	return node;
