@@ -367,7 +367,8 @@ export class Peer {
 			p.sockets.add(s);
 			s.once("close", () => p.sockets.delete(s));
 		});
-		p.server.listen(0, "127.0.0.1");
+		/* A port that no client is given while this peer is away. */
+		p.server.listen(await freePort(), "127.0.0.1");
 		await once(p.server, "listening");
 		p.port = p.server.address().port;
 		p.url = `http://127.0.0.1:${p.port}`;
