@@ -126,16 +126,34 @@ void stock_view_free(struct stock_view *v)
 	free(v);
 }
 
-static _Atomic(struct view_item *) *slot_of(struct table *t, struct str sku)
+static size_t first_slot(const struct table *t, struct str name)
 {
-	size_t i = hash64(hash_process_key(), sku) & (t->room - 1);
+	return hash64(hash_process_key(), name) & (t->room - 1);
+}
 
-	for (;; i = (i + 1) & (t->room - 1)) {
-		struct view_item *item = atomic_load(&t->slots[i]);
+static size_t next_slot(const struct table *t, size_t i)
+{
+	return (i + 1) & (t->room - 1);
+}
 
-		if (!item || str_eq(item->sku, sku))
-			return &t->slots[i];
-	}
+/* Looks at every slot once: an empty one may be another name's a moment later. */
+static struct view_item *find(const struct table *t, struct str name)
+{
+	size_t i = first_slot(t, name);
+	struct view_item *item;
+
+	while ((item = atomic_load(&t->slots[i])) && !str_eq(item->sku, name))
+		i = next_slot(t, i);
+	return item;
+}
+
+static void insert(struct table *t, struct view_item *item)
+{
+	size_t i = first_slot(t, item->sku);
+
+	while (atomic_load(&t->slots[i]))
+		i = next_slot(t, i);
+	atomic_store(&t->slots[i], item);
 }
 
 static struct view_item *find_or_make(struct stock_view *v, struct shelf *shelf, struct str name);
@@ -241,7 +259,7 @@ static void grow(struct stock_view *v, struct shelf *shelf, size_t room)
 		struct view_item *item = atomic_load(&old->slots[i]);
 
 		if (item)
-			atomic_store(slot_of(t, item->sku), item);
+			insert(t, item);
 	}
 	atomic_store(&shelf->table, t);
 	old->next_retired = v->retired_tables[phase];
@@ -261,7 +279,7 @@ void stock_view_reserve(struct stock_view *v, size_t items)
 static struct view_item *find_or_make(struct stock_view *v, struct shelf *shelf, struct str name)
 {
 	struct table *t = atomic_load(&shelf->table);
-	struct view_item *item = atomic_load(slot_of(t, name));
+	struct view_item *item = find(t, name);
 
 	if (item)
 		return item;
@@ -270,7 +288,7 @@ static struct view_item *find_or_make(struct stock_view *v, struct shelf *shelf,
 	item = mem_zalloc(1, sizeof(*item) + name.n);
 	memcpy(item->text, name.p, name.n);
 	item->sku = (struct str){item->text, name.n};
-	atomic_store(slot_of(atomic_load(&shelf->table), name), item);
+	insert(atomic_load(&shelf->table), item);
 	atomic_fetch_add(&shelf->count, 1);
 	return item;
 }
@@ -349,7 +367,7 @@ static void reader_leave(const struct stock_view *v, unsigned phase)
 enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_fn visit, void *ctx)
 {
 	unsigned phase = reader_enter(v);
-	struct view_item *item = atomic_load(slot_of(atomic_load(&v->items.table), sku));
+	struct view_item *item = find(atomic_load(&v->items.table), sku);
 	struct snapshot *s = item ? atomic_load(&item->current) : NULL;
 
 	if (s)
@@ -371,7 +389,7 @@ bool stock_view_has_names(const struct stock_view *v)
 enum rc stock_view_alias(const struct stock_view *v, struct str key, struct str *sku)
 {
 	unsigned phase = reader_enter(v);
-	struct view_item *name = atomic_load(slot_of(atomic_load(&v->names.table), key)),
+	struct view_item *name = find(atomic_load(&v->names.table), key),
 			 *item = name ? atomic_load(&name->means) : NULL;
 
 	reader_leave(v, phase);
@@ -450,7 +468,7 @@ enum rc stock_view_offer(const struct stock_view *v, struct str sku, const struc
 			 const struct ats_policy *policy, const struct ats_now *now, struct stock_offer *out)
 {
 	unsigned phase = reader_enter(v);
-	struct view_item *item = atomic_load(slot_of(atomic_load(&v->items.table), sku));
+	struct view_item *item = find(atomic_load(&v->items.table), sku);
 	struct snapshot *s = item ? atomic_load(&item->current) : NULL;
 
 	out->at = (struct location_set){{0}};

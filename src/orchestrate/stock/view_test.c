@@ -27,6 +27,7 @@ static struct stock_item *item_new(int n)
 		i->places[k] = mem_zalloc(1, sizeof(struct stock_place));
 		i->places[k]->position.location = (uint16_t)k;
 		i->places[k]->position.lot = STR("lot");
+		i->places[k]->position.expires_on = n;
 	}
 	i->places[0]->position.states[STOCK_FREE] = EXPECTED;
 	return i;
@@ -147,9 +148,18 @@ static void check_item(void *ctx, struct str sku, const struct stock_position *p
 		atomic_fetch_add(&s->wrong, 1);
 }
 
+struct asked {
+	struct shared *s;
+	int item;
+};
+
 static void check_positions(void *ctx, const struct stock_position *p, size_t count)
 {
-	check_item(ctx, STR("sku-?"), p, count);
+	struct asked *a = ctx;
+
+	check_item(a->s, STR("sku-?"), p, count);
+	if (p[0].expires_on != a->item)
+		atomic_fetch_add(&a->s->wrong, 1);
 }
 
 /* A name means its item, or for a while nothing or several. */
@@ -177,12 +187,13 @@ static void *read_on(void *ctx)
 	while (!atomic_load(&s->over)) {
 		char sku[16];
 		int64_t as_of = stock_view_as_of(s->view);
-		int n = snprintf(sku, sizeof(sku), "sku-%d", (int)(test_random(&random) % (ITEMS * 10)));
+		struct asked asked = {s, (int)(test_random(&random) % (ITEMS * 10))};
+		int n = snprintf(sku, sizeof(sku), "sku-%d", asked.item);
 
 		if (as_of < last)
 			atomic_fetch_add(&s->wrong, 1);
 		last = as_of;
-		if (stock_view_read(s->view, (struct str){sku, (size_t)n}, check_positions, s) == RC_OK)
+		if (stock_view_read(s->view, (struct str){sku, (size_t)n}, check_positions, &asked) == RC_OK)
 			atomic_fetch_add(&s->reads, 1);
 		check_name(s, (int)(test_random(&random) % (ITEMS * 10)));
 		if (test_random(&random) % 64 == 0)
