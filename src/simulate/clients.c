@@ -7,15 +7,10 @@
  */
 #include "simulate/world.h"
 
-#include "base/compress.h"
-#include "base/hash.h"
 #include "base/mem.h"
-#include "connect/canonical.h"
 
 #define RETRY_MS_MIN 1000
 #define RETRY_MS_MAX 8000
-
-static const struct hash_key request_key = {"a-request-of-sim"};
 
 /* A command that is with the hub, and what it points to. */
 struct errand {
@@ -154,144 +149,6 @@ static const char *kind_name(enum call_kind k)
 	return names[k];
 }
 
-static struct command *canonical(struct world *w, struct errand *e, const char *type, struct str source,
-				 const struct json *document, int64_t message_seq)
-{
-	const struct canonical_origin origin = {.tenant = w->tenant,
-						.source = source,
-						.correlation_id = STR("c-sim"),
-						.message_seq = message_seq,
-						.items = 1};
-	struct command *c = NULL;
-	struct err err = ERR_NONE;
-
-	(void)e;
-	if (canonical_command(&origin, str_from(type), document, &c, &err) != RC_OK)
-		world_break(w, "a %s cannot be made a command: %s", type, err.detail);
-	return c;
-}
-
-static struct command *make_hold(const struct call *call, const struct json *document)
-{
-	struct command *c = command_new(COMMAND_HOLD);
-	struct findings f;
-
-	findings_init(&f, &c->arena);
-	if (!command_holds(c, 1, false) ||
-	    hold_request_read(&c->arena, document, SKU_AS_IS, "", &c->holds.items[0].request, &f) != RC_OK) {
-		command_free(c);
-		return NULL;
-	}
-	c->fingerprint = hash64(&request_key, call->document);
-	c->holds.items[0].fingerprint = c->fingerprint;
-	return c;
-}
-
-static struct command *make_target(const struct call *call, enum command_type type, struct str target)
-{
-	struct command *c = command_new(type);
-
-	c->target = arena_copy(&c->arena, target);
-	c->fingerprint = hash64(&request_key, call->document);
-	return c;
-}
-
-static struct command *make_fences(struct world *w, const struct json *doc)
-{
-	struct command *c = command_new(COMMAND_RING_FENCES);
-	struct command_fence *f = arena_new(&c->arena, struct command_fence);
-
-	f->sku = json_get_text(doc, "sku");
-	f->channel = str_is(json_get_text(doc, "channel"), model_channels[1]);
-	f->location = (uint16_t)model_place(json_get_text(doc, "location"));
-	if (qty_parse(json_get_text(doc, "quantity"), &f->quantity, NULL) != RC_OK)
-		world_break(w, "the simulation made a bad ring-fence");
-	if (w->mutation == MUTATE_FENCE && f->quantity > QTY_ONE) {
-		f->quantity -= QTY_ONE;
-		w->mutated = true;
-	}
-	c->fences.items = f;
-	c->fences.count = 1;
-	return c;
-}
-
-static struct command *make_message(const struct call *call)
-{
-	struct command *c = command_new(COMMAND_MESSAGE_ACCEPT);
-
-	c->message.endpoint = STR("order");
-	c->message.natural_key = arena_copy(&c->arena, call->key);
-	c->fingerprint = hash64(&request_key, call->document);
-	if (compress(&c->arena, call->document, &c->message.payload) != RC_OK) {
-		command_free(c);
-		return NULL;
-	}
-	return c;
-}
-
-static struct command *make_command(struct world *w, struct errand *e, const struct json *doc)
-{
-	const struct call *call = e->call;
-	struct command *c = NULL;
-
-	switch (call->kind) {
-	case CALL_ORDER:
-		c = canonical(w, e, "order", call->source, doc, 0);
-		break;
-	case CALL_ORDER_MESSAGE:
-		c = make_message(call);
-		break;
-	case CALL_CANCEL:
-		c = make_target(call, COMMAND_ORDER_CANCEL, json_get_text(doc, "order_id"));
-		break;
-	case CALL_MOVEMENT:
-		c = canonical(w, e, "stock-movement", call->source, doc, 0);
-		break;
-	case CALL_SHIPMENT:
-		c = canonical(w, e, "shipment", call->source, doc, 0);
-		break;
-	case CALL_HOLD:
-		c = make_hold(call, doc);
-		break;
-	case CALL_VOID:
-		c = make_target(call, COMMAND_HOLD_VOID, json_get_text(doc, "reservation"));
-		break;
-	case CALL_COMMIT:
-		c = make_target(call, COMMAND_HOLD_COMMIT, json_get_text(doc, "reservation"));
-		c->order_id = arena_copy(&c->arena, json_get_text(doc, "order_id"));
-		break;
-	case CALL_ITEM:
-		c = canonical(w, e, "item", call->source, doc, 0);
-		break;
-	case CALL_FENCES:
-		c = make_fences(w, doc);
-		break;
-	case CALL_SUBSCRIBE:
-		c = command_new(COMMAND_SUBSCRIPTION_CREATE);
-		c->subscription.url = STR("https://hook.invalid/events");
-		c->subscription.types = STR("order.*");
-		c->subscription.enabled = -1;
-		c->subscription.secret = STR("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=");
-		c->fingerprint = hash64(&request_key, call->document);
-		break;
-	case CALL_PAUSE:
-		c = make_target(call, COMMAND_SYSTEM_PAUSE, json_get_text(doc, "system"));
-		break;
-	case CALL_RESUME:
-		c = make_target(call, COMMAND_SYSTEM_RESUME, json_get_text(doc, "system"));
-		break;
-	}
-	if (!c)
-		return NULL;
-	c->correlation_id = STR("c-sim");
-	c->source = call->source;
-	if (call->key.n && call->kind != CALL_ORDER_MESSAGE) {
-		c->idempotency_key = arena_copy(&c->arena, call->key);
-		c->request_fingerprint = hash64(&request_key, call->document);
-	}
-	return c;
-}
-
 static void keep_id(struct call *c, struct arena *a, struct str body)
 {
 	struct json *j = NULL;
@@ -371,50 +228,6 @@ static bool mutate_call(struct world *w, struct call *c)
 	return false;
 }
 
-static void mutate_goods(struct world *w, struct movement *m)
-{
-	if (w->mutation == MUTATE_OWNER && m->line_count && m->lines[0].owner.n) {
-		m->lines[0].owner = STR_NONE;
-		w->mutated = true;
-	}
-	if (w->mutation == MUTATE_CASE && m->line_count && m->lines[0].uom.n) {
-		m->lines[0].uom = STR_NONE;
-		w->mutated = true;
-	}
-	if (w->mutation == MUTATE_REVERSAL && m->type == MOVE_REVERSE && !str_is(m->reverses_event_id, "m0") &&
-	    w->model->facts[0].applied && !w->model->facts[0].reversed) {
-		m->reverses_event_id = STR("m0");
-		w->model->facts[0].reversed = true;
-		w->mutated = true;
-	}
-}
-
-static void mutate_command(struct world *w, const struct call *call, struct command *c)
-{
-	if (w->mutated)
-		return;
-	if (w->mutation == MUTATE_QUANTITY && call->kind == CALL_MOVEMENT && call->number > 3 &&
-	    c->type == COMMAND_STOCK_MOVE && c->movements.items[0].movement.type == MOVE_RECEIVE) {
-		c->movements.items[0].movement.lines[0].quantity += QTY_ONE;
-		w->mutated = true;
-	}
-	if (w->mutation == MUTATE_MOVE_TWICE && call->kind == CALL_MOVEMENT && call->attempts > 1 &&
-	    call->acknowledged && c->type == COMMAND_STOCK_MOVE) {
-		/* Zeros in front: the same number to those who read it, another id to the hub. */
-		struct str *id = &c->movements.items[0].movement.source_event_id;
-
-		*id = str_from(arena_printf(&c->arena, "m0%.*s", (int)id->n - 1, id->p + 1));
-		w->mutated = true;
-	}
-	if (call->kind == CALL_MOVEMENT && c->type == COMMAND_STOCK_MOVE)
-		mutate_goods(w, &c->movements.items[0].movement);
-	if (w->mutation == MUTATE_FORGET_HOLD && c->type == COMMAND_HOLD &&
-	    c->holds.items[0].request.lines[0].quantity > QTY_ONE) {
-		c->holds.items[0].request.lines[0].quantity -= QTY_ONE;
-		w->mutated = true;
-	}
-}
-
 static void arrive(struct world *w, struct call *call, bool deaf)
 {
 	struct errand *e;
@@ -430,14 +243,14 @@ static void arrive(struct world *w, struct call *call, bool deaf)
 	e = errand_new(w, call, NULL);
 	e->deaf = deaf;
 	if (json_parse(&e->arena, call->document, NULL, &doc, NULL) == RC_OK)
-		e->command = make_command(w, e, doc);
+		e->command = request_command(w, call, doc);
 	if (!e->command) {
 		world_break(w, "the simulation made a bad %s: " STR_FMT, kind_name(call->kind),
 			    STR_ARG(call->document));
 		errand_free(e);
 		return;
 	}
-	mutate_command(w, call, e->command);
+	request_mutate(w, call, e->command);
 	e->command->done = call_done;
 	e->command->ctx = e;
 	hear_warehouse(w, call);
@@ -527,7 +340,7 @@ static void mediate(struct world *w, void *arg)
 	}
 	e = errand_new(w, NULL, m->message);
 	if (json_parse(&e->arena, m->message->payload, NULL, &doc, NULL) == RC_OK)
-		e->command = canonical(w, e, "order", m->message->source, doc, m->message->seq);
+		e->command = request_canonical(w, "order", m->message->source, doc, m->message->seq);
 	if (!e->command) {
 		errand_free(e);
 		return;

@@ -1,5 +1,5 @@
 /* What a channel may sell by its policy, as the model sees it. */
-#include "simulate/model.h"
+#include "simulate/model_books.h"
 
 static int smaller(int a, int b)
 {
@@ -114,6 +114,58 @@ int model_may_sell(const struct model *m, int channel, int product)
 	return least;
 }
 
+void model_take_fences(struct model *m, const struct json *data)
+{
+	const struct json *items = json_get(data, "items");
+
+	for (uint32_t i = 0; items && i < items->count; i++) {
+		const struct json *one = &items->items[i];
+		int item = model_item(json_get_text(one, "sku")), place = model_place(json_get_text(one, "location"));
+		int channel = model_find(model_channels, MODEL_CHANNELS, json_get_text(one, "channel"));
+		struct model_fence *f;
+		qty_t q = -1;
+
+		if (item < 0 || place < 0 || channel < 0 ||
+		    qty_parse(json_get_text(one, "quantity"), &q, NULL) != RC_OK || q / QTY_ONE > MODEL_FENCE_MAX) {
+			model_break(m, "log: a ring-fence of nothing");
+			continue;
+		}
+		f = &m->fences[channel][item][place];
+		if (!(f->asked >> (q / QTY_ONE) & 1))
+			model_break(m, "fences: %lld of %s at %s are kept for %s, nobody asked for that",
+				    (long long)(q / QTY_ONE), model_items[item], model_places[place],
+				    model_channels[channel]);
+		f->before = f->fresh && f->before > f->quantity ? f->before : f->quantity;
+		f->quantity = (int)(q / QTY_ONE);
+		f->used = 0;
+		f->fresh = true;
+	}
+}
+
+void model_take_told(struct model *m, const struct model_event *row, const struct json *data)
+{
+	const struct json *items = json_get(data, "items");
+	int channel = model_find(model_channels, MODEL_CHANNELS, row->subject);
+
+	for (uint32_t i = 0; items && i < items->count; i++) {
+		int item = model_product(json_get_text(&items->items[i], "sku"));
+		int64_t version = -1;
+		qty_t q = -1;
+
+		json_int(json_get(&items->items[i], "version"), &version);
+		if (channel < 0 || item < 0 || version < 0 ||
+		    qty_parse(json_get_text(&items->items[i], "available"), &q, NULL) != RC_OK) {
+			model_break(m, "log: event %lld tells nothing", (long long)row->position);
+			continue;
+		}
+		m->told[channel][item][version % MODEL_VERSIONS] = (int)(q / QTY_ONE);
+		if (m->fresh_count < MODEL_TOLD)
+			m->fresh[m->fresh_count++] =
+			    (struct model_told){channel, item, (int)(q / QTY_ONE), m->last[channel][item]};
+		m->last[channel][item] = (int)(q / QTY_ONE);
+	}
+}
+
 void model_check_told(struct model *m)
 {
 	for (int i = 0; i < m->fresh_count; i++) {
@@ -128,4 +180,14 @@ void model_check_told(struct model *m)
 				    model_channels[t->channel], t->available, model_products[t->item], t->before);
 	}
 	m->fresh_count = 0;
+}
+
+void model_settle_fences(struct model *m)
+{
+	for (int c = 0; c < MODEL_CHANNELS; c++)
+		for (int i = 0; i < MODEL_ITEMS; i++)
+			for (int p = 0; p < MODEL_PLACES; p++) {
+				m->fences[c][i][p].fresh = false;
+				m->fences[c][i][p].before = 0;
+			}
 }

@@ -194,6 +194,12 @@ void calls_check(struct world *w);  /* what was acknowledged is there */
 void world_message(struct world *w, struct message *m);
 void messages_drop(struct world *w); /* at the end of all */
 
+/* requests.c */
+struct command *request_canonical(struct world *w, const char *type, struct str source, const struct json *document,
+				  int64_t message_seq);
+struct command *request_command(struct world *w, const struct call *call, const struct json *doc); /* NULL: it is bad */
+void request_mutate(struct world *w, const struct call *call, struct command *c);
+
 /* network.c */
 void network_init(struct world *w);
 int64_t network_delay(struct world *w);

@@ -1,0 +1,22 @@
+/* The model's books: model.c reads the log, model_stock.c keeps what is there, model_orders.c what was promised,
+ * model_policy.c what may be sold and was told. Inside the model only. */
+#ifndef SIMULATE_MODEL_BOOKS_H
+#define SIMULATE_MODEL_BOOKS_H
+
+#include "format/json.h"
+#include "simulate/model.h"
+
+int model_find(const char *const *names, int count, struct str name); /* -1: none of them */
+void model_chain(uint64_t *chain, int64_t seq, struct str a, struct str b);
+
+void model_take_order(struct model *m, const struct model_event *row, const struct json *data);
+void model_take_reservation(struct model *m, const struct model_event *row, const struct json *data);
+/* It has no more than it needs; what it has is added to the sums. */
+void model_check_order(struct model *m, int n, int allocated[MODEL_ITEMS]);
+
+void model_take_told(struct model *m, const struct model_event *row, const struct json *data);
+void model_take_fences(struct model *m, const struct json *data);
+/* In which order a commit set ring-fences and took stock is not told: until its end a new one binds nobody. */
+void model_settle_fences(struct model *m);
+
+#endif
