@@ -124,7 +124,7 @@ static size_t needs_of(struct hub *h, const struct order *order, struct away_nee
 
 		held = held < n.quantity ? held : n.quantity;
 		n.quantity -= held;
-		if (held)
+		if (n.item)
 			n.item->wanted -= held;
 		if (n.quantity > 0)
 			needs[count++] = n;

@@ -215,10 +215,11 @@ test("a schedule begins them by itself", async (t) => {
 	await hub.count({ A: "5" });
 	holds(wms, "/stock-balances", () => [{ sku: "A", location: "east", quantity: "5" }]);
 	assert.equal((await hub.read("/v1/reconciliations")).items.length, 0);
-	for (let n = 1; n <= 2; n++) {
-		await hub.advance(61 * 60 * 1000);
-		await until(`${n} were done`, async () => (await hub.read("/v1/reconciliations")).items.filter((r) => r.status === "done").length === n);
-	}
+	await until("two were done", async () => {
+		await hub.advance(61 * 60 * 1000); /* one that is due while another ends waits for the next hour */
+		const { items } = await hub.read("/v1/reconciliations");
+		return items.every((r) => ["running", "done"].includes(r.status)) && items.filter((r) => r.status === "done").length >= 2;
+	});
 });
 
 test("an order that is allocated, and shipped meanwhile, is no difference", async (t) => {

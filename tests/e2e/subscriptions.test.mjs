@@ -39,7 +39,7 @@ async function tested(hub, path) {
 	const { delivery_id } = (await hub.post(`${path}/test`)).expect(202).json;
 	return until("the test was tried", async () => {
 		const d = await hub.read(`/v1/deliveries/${delivery_id}`);
-		return d.attempts?.length && d;
+		return d.attempts?.length && d.status !== "sending" && d;
 	});
 }
 

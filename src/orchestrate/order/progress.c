@@ -2,6 +2,8 @@
 
 #include "orchestrate/order/book.h"
 
+#include <assert.h>
+
 #define PROGRESS_LIMITS ((struct json_limits){.bytes = 16u << 20, .depth = 16, .nodes = 1u << 20})
 
 /* ---- writing ---- */
@@ -243,6 +245,7 @@ static qty_t whole(qty_t there, qty_t per, qty_t total)
 {
 	qty_t kits;
 
+	assert(per > 0); /* is_part */
 	if (there >= allocate_times(total, per))
 		return total;
 	kits = there / per * QTY_ONE;
