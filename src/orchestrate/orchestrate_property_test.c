@@ -242,7 +242,8 @@ static void step_cancel(struct step *s)
 		return;
 	EACH(i, o->line_count)
 	{
-		m_give_back(o->channel, &o->lines[i], false);
+		EACH(p, PLACES)
+		m_give_back(o->channel, &o->lines[i], p, STOCK_ALLOCATED, o->lines[i].allocated[p]);
 		o->lines[i].backordered = 0;
 		o->lines[i].cancelled = o->lines[i].ordered;
 	}
@@ -641,6 +642,9 @@ static const char *commit(struct step *s, bool reload)
 	if (reload) {
 		world_reload(&w);
 		note_load();
+		EACH(i, m.order_count)
+		EACH(n, m.orders[i].line_count)
+		m_load_line(&m.orders[i].lines[n]);
 	}
 	return wrong;
 }
@@ -684,8 +688,7 @@ static const char *check_line(const struct m_line *l, const struct order_line_op
 	}
 	if (got->shipped != Q(l->shipped) || got->cancelled != Q(l->cancelled) || got->backordered != Q(l->backordered))
 		return "the quantities of a line differ";
-	/* More than was ordered only by shipments from other places than where it was allocated. */
-	if (l->shipped == 0 && m_open(l) != l->backordered)
+	if (m_open(l) != l->backordered)
 		return "the quantities of a line do not add up";
 	return NULL;
 }

@@ -21,6 +21,7 @@
 struct m_line {
 	int item, ordered, shipped, cancelled, backordered;
 	int allocated[PLACES], picked[PLACES], released[PLACES];
+	int used[PLACES], used_count; /* places that it was allocated at, the first one first */
 };
 
 struct m_order {
@@ -213,6 +214,25 @@ static int m_open(const struct m_line *l)
 	return open;
 }
 
+static void m_use_place(struct m_line *l, int place)
+{
+	EACH(i, l->used_count)
+	if (l->used[i] == place)
+		return;
+	l->used[l->used_count++] = place;
+}
+
+/* Places where nothing is left are not in the rows. */
+static void m_load_line(struct m_line *l)
+{
+	int count = l->used_count;
+
+	l->used_count = 0;
+	EACH(i, count)
+	if (l->allocated[l->used[i]] + l->picked[l->used[i]])
+		l->used[l->used_count++] = l->used[i];
+}
+
 static void m_allocate(int channel, struct m_line *l, int place, int n)
 {
 	n = least(n, m_free_for(channel, l->item, place));
@@ -221,6 +241,7 @@ static void m_allocate(int channel, struct m_line *l, int place, int n)
 	m_use(channel, l->item, place, n);
 	m_promise(l->item, place, STOCK_ALLOCATED, n);
 	l->allocated[place] += n;
+	m_use_place(l, place);
 }
 
 static bool m_allocate_line(struct m_order *o, struct m_line *l)
@@ -296,20 +317,27 @@ static void m_decide(struct m_order *o)
 	}
 }
 
-static void m_give_back(int channel, struct m_line *l, bool picked_too)
+static void m_give_back(int channel, struct m_line *l, int p, enum stock_state from, int n)
 {
-	EACH(p, PLACES)
-	{
-		m_move(l->item, p, STOCK_ALLOCATED, STOCK_FREE, l->allocated[p], w.now);
-		m_use(channel, l->item, p, -l->allocated[p]);
-		if (l->allocated[p])
-			l->released[p] = least(l->released[p], l->picked[p]);
-		l->allocated[p] = 0;
-		if (!picked_too || !l->picked[p])
-			continue;
-		m_move(l->item, p, STOCK_PICKED, STOCK_FREE, l->picked[p], w.now);
-		m_use(channel, l->item, p, -l->picked[p]);
-		l->picked[p] = l->released[p] = 0;
+	if (n <= 0)
+		return;
+	m_move(l->item, p, from, STOCK_FREE, n, w.now);
+	m_use(channel, l->item, p, -n);
+	*(from == STOCK_PICKED ? &l->picked[p] : &l->allocated[p]) -= n;
+	l->released[p] = least(l->released[p], l->allocated[p] + l->picked[p]);
+}
+
+/* What is more than is open is free again, at the newest place first: of what no warehouse was asked for, then of what
+ * is not picked, then of the rest. */
+static void m_trim(int channel, struct m_line *l)
+{
+	EACH(round, 3)
+	for (int i = l->used_count - 1; i >= 0; i--) {
+		int p = l->used[i], there = round == 2 ? l->picked[p] : l->allocated[p];
+
+		if (round == 0)
+			there = least(there, there + l->picked[p] - l->released[p]);
+		m_give_back(channel, l, p, round == 2 ? STOCK_PICKED : STOCK_ALLOCATED, least(there, -m_open(l)));
 	}
 }
 
@@ -326,6 +354,7 @@ static int m_give(struct m_order *o, int item, int p, int n)
 			continue;
 		m_move(item, p, STOCK_HELD, STOCK_ALLOCATED, part, w.now);
 		l->allocated[p] += part;
+		m_use_place(l, p);
 		l->backordered = most(0, l->backordered - part);
 		left -= part;
 	}
@@ -428,10 +457,8 @@ static void m_shipped(struct m_order *o, int item, int line, int beyond)
 	{
 		struct m_line *l = &o->lines[i];
 
-		if (l->shipped + l->cancelled >= l->ordered)
-			m_give_back(o->channel, l, true);
-		else
-			complete = false;
+		m_trim(o->channel, l);
+		complete = complete && l->shipped + l->cancelled >= l->ordered;
 		l->backordered = most(0, least(l->backordered, m_open(l)));
 	}
 	o->status = complete ? ORDER_SHIPPED : ORDER_PARTIALLY_SHIPPED;

@@ -247,9 +247,6 @@ static const char *check_line(const struct order_line_open *l)
 	int total = whole(l->ordered - l->cancelled), kits = total, shipped = total;
 	struct has has[ITEMS];
 
-	/* Of itself more may be shipped and kept than was ordered, by shipments from elsewhere. */
-	if (!l->kit && l->shipped > 0)
-		return NULL;
 	add_up(l, has);
 	for (int i = 0; i < ITEMS; i++) {
 		int p = per(l->sku, i);
@@ -266,8 +263,8 @@ static const char *check_line(const struct order_line_open *l)
 	if (whole(l->backordered) != total - kits)
 		return "what is lacking is not what is left";
 	for (int i = 0; i < ITEMS; i++)
-		if (l->kit && has[i].has && has[i].shipped + has[i].has > kits * per(l->sku, i))
-			return "a component is kept for no whole kit";
+		if (has[i].has && has[i].shipped + has[i].has > kits * per(l->sku, i))
+			return "more is kept than is needed";
 	if (kits < total && one_more(l, has, kits))
 		return "a line waits, and one more could be had";
 	return NULL;

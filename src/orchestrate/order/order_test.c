@@ -404,7 +404,7 @@ static void test_ship_in_parts(void **state)
 	assert_null(order_find(w.orders, id));
 }
 
-/* The wrong place ships: its stock goes, the reserved one is free again when the order has all. */
+/* The wrong place ships: its stock goes, and so much of the reserved one is free again. */
 static void test_ship_from_elsewhere(void **state)
 {
 	struct order_open *o;
@@ -415,11 +415,64 @@ static void test_ship_from_elsewhere(void **state)
 	ship(o->order_id, "B", 1, NULL);
 	assert_int_equal(world_state(&w, "A-1", "B", STOCK_FREE), Q(4));
 	assert_int_equal(o->status, ORDER_PARTIALLY_SHIPPED);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_ALLOCATED), Q(2));
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), Q(3));
 	ship(o->order_id, "B", 2, NULL);
 	assert_int_equal(o->status, ORDER_SHIPPED);
 	assert_int_equal(world_state(&w, "A-1", "A", STOCK_ALLOCATED), 0);
 	assert_int_equal(world_state(&w, "A-1", "A", STOCK_FREE), Q(5));
 	assert_int_equal(world_state(&w, "A-1", "B", STOCK_FREE), Q(2));
+}
+
+/* A line of 5 has 3 at A and waits for 2. What leaves elsewhere is taken off what it waits for, and only then off what
+ * it has: nothing is allocated or waited for beyond what is still to be shipped. */
+static void test_ship_from_elsewhere_what_it_waits_for(void **state)
+{
+	static const struct {
+		qty_t ship, allocated, backordered, given; /* given: to the next order, which waits */
+	} after[] = {{1, 3, 1, 0}, {1, 3, 0, 0}, {2, 1, 0, 2}};
+	struct order_open *o, *next;
+	char ids[2][UUID_TEXT];
+
+	(void)state;
+	stock_up(3, 0, 4);
+	memcpy(ids[0], order_one("shop", 5)->order_id.p, UUID_TEXT);
+	memcpy(ids[1], order_one("shop", 2)->order_id.p, UUID_TEXT);
+	for (size_t i = 0; i < COUNT(after); i++) {
+		const struct order_line_open *l;
+
+		o = order_find(w.orders, (struct str){ids[0], UUID_TEXT});
+		next = order_find(w.orders, (struct str){ids[1], UUID_TEXT});
+		l = &o->lines[0];
+		ship(o->order_id, "C", after[i].ship, NULL);
+		assert_int_equal(l->backordered, Q(after[i].backordered));
+		assert_int_equal(order_part_has(l, &l->parts[0]), Q(after[i].allocated));
+		assert_int_equal(l->ordered - l->shipped, Q(after[i].allocated + after[i].backordered));
+		assert_int_equal(order_part_has(&next->lines[0], &next->lines[0].parts[0]), Q(after[i].given));
+		assert_int_equal(world_state(&w, "A-1", "A", STOCK_ALLOCATED), Q(after[i].allocated + after[i].given));
+		assert_int_equal(o->status, ORDER_PARTIALLY_SHIPPED);
+		world_commit(&w, 10);
+		world_reload(&w);
+	}
+}
+
+/* What the warehouse was not asked for goes first, then what is not picked. */
+static void test_trim_keeps_what_is_picked(void **state)
+{
+	struct order_open *o;
+
+	(void)state;
+	stock_up(2, 3, 9);
+	o = order_one("shop", 5);
+	pick(o->order_id, "B", 2);
+	ship(o->order_id, "C", 2, NULL);
+	assert_int_equal(world_state(&w, "A-1", "B", STOCK_PICKED), Q(2));
+	assert_int_equal(world_state(&w, "A-1", "B", STOCK_ALLOCATED), 0);
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_ALLOCATED), Q(1));
+	ship(o->order_id, "C", 2, NULL);
+	assert_int_equal(world_state(&w, "A-1", "B", STOCK_PICKED), Q(1));
+	assert_int_equal(world_state(&w, "A-1", "A", STOCK_ALLOCATED), 0);
+	assert_int_equal(world_place(&w, "A-1", "B", NULL)->order_picked, Q(1));
 }
 
 /* Picked at one place, shipped from another: what was picked is free again, and belongs to no order that is gone. */
@@ -741,6 +794,8 @@ int main(void)
 	    TEST(test_cancel_feeds_the_waiting),
 	    TEST(test_ship_in_parts),
 	    TEST(test_ship_from_elsewhere),
+	    TEST(test_ship_from_elsewhere_what_it_waits_for),
+	    TEST(test_trim_keeps_what_is_picked),
 	    TEST(test_ship_from_elsewhere_after_pick),
 	    TEST(test_over_shipment),
 	    TEST(test_ship_what_was_backordered),

@@ -315,12 +315,8 @@ qty_t order_give(struct order_open *o, struct stock_draft *d, struct stock_place
 
 static void go_on(struct order_book *b, struct txn *t, struct order_open *o)
 {
-	bool whole = true;
-
 	order_changed(b, o);
-	for (uint32_t i = 0; i < o->line_count; i++)
-		whole = whole && o->lines[i].backordered == 0;
-	if (o->status == ORDER_BACKORDERED && whole)
+	if (o->status == ORDER_BACKORDERED && order_is_whole(o))
 		order_set_status(b, t, o, ORDER_RESERVED, STR_NONE);
 	if (o->posted)
 		order_release(b, t, o);

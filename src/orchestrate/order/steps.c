@@ -221,21 +221,25 @@ void order_allocate_line(struct order_book *b, struct stock_draft *d, struct ord
 	allocate_lines(b, d, l->order, l, 1);
 }
 
-/* Reserves what there is; true if that is everything. */
-static bool reserve(struct order_book *b, struct txn *t, struct order_open *o)
+bool order_is_whole(const struct order_open *o)
+{
+	for (uint32_t i = 0; i < o->line_count; i++)
+		if (o->lines[i].backordered > 0)
+			return false;
+	return true;
+}
+
+/* Reserves what there is. */
+static void reserve(struct order_book *b, struct txn *t, struct order_open *o)
 {
 	struct stock_draft d;
-	bool whole = true;
 
 	stock_draft_begin(&d, b->stock, t, STR("allocate"), t->now);
 	d.order_id = o->order_id;
 	allocate_lines(b, &d, o, o->lines, o->line_count);
 	order_substitute(b, &d, o);
-	for (uint32_t i = 0; i < o->line_count; i++)
-		whole = whole && o->lines[i].backordered == 0;
 	stock_draft_end(&d, false);
 	order_changed(b, o);
-	return whole;
 }
 
 static void give_back(struct stock_draft *d, const struct order_line_open *l, struct allocation *a,
@@ -288,8 +292,6 @@ void order_trim_line(struct stock_draft *d, struct order_line_open *l)
 {
 	qty_t total = l->ordered - l->cancelled, covered = order_covered(l);
 
-	if (!l->kit && l->shipped < total)
-		return;
 	if (covered > total)
 		covered = total;
 	for (uint32_t i = 0; i < l->part_count; i++) {
@@ -377,14 +379,13 @@ static void note_backorder(struct txn *t, const struct order_book *b, const stru
 
 void order_decide(struct order_book *b, struct txn *t, struct order_open *o, bool as_is)
 {
-	bool whole = reserve(b, t, o);
 	int64_t event;
+	bool whole;
 
-	if (!whole && !as_is && refuse_discontinued(b, t, o))
+	reserve(b, t, o);
+	if (!order_is_whole(o) && !as_is && refuse_discontinued(b, t, o))
 		return;
-	whole = true;
-	for (uint32_t i = 0; i < o->line_count; i++)
-		whole = whole && o->lines[i].backordered == 0;
+	whole = order_is_whole(o); /* what will not come again is not waited for */
 	event = order_set_status(b, t, o, whole ? ORDER_RESERVED : ORDER_BACKORDERED, STR_NONE);
 	if (!whole)
 		note_backorder(t, b, o);

@@ -17,11 +17,13 @@ int64_t order_set_status(struct order_book *b, struct txn *t, struct order_open 
 
 /* What of a line is neither shipped, cancelled nor allocated. */
 qty_t order_open_quantity(const struct order_line_open *l);
+/* Nothing of it is backordered. */
+bool order_is_whole(const struct order_open *o);
 /* Allocates what there is of a line where its channel sells, the rest is backordered. */
 void order_allocate_line(struct order_book *b, struct stock_draft *d, struct order_line_open *l);
 /* Gives back everything that is allocated and not picked. */
 void order_deallocate_line(struct stock_draft *d, struct order_line_open *l);
-/* Gives back what is more than the line needs, or of a kit than whole ones need. */
+/* Gives back what is more than is still to be shipped, or of a kit than whole ones need. */
 void order_trim_line(struct stock_draft *d, struct order_line_open *l);
 /* Asks the warehouses for what is allocated and was not yet asked for. */
 void order_release(struct order_book *b, struct txn *t, struct order_open *o);
