@@ -2,6 +2,9 @@
 
 #include "backbone/dedup.h"
 #include "base/compress.h"
+#include "base/hash.h"
+
+#include <string.h>
 
 const char *delivery_status_name(enum delivery_status s)
 {
@@ -29,16 +32,21 @@ uint64_t delivery_key_hash(struct str key)
 	return dedup_hash(DEDUP_MESSAGE, STR("delivery"), key).low;
 }
 
+uint64_t delivery_hash(uint64_t before, struct str s)
+{
+	struct hash_key key = {{0}};
+
+	memcpy(key.bytes, &before, sizeof(before));
+	return hash64(&key, s);
+}
+
 uint64_t delivery_batch_hash(struct str result)
 {
 	static const char prefix[] = DELIVERY_BATCH;
-	uint64_t hash = 14695981039346656037u;
 
 	if (result.n < sizeof(prefix) || memcmp(result.p, prefix, sizeof(prefix) - 1) != 0)
 		return 0;
-	for (size_t i = 0; i < result.n; i++)
-		hash = (hash ^ (uint8_t)result.p[i]) * 1099511628211u;
-	return hash | 1;
+	return delivery_hash(0, result) | 1;
 }
 
 static bool status_valid(int64_t s)

@@ -47,6 +47,9 @@ struct delivery_head {
  */
 #define DELIVERY_BATCH "batch "
 uint64_t delivery_batch_hash(struct str result); /* 0: it is of no batch */
+/* Goes on from what was hashed before (0: nothing). The same in every process: it is part of what requests are called.
+ */
+uint64_t delivery_hash(uint64_t before, struct str s);
 
 /* As params: they are the data of the delivery's event, which is not stored twice. Readers get the data. */
 #define DELIVERY_PARAMS_EVENT STR("=")

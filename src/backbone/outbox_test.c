@@ -99,10 +99,23 @@ static void test_names(void **state)
 		assert_string_equal(fate_name((enum fate)fates[i].stored), fates[i].name);
 }
 
+/* The names of requests are made of it: it must be the same after a restart, and depend on everything in its order. */
+static void test_hash(void **state)
+{
+	uint64_t ab = delivery_hash(delivery_hash(0, STR("a")), STR("b"));
+
+	(void)state;
+	assert_int_equal(delivery_hash(0, STR("a")), 0x96c20860cd93a249u);
+	assert_int_not_equal(ab, delivery_hash(delivery_hash(0, STR("b")), STR("a")));
+	assert_int_not_equal(ab, delivery_hash(0, STR("ab")));
+	assert_int_equal(delivery_batch_hash(STR("E-1")), 0);
+	assert_int_equal(delivery_batch_hash(STR(DELIVERY_BATCH "x")), delivery_hash(0, STR(DELIVERY_BATCH "x")) | 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_row), cmocka_unit_test(test_damaged_row),
-					   cmocka_unit_test(test_names)};
+					   cmocka_unit_test(test_names), cmocka_unit_test(test_hash)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -349,10 +349,9 @@ static struct str name_batch(struct attempt *keeper, struct attempt *const *sort
 {
 	const struct attempt *first = sorted[0];
 	struct str was = first->head.batch ? first->delivery.result : STR_NONE;
-	uint64_t hash = 14695981039346656037u;
+	uint64_t hash = 0;
 	for (size_t i = 0; i < in; i++)
-		for (size_t j = 0; j < sorted[i]->delivery.delivery_id.n; j++)
-			hash = (hash ^ (uint8_t)sorted[i]->delivery.delivery_id.p[j]) * 1099511628211u;
+		hash = delivery_hash(hash, sorted[i]->delivery.delivery_id);
 	struct str head =
 	    str_from(arena_printf(&keeper->arena, DELIVERY_BATCH STR_FMT ".", STR_ARG(first->delivery.delivery_id)));
 	struct str end = str_from(arena_printf(&keeper->arena, ".%" PRIu64, hash));

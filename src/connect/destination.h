@@ -2,9 +2,9 @@
  * How hard a destination is tried: its slots, and what its answers say about its health. Pure; the delivery loop owns
  * it.
  *
- *     running     up to `slots` transfers; after trouble one at first, and twice as many with each round of good
- * answers backing off failing: one probe at a time, each later than the one before stopped     it refuses our
- * credentials: one probe every DESTINATION_PROBE_MS
+ *   - running: up to `slots` transfers; after trouble one at first, and twice as many with each round of good answers;
+ *   - backing off: it fails. One probe at a time, each later than the one before;
+ *   - stopped: it refuses our credentials. One probe every DESTINATION_PROBE_MS.
  *
  * A failed transfer (no connection, no answer) says that the destination is down. An answer 5xx may be the fault of one
  * delivery, so that takes DESTINATION_STREAK different deliveries in a row.

@@ -2,6 +2,10 @@
  * What a restart must not forget of a destination's troubles: that it is away or refuses our credentials, and which
  * breakers are open. Each is a row of meta, written in the transaction of the event that tells it. After a restart such
  * a destination is tried with one request, as it would have been without; whatever has a backlog begins with one slot.
+ *
+ * The hub keeps something of the same events beside it (orchestrate/order/away.h): until when orders are not promised
+ * without limit. Neither follows from the other: that one is kept only for tenants with a policy for it, ends by itself
+ * when nothing is heard of the destination, and is the writer's to decide with; this one has no end, and is the loop's.
  */
 #include "connect/engine.h"
 

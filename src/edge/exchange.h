@@ -90,9 +90,9 @@ enum rc parameter_int(const struct parameter *p, int64_t low, int64_t high, int6
 /* A command of this exchange: correlation id, source, idempotency key and fingerprint are set. NULL: it was answered (a
  * bad Idempotency-Key). */
 struct command *exchange_command(struct exchange *x, enum command_type type);
-/* Gives it to the hub, and its answer to the client. The command is no longer the caller's. */
 /* Orders are not taken while too much waits for an ERP whose configuration says so. true: answered. */
 bool exchange_orders_refused(struct exchange *x);
+/* Gives it to the hub, and its answer to the client. The command is no longer the caller's. */
 enum server_next exchange_submit(struct exchange *x, struct command *c);
 /* The same with another done, which ends with exchange_command_done (on the writer's thread; ctx is the exchange). */
 enum server_next exchange_submit_to(struct exchange *x, struct command *c, void (*done)(struct command *c, void *ctx));
