@@ -116,7 +116,7 @@ function Body(props: { route: Route; live: Live; stream: StreamState; overview: 
 	case "delivery":
 		return <DeliveryPage id={route.id} key={route.id} />;
 	case "dead-letters":
-		return <DeadLettersPage system={route.system} />;
+		return <DeadLettersPage system={route.system} operation={route.operation} />;
 	case "dead-letter":
 		return <DeadLetterPage id={route.id} key={route.id} />;
 	case "exceptions":

@@ -162,15 +162,16 @@ export function DeliveryPage(props: { id: string }) {
 	);
 }
 
-export function DeadLettersPage(props: { system: string }) {
+export function DeadLettersPage(props: { system: string; operation: string }) {
+	const only = [props.operation && words(props.operation), props.system && `of ${props.system}`].filter(Boolean).join(" ");
 	return (
 		<>
-			<Heading title="Dead letters" lead={props.system ? `of ${props.system}` : "What could not be applied or delivered, kept for repair."}>
+			<Heading title="Dead letters" lead={only || "What could not be applied or delivered, kept for repair."}>
 				Dead letters
 			</Heading>
 			<List<DeadLetter>
 				path="/v1/dead-letters"
-				values={{ system: props.system }}
+				values={{ system: props.system, operation: props.operation }}
 				caption="Dead letters, the newest first"
 				columns={["At", "System", "What", "Class", "Status", "Reason", ""]}
 				keyOf={(d) => d.id}
@@ -181,7 +182,9 @@ export function DeadLettersPage(props: { system: string }) {
 							<Link href={hrefTo("dead-letters", d.id)}>{dateTime(d.at)}</Link>
 						</td>
 						<td>{d.system}</td>
-						<td>{words(d.kind)}</td>
+						<td>
+							{d.operation ? <Link href={`${hrefTo("dead-letters")}?${new URLSearchParams({ system: props.system, operation: d.operation })}`}>{words(d.operation)}</Link> : words(d.kind)}
+						</td>
 						<td>{words(d.class)}</td>
 						<td>
 							<Status of={d.status} />

@@ -7,7 +7,7 @@ export type Route =
 	| { page: "trace"; id: string }
 	| { page: "deliveries"; system: string; status: string }
 	| { page: "delivery"; id: string }
-	| { page: "dead-letters"; system: string }
+	| { page: "dead-letters"; system: string; operation: string }
 	| { page: "dead-letter"; id: string }
 	| { page: "exceptions" }
 	| { page: "jobs" }
@@ -41,7 +41,7 @@ export function parseRoute(path: string, search: string): Route {
 	case "deliveries":
 		return id === undefined ? { page: "deliveries", system: value("system"), status: value("status") } : { page: "delivery", id };
 	case "dead-letters":
-		return id === undefined ? { page: "dead-letters", system: value("system") } : { page: "dead-letter", id };
+		return id === undefined ? { page: "dead-letters", system: value("system"), operation: value("operation") } : { page: "dead-letter", id };
 	case "subscriptions":
 		return id === undefined ? { page: "subscriptions" } : { page: "subscription", id };
 	case "reconciliations":

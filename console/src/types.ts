@@ -142,6 +142,7 @@ export interface DeadLetter {
 	class: string;
 	kind: string;
 	system?: string;
+	operation?: string;
 	correlation_id: string;
 	reason: string;
 	status: string;

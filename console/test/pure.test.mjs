@@ -155,6 +155,7 @@ table("routes", parseRoute, [
 	[["/console/trace", "?id=x"], { page: "trace", id: "x" }],
 	[["/console/deliveries", "?system=erp"], { page: "deliveries", system: "erp", status: "" }],
 	[["/console/dead-letters/d1", ""], { page: "dead-letter", id: "d1" }],
+	[["/console/dead-letters", "?operation=order.post"], { page: "dead-letters", system: "", operation: "order.post" }],
 	[["/console/exceptions/1", ""], { page: "lost" }],
 	[["/console/orders/%zz", ""], { page: "lost" }],
 	[["/elsewhere", ""], { page: "lost" }],

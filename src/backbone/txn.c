@@ -268,8 +268,8 @@ static void tell_dead_letter(struct txn *t, struct str id, const char *class_, s
 	buf_done(&data);
 }
 
-void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64_t inbox, int64_t delivery,
-		     struct str reason, struct str payload, struct str trace_key)
+void txn_dead_letter(struct txn *t, const char *class_, struct str system, struct str operation, int64_t inbox,
+		     int64_t delivery, struct str reason, struct str payload, struct str trace_key)
 {
 	struct str id = txn_uuid(t);
 
@@ -277,6 +277,7 @@ void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64
 	txn_put(t, W_DEAD_LETTER, SV_INT(++t->heads->dead_letter), SV_TEXT(id), SV_INT(t->now),
 		SV_TEXT(str_from(class_)), SV_TEXT_OPT(system), inbox ? SV_INT(inbox) : SV_NULL,
 		delivery ? SV_INT(delivery) : SV_NULL, SV_TEXT(t->cause.correlation_id), SV_TEXT(reason), SV_INT(0),
-		SV_NULL, SV_NULL, payload.n ? SV_BLOB(payload) : SV_NULL, SV_TEXT_OPT(trace_key));
-	txn_count(t, COUNTED_DEAD_LETTERS, str_from(class_), STR_NONE, STR_NONE, 1);
+		SV_NULL, SV_NULL, payload.n ? SV_BLOB(payload) : SV_NULL, SV_TEXT_OPT(trace_key),
+		SV_TEXT_OPT(operation));
+	txn_count(t, COUNTED_DEAD_LETTERS, str_from(class_), system, operation, 1);
 }

@@ -34,7 +34,7 @@ enum counted {
 	COUNTED_INBOX,             /* kind, fate */
 	COUNTED_DELIVERIES,        /* system, operation, "open" or a final status */
 	COUNTED_EXCEPTIONS,        /* open ones: kind */
-	COUNTED_DEAD_LETTERS,      /* open ones: class */
+	COUNTED_DEAD_LETTERS,      /* open ones: class, system, operation */
 	COUNTED_BACKORDERED_LINES, /* ever: a metric only */
 	COUNTED_DRIFT,             /* ever: a metric only */
 	COUNTED_AWAY,              /* the same: channel, what was decided */
@@ -121,8 +121,9 @@ void txn_delivery_reopen(struct txn *t, const struct delivery *d, struct str rep
 /* Something that a person must decide; also an event. */
 struct str txn_exception(struct txn *t, const char *kind, struct str subject, struct str order_id, struct str detail);
 /* class: "mapping", "validation", "refused", "configuration", "technical", "unknown". inbox, delivery: 0 for none.
- * trace_key: the business object whose later success closes it; may be empty. Also an event. */
-void txn_dead_letter(struct txn *t, const char *class_, struct str system, int64_t inbox, int64_t delivery,
-		     struct str reason, struct str payload, struct str trace_key);
+ * operation: of a delivery, else empty. trace_key: the business object whose later success closes it; may be empty.
+ * Also an event. */
+void txn_dead_letter(struct txn *t, const char *class_, struct str system, struct str operation, int64_t inbox,
+		     int64_t delivery, struct str reason, struct str payload, struct str trace_key);
 
 #endif

@@ -147,12 +147,14 @@ static void test_dead_letter_and_document(void **state)
 	(void)state;
 	assert_int_equal(txn_document(&t, STR("order"), STR("packed")), 31);
 	assert_true(str_is(row(W_DOCUMENT, 0)->values[3].bytes, "packed"));
-	txn_dead_letter(&t, "technical", STR("erp"), 0, 9, STR("too old"), STR_NONE, STR("erp/order.post/o1"));
-	txn_dead_letter(&t, "mapping", STR_NONE, 8, 0, STR("no field"), STR("payload"), STR_NONE);
+	txn_dead_letter(&t, "technical", STR("erp"), STR("order.post"), 0, 9, STR("too old"), STR_NONE,
+			STR("erp/order.post/o1"));
+	txn_dead_letter(&t, "mapping", STR_NONE, STR_NONE, 8, 0, STR("no field"), STR("payload"), STR_NONE);
 	v = row(W_DEAD_LETTER, 0)->values;
 	assert_int_equal(v[0].integer, 51);
 	assert_int_equal(v[5].type, STORE_NULL);
 	assert_int_equal(v[6].integer, 9);
+	assert_true(str_is(v[14].bytes, "order.post"));
 	assert_int_equal(v[12].type, STORE_NULL);
 	v = row(W_DEAD_LETTER, 1)->values;
 	assert_int_equal(v[4].type, STORE_NULL);

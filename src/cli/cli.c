@@ -71,11 +71,12 @@ const struct cli_verb cli_verbs[] = {
      "Asks a running server (CROSSDOCK_URL, http://127.0.0.1:8080 by default) with a key that may operate\n"
      "(CROSSDOCK_KEY).\n"},
     {"dead-letters", "List, show, replay and discard dead letters", cli_dead_letters,
-     "crossdock dead-letters list [--system S] [--class C] [--status S]\n"
+     "crossdock dead-letters list [--system S] [--class C] [--operation O] [--status S]\n"
      "crossdock dead-letters show ID\n"
      "crossdock dead-letters replay ID\n"
-     "crossdock dead-letters replay --all [--system S] [--class C] [--from TIME] [--to TIME]\n"
-     "crossdock dead-letters discard ID --reason TEXT\n\n"
+     "crossdock dead-letters replay --all [--system S] [--class C] [--operation O] [--from TIME] [--to TIME]\n"
+     "crossdock dead-letters discard ID --reason TEXT\n"
+     "crossdock dead-letters discard --all --reason TEXT [--system S] ... as for replay\n\n"
      "All take [--url URL] [--key KEY] [--json], as 'crossdock trace'. --status is open (the default), replayed,\n"
      "discarded or closed. A replay of many shows its progress and ends with it; 1 if one of them failed.\n"},
     {"replay", "Send again what a system was told", cli_replay,

@@ -100,7 +100,7 @@ int cli_trace(int argc, char **argv)
 
 struct dead_letters {
 	struct remote remote;
-	const char *system, *class_, *status, *from, *to, *reason;
+	const char *system, *class_, *operation, *status, *from, *to, *reason;
 	bool all;
 };
 
@@ -112,10 +112,11 @@ static int list_dead_letters(struct dead_letters *d)
 
 	do {
 		const char *path =
-		    arena_printf(a, "/v1/dead-letters?limit=1000&status=%s%s%s%s%s%s",
+		    arena_printf(a, "/v1/dead-letters?limit=1000&status=%s%s%s%s%s%s%s%s",
 				 remote_encoded(a, d->status ? d->status : "open"), d->system ? "&system=" : "",
 				 d->system ? remote_encoded(a, d->system) : "", d->class_ ? "&class=" : "",
-				 d->class_ ? remote_encoded(a, d->class_) : "", cursor);
+				 d->class_ ? remote_encoded(a, d->class_) : "", d->operation ? "&operation=" : "",
+				 d->operation ? remote_encoded(a, d->operation) : "", cursor);
 		j = remote_ask(&d->remote, path, NULL);
 		if (!j)
 			return CLI_FAILED;
@@ -148,8 +149,8 @@ static void print_part(const char *title, const struct json *j, const char *name
 
 static int show_dead_letter(struct dead_letters *d, const char *id)
 {
-	static const char *const facts[] = {"id", "status",         "class",  "kind", "system",
-					    "at", "correlation_id", "reason", "note"};
+	static const char *const facts[] = {"id",        "status", "class",          "kind",   "system",
+					    "operation", "at",     "correlation_id", "reason", "note"};
 	struct remote *r = &d->remote;
 	const struct json *j =
 	    remote_ask(r, arena_printf(&r->arena, "/v1/dead-letters/%s", remote_encoded(&r->arena, id)), NULL);
@@ -189,12 +190,15 @@ static int said(struct remote *r, const struct json *j)
 	return CLI_DONE;
 }
 
-static int replay_dead_letters(struct dead_letters *d, const char *id)
+/* One, or all that fit. reason: of a discard; NULL: a replay. */
+static int end_dead_letters(struct dead_letters *d, const char *id, const char *reason)
 {
 	const struct {
 		const char *name, *value;
-	} filter[] = {{"system", d->system}, {"class", d->class_}, {"from", d->from}, {"to", d->to}};
+	} filter[] = {
+	    {"system", d->system}, {"class", d->class_}, {"operation", d->operation}, {"from", d->from}, {"to", d->to}};
 	struct remote *r = &d->remote;
+	const char *verb = reason ? "discard" : "replay";
 	const struct json *j;
 	struct json_writer w;
 	struct buf body;
@@ -205,14 +209,16 @@ static int replay_dead_letters(struct dead_letters *d, const char *id)
 	if (!id) {
 		jw_key(&w, "filter");
 		jw_object(&w);
-		for (size_t i = 0; i < 4; i++)
+		for (size_t i = 0; i < sizeof(filter) / sizeof(filter[0]); i++)
 			jw_opt_text(&w, filter[i].name, str_from(filter[i].value));
 		jw_object_end(&w);
 	}
+	if (reason)
+		jw_key_text(&w, "reason", str_from(reason));
 	jw_object_end(&w);
 	j = remote_ask(r,
-		       id ? arena_printf(&r->arena, "/v1/dead-letters/%s/replay", remote_encoded(&r->arena, id))
-			  : "/v1/dead-letters/replay",
+		       id ? arena_printf(&r->arena, "/v1/dead-letters/%s/%s", remote_encoded(&r->arena, id), verb)
+			  : arena_printf(&r->arena, "/v1/dead-letters/%s", verb),
 		       &body);
 	buf_done(&body);
 	if (id || !j)
@@ -220,37 +226,14 @@ static int replay_dead_letters(struct dead_letters *d, const char *id)
 	return follow(r, j);
 }
 
-static int discard_dead_letter(struct dead_letters *d, const char *id)
-{
-	struct remote *r = &d->remote;
-	const struct json *j;
-	struct json_writer w;
-	struct buf body;
-
-	buf_init(&body, 64 << 10);
-	jw_init(&w, &body);
-	jw_object(&w);
-	jw_key_text(&w, "reason", str_from(d->reason));
-	jw_object_end(&w);
-	j = remote_ask(r, arena_printf(&r->arena, "/v1/dead-letters/%s/discard", remote_encoded(&r->arena, id)), &body);
-	buf_done(&body);
-	return said(r, j);
-}
-
 int cli_dead_letters(int argc, char **argv)
 {
 	struct dead_letters d = {0};
-	const struct cli_option options[] = {{"url", &d.remote.url, NULL},
-					     {"key", &d.remote.key, NULL},
-					     {"json", NULL, &d.remote.json},
-					     {"system", &d.system, NULL},
-					     {"class", &d.class_, NULL},
-					     {"status", &d.status, NULL},
-					     {"from", &d.from, NULL},
-					     {"to", &d.to, NULL},
-					     {"reason", &d.reason, NULL},
-					     {"all", NULL, &d.all},
-					     {0}};
+	const struct cli_option options[] = {
+	    {"url", &d.remote.url, NULL}, {"key", &d.remote.key, NULL}, {"json", NULL, &d.remote.json},
+	    {"system", &d.system, NULL},  {"class", &d.class_, NULL},   {"operation", &d.operation, NULL},
+	    {"status", &d.status, NULL},  {"from", &d.from, NULL},      {"to", &d.to, NULL},
+	    {"reason", &d.reason, NULL},  {"all", NULL, &d.all},        {0}};
 	struct cli_args args;
 	int code;
 
@@ -260,18 +243,17 @@ int cli_dead_letters(int argc, char **argv)
 	bool list = strcmp(what, "list") == 0, show = strcmp(what, "show") == 0, replay = strcmp(what, "replay") == 0;
 	if (!list && !show && !replay && strcmp(what, "discard") != 0)
 		return cli_usage(argv[0], "say list, show, replay or discard");
-	if (list ? id != NULL : replay ? !id == !d.all : !id)
-		return cli_usage(argv[0], replay ? "say which: an ID, or --all"
-					  : list ? "a list takes no ID"
-						 : "say which: an ID");
+	if (list ? id != NULL : show ? !id : !id == !d.all)
+		return cli_usage(argv[0], list   ? "a list takes no ID"
+					  : show ? "say which: an ID"
+						 : "say which: an ID, or --all");
 	if (!list && !show && !replay && !d.reason)
 		return cli_usage(argv[0], "say why: --reason TEXT");
 	if (!remote_open(&d.remote, argv[0]))
 		return CLI_USAGE;
-	code = list     ? list_dead_letters(&d)
-	       : show   ? show_dead_letter(&d, id)
-	       : replay ? replay_dead_letters(&d, id)
-			: discard_dead_letter(&d, id);
+	code = list   ? list_dead_letters(&d)
+	       : show ? show_dead_letter(&d, id)
+		      : end_dead_letters(&d, id, replay ? NULL : d.reason);
 	return remote_close(&d.remote, code);
 }
 

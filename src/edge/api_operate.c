@@ -189,14 +189,14 @@ enum server_next deliveries_list(struct exchange *x)
 
 enum server_next dead_letters_list(struct exchange *x)
 {
-	struct parameter p[] = {
-	    {.name = "limit"}, {.name = "cursor"}, {.name = "system"}, {.name = "class"}, {.name = "status"}};
+	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"},    {.name = "system"},
+				{.name = "class"}, {.name = "operation"}, {.name = "status"}};
 	struct reading r;
 	struct query_page page;
 	struct err e = ERR_NONE;
-	if (!reading_begin_page(x, p, 5, &r, &page))
+	if (!reading_begin_page(x, p, 6, &r, &page))
 		return SERVER_ANSWERED;
-	const struct query_dead_letters by = {p[2].value, p[3].value, p[4].value};
+	const struct query_dead_letters by = {p[2].value, p[3].value, p[4].value, p[5].value};
 	enum rc rc = query_dead_letters(&r.query, &by, &page, &r.out, &e);
 	return reading_end(x, &r, rc, &e);
 }

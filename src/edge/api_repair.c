@@ -307,15 +307,16 @@ static struct str written(struct exchange *x, struct buf *b)
 
 static bool check_filter(struct exchange *x, const struct json *filter)
 {
-	static const char *const names[] = {"system", "class", "from", "to"};
+	enum { FILTER_MEMBERS = 5 };
+	static const char *const names[FILTER_MEMBERS] = {"system", "class", "operation", "from", "to"};
 
 	for (uint32_t i = 0; filter && i < filter->count; i++) {
 		size_t n = 0;
-		while (n < 4 && !str_is(filter->members[i].name, names[n]))
+		while (n < FILTER_MEMBERS && !str_is(filter->members[i].name, names[n]))
 			n++;
 		const char *pointer =
 		    arena_printf(x->request->arena, "/filter/" STR_FMT, STR_ARG(filter->members[i].name));
-		if (n == 4)
+		if (n == FILTER_MEMBERS)
 			exchange_wrong(x, "validation_failed", pointer, "There is no such member.");
 		else if (filter->members[i].value.type != JSON_STRING)
 			exchange_wrong(x, "validation_failed", pointer, "This is a text.");
@@ -326,9 +327,10 @@ static bool check_filter(struct exchange *x, const struct json *filter)
 	return true;
 }
 
-enum server_next dead_letters_replay_all(struct exchange *x)
+/* reason: of a discard; a replay has none. */
+static enum server_next all_that_fit(struct exchange *x, const char *kind, bool reason)
 {
-	struct member body[] = {{"filter", JSON_OBJECT, true, NULL}};
+	struct member body[] = {{"filter", JSON_OBJECT, true, NULL}, {"reason", JSON_STRING, true, NULL}};
 	struct dead_letter_filter filter;
 	struct reading r;
 	struct err e = ERR_NONE;
@@ -336,8 +338,10 @@ enum server_next dead_letters_replay_all(struct exchange *x)
 	struct json_writer w;
 	struct buf b;
 
-	if (!read_body(x, x->request->arena, body, 1, NULL) || !check_filter(x, body[0].value))
+	if (!read_body(x, x->request->arena, body, reason ? 2 : 1, NULL) || !check_filter(x, body[0].value))
 		return SERVER_ANSWERED;
+	if (reason && json_text(body[1].value).n == 0)
+		return exchange_wrong(x, "validation_failed", "/reason", "This is empty.");
 	if (dead_letter_filter_read(body[0].value, &filter, &e) != RC_OK)
 		return exchange_fail(x, &e);
 	if (!reading_begin(x, &r))
@@ -351,9 +355,21 @@ enum server_next dead_letters_replay_all(struct exchange *x)
 	jw_object(&w);
 	jw_key(&w, "filter");
 	jw_value(&w, body[0].value);
+	if (reason)
+		jw_key_text(&w, "reason", json_text(body[1].value));
 	jw_key_int(&w, "through", through);
 	jw_object_end(&w);
-	return start_job(x, "dead-letters.replay", written(x, &b), count);
+	return start_job(x, kind, written(x, &b), count);
+}
+
+enum server_next dead_letters_replay_all(struct exchange *x)
+{
+	return all_that_fit(x, "dead-letters.replay", false);
+}
+
+enum server_next dead_letters_discard_all(struct exchange *x)
+{
+	return all_that_fit(x, "dead-letters.discard", true);
 }
 
 static void write_plan(struct json_writer *w, const struct replay_plan *p)

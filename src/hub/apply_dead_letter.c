@@ -15,7 +15,23 @@
 
 enum dead_letter_status { DEAD_OPEN = 0, DEAD_REPLAYED = 1, DEAD_DISCARDED = 2, DEAD_CLOSED = 3 };
 
-enum column { SEQ, ID, AT, CLASS, SYSTEM, INBOX, DELIVERY, CORRELATION, REASON, STATUS, PAYLOAD = 12, KEY, EDITED };
+enum column {
+	SEQ,
+	ID,
+	AT,
+	CLASS,
+	SYSTEM,
+	INBOX,
+	DELIVERY,
+	CORRELATION,
+	REASON,
+	STATUS,
+	OPERATION = 12,
+	PAYLOAD,
+	KEY,
+	EDITED,
+	COLUMNS = 19
+};
 
 /* ---- trace keys ---- */
 
@@ -108,7 +124,7 @@ static void tell(struct hub *h, const char *type, struct str id, struct str syst
 
 struct ended {
 	int64_t seq;
-	struct str id, class_, system, key;
+	struct str id, class_, system, operation, key;
 };
 
 static void end(struct hub *h, const struct ended *d, enum dead_letter_status status, struct str note)
@@ -120,14 +136,15 @@ static void end(struct hub *h, const struct ended *d, enum dead_letter_status st
 	batch_touch(h, TOUCHED_DEAD_LETTER, d->seq);
 	txn_put(t, W_DEAD_LETTER_STATE, SV_INT(d->seq), SV_INT(status), SV_INT(t->now), SV_TEXT_OPT(txn_copy(t, note)),
 		SV_TEXT_OPT(t->cause.source));
-	txn_count(t, COUNTED_DEAD_LETTERS, d->class_, STR_NONE, STR_NONE, -1);
+	txn_count(t, COUNTED_DEAD_LETTERS, d->class_, d->system, d->operation, -1);
 	dead_key_remove(h, d->key);
 	tell(h, types[status], d->id, d->system, note);
 }
 
 static void end_row(struct hub *h, const struct store_value *row, enum dead_letter_status status, struct str note)
 {
-	const struct ended d = {row[SEQ].integer, row[ID].bytes, row[CLASS].bytes, row[SYSTEM].bytes, row[KEY].bytes};
+	const struct ended d = {row[SEQ].integer,  row[ID].bytes,        row[CLASS].bytes,
+				row[SYSTEM].bytes, row[OPERATION].bytes, row[KEY].bytes};
 
 	h->batch.txn.cause.correlation_id = txn_copy(&h->batch.txn, row[CORRELATION].bytes);
 	end(h, &d, status, note);
@@ -141,7 +158,7 @@ struct succeeded {
 static enum rc close_one(void *ctx, const struct store_value *c, size_t count)
 {
 	struct succeeded *s = ctx;
-	const struct ended d = {c[0].integer, c[1].bytes, c[2].bytes, c[3].bytes, s->key};
+	const struct ended d = {c[0].integer, c[1].bytes, c[2].bytes, c[3].bytes, c[4].bytes, s->key};
 
 	(void)count;
 	if (!batch_touched(s->h, TOUCHED_DEAD_LETTER, d.seq))
@@ -258,14 +275,21 @@ static enum rc replay_delivery(struct hub *h, struct arena *a, const struct stor
 	return RC_OK;
 }
 
-enum rc dead_letter_replay(struct hub *h, struct arena *a, const struct store_value *row, struct str job, struct err *e)
+static enum rc check_open(struct hub *h, const struct store_value *row, struct err *e)
 {
-	enum rc rc;
-
 	if (row[STATUS].integer != DEAD_OPEN)
 		return err_set(e, RC_CONFLICT, "dead_letter_closed", "the dead letter is closed already");
 	if (batch_touched(h, TOUCHED_DEAD_LETTER, row[SEQ].integer))
 		return err_set(e, RC_CONFLICT, "being_changed", "somebody else changes it now; try again");
+	return RC_OK;
+}
+
+enum rc dead_letter_replay(struct hub *h, struct arena *a, const struct store_value *row, struct str job, struct err *e)
+{
+	enum rc rc = check_open(h, row, e);
+
+	if (rc != RC_OK)
+		return rc;
 	h->batch.txn.cause.correlation_id = txn_copy(&h->batch.txn, row[CORRELATION].bytes);
 	if (row[DELIVERY].integer)
 		rc = replay_delivery(h, a, row, job.n ? job : row[ID].bytes, e);
@@ -274,6 +298,15 @@ enum rc dead_letter_replay(struct hub *h, struct arena *a, const struct store_va
 	if (rc == RC_OK)
 		end_row(h, row, DEAD_REPLAYED,
 			row[EDITED].bytes.n ? STR("replayed with the edited payload") : STR("replayed"));
+	return rc;
+}
+
+enum rc dead_letter_discard(struct hub *h, const struct store_value *row, struct str reason, struct err *e)
+{
+	enum rc rc = check_open(h, row, e);
+
+	if (rc == RC_OK)
+		end_row(h, row, DEAD_DISCARDED, reason);
 	return rc;
 }
 
@@ -300,7 +333,7 @@ static bool find_open(struct hub *h, struct command *c, struct store_value *row)
 void apply_dead_letter_edit(struct hub *h, struct command *c)
 {
 	struct txn *t = &h->batch.txn;
-	struct store_value row[18];
+	struct store_value row[COLUMNS];
 
 	if (!find_open(h, c, row))
 		return;
@@ -314,7 +347,7 @@ void apply_dead_letter_edit(struct hub *h, struct command *c)
 
 void apply_dead_letter_replay(struct hub *h, struct command *c)
 {
-	struct store_value row[18];
+	struct store_value row[COLUMNS];
 	struct err e = ERR_NONE;
 	enum rc rc;
 
@@ -330,7 +363,7 @@ void apply_dead_letter_replay(struct hub *h, struct command *c)
 
 void apply_dead_letter_discard(struct hub *h, struct command *c)
 {
-	struct store_value row[18];
+	struct store_value row[COLUMNS];
 
 	if (!find_open(h, c, row))
 		return;

@@ -218,13 +218,14 @@ static void on_dead(struct hub *h, const struct delivery_result *r)
 	const char *class_ = r->outcome == OUTCOME_CONFIGURATION ? "configuration"
 			     : r->outcome == OUTCOME_UNKNOWN     ? "unknown"
 								 : "technical";
-	struct str system = system_name(h, r->system);
+	struct str system = system_name(h, r->system),
+		   operation = str_from(operation_name((enum operation)r->operation));
 	struct str key = STR_NONE;
 
 	/* What a channel may sell is told anew with its next change, and no event stands for another. */
 	if (r->operation != OP_AVAILABILITY && !system_is_subscription(r->system))
-		key = dead_letter_key(&h->batch.txn, system, operation_name((enum operation)r->operation), r->key);
-	txn_dead_letter(&h->batch.txn, class_, system, 0, r->seq, reason_of(h, r), STR_NONE, key);
+		key = dead_letter_key(&h->batch.txn, system, operation.p, r->key);
+	txn_dead_letter(&h->batch.txn, class_, system, operation, 0, r->seq, reason_of(h, r), STR_NONE, key);
 	dead_key_add(h, key);
 }
 

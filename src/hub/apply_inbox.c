@@ -236,7 +236,8 @@ void apply_message_dead(struct hub *h, struct command *c)
 		if (c->natural_key.n)
 			key = dead_letter_key(&h->batch.txn, c->source, command_type_name(c->natural_type),
 					      c->natural_key);
-		txn_dead_letter(&h->batch.txn, "mapping", c->source, c->message_seq, 0, c->reason, c->document, key);
+		txn_dead_letter(&h->batch.txn, "mapping", c->source, STR_NONE, c->message_seq, 0, c->reason,
+				c->document, key);
 		dead_key_add(h, key);
 	}
 	inbox_settle(h, c, c->refused ? FATE_REJECTED : FATE_DEAD, STR_NONE, c->reason, STR_NONE);

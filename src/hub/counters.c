@@ -23,7 +23,7 @@ static const struct {
     [COUNTED_INBOX] = {"inbox", 2},
     [COUNTED_DELIVERIES] = {"delivery", 3},
     [COUNTED_EXCEPTIONS] = {"exception", 1},
-    [COUNTED_DEAD_LETTERS] = {"dead_letter", 1},
+    [COUNTED_DEAD_LETTERS] = {"dead_letter", 3},
     [COUNTED_BACKORDERED_LINES] = {NULL, 0},
     [COUNTED_DRIFT] = {NULL, 0},
     [COUNTED_AWAY] = {NULL, 0},
@@ -175,6 +175,10 @@ static enum rc visit_table(void *ctx, const struct store_value *row, size_t coun
 		a = str_from(order_status_name((enum order_status)row[0].integer));
 	if (v->what == COUNTED_INBOX)
 		b = str_from(fate_name((enum fate)row[1].integer));
+	if (v->what == COUNTED_DEAD_LETTERS) {
+		b = row[1].bytes;
+		c = row[2].bytes;
+	}
 	if (v->what == COUNTED_DELIVERIES) {
 		b = row[1].bytes;
 		c = delivery_end(row[2].integer);

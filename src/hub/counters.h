@@ -1,6 +1,7 @@
 /*
  * How many rows of each kind a tenant has, without looking at the tables: orders by status, the inbox by kind and fate,
- * deliveries by system, operation and end, open exceptions by kind, open dead letters by class.
+ * deliveries by system, operation and end, open exceptions by kind, open dead letters by class,
+ * system and operation.
  *
  * Step functions say what they change (txn_count). The totals of what a batch has changed are rows of meta in the same
  * transaction, "count:inbox/message/applied", and "count:batch" is the number of the last batch that wrote any; in

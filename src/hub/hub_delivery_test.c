@@ -454,8 +454,8 @@ static void test_a_message_that_cannot_be_mapped(void **state)
 	c->reason = STR("It is not JSON.");
 	do_command(of_message(c, world.messages[0].seq, 0, 1));
 	assert_string_equal(fate_of(world.messages[0].seq), "dead_letter");
-	const struct json *dead =
-	    ASK(query_dead_letters, &(struct query_dead_letters){STR("shop"), STR("mapping"), STR_NONE}, &page);
+	const struct json *dead = ASK(
+	    query_dead_letters, &(struct query_dead_letters){.system = STR("shop"), .class_ = STR("mapping")}, &page);
 	assert_string_equal(world_at(dead, "items/0/reason"), "It is not JSON.");
 	assert_true(do_command(make_message("m1", "no JSON")).replayed);
 }

@@ -8,6 +8,7 @@
 
 static const struct job_kind kinds[] = {
     {"dead-letters.replay", job_step_dead_letters, 50},
+    {"dead-letters.discard", job_step_dead_letters, 50},
     {"system.replay", job_step_replay, 100},
     {"reconciliation", NULL, 0},
 };

@@ -1,10 +1,11 @@
-/* Replay of all open dead letters that a filter fits. params: {"filter":{system,class,from,to},"through": the last one
- * there was}; the position is the last one that was looked at. */
+/* Replay, or discard if there is a reason, of all open dead letters that a filter fits. params:
+ * {"filter":{system,class,operation,from,to},"reason"?,"through": the last one there was}; the position is the last
+ * one that was looked at. */
 #include "hub/state.h"
 
 #include "hub/query_repair.h"
 
-#define DEAD_LETTER_COLUMNS 18
+#define DEAD_LETTER_COLUMNS 19
 
 struct slice {
 	struct arena *arena;
@@ -23,14 +24,14 @@ static enum rc note_id(void *ctx, const struct store_value *row, size_t count)
 	return RC_OK;
 }
 
-static void replay_one(struct hub *h, struct job *j, struct str id)
+static void do_one(struct hub *h, struct job *j, struct str id, struct str reason)
 {
 	struct store_value row[DEAD_LETTER_COLUMNS];
 	struct arena *a = h->batch.txn.arena;
 	struct err e = ERR_NONE;
 
 	if (store_read_one(h->reader, R_DEAD_LETTER, &SV_TEXT(id), 1, a, row, &e) == RC_OK &&
-	    dead_letter_replay(h, a, row, j->id, &e) == RC_OK)
+	    (reason.n ? dead_letter_discard(h, row, reason, &e) : dead_letter_replay(h, a, row, j->id, &e)) == RC_OK)
 		j->done++;
 	else
 		j->failed++;
@@ -48,19 +49,20 @@ enum rc job_step_dead_letters(struct hub *h, struct job *j, uint32_t max, bool *
 	struct query q = {.hub = h, .reader = h->reader, .arena = h->batch.txn.arena};
 	struct slice s = {
 	    .arena = q.arena, .ids = arena_array(q.arena, struct str, max), .seqs = arena_array(q.arena, int64_t, max)};
+	struct str reason = json_get_text(j->params, "reason");
 	struct dead_letter_filter filter;
 	int64_t through = 0;
 	enum rc rc = dead_letter_filter_read(json_get(j->params, "filter"), &filter, e);
 
 	if (!s.ids || !s.seqs)
 		return RC_RETRY;
-	if (rc == RC_OK && is_crowded(h, filter.system))
+	if (rc == RC_OK && !reason.n && is_crowded(h, filter.system))
 		return RC_RETRY;
 	json_int(json_get(j->params, "through"), &through);
 	if (rc == RC_OK)
 		rc = dead_letters_read(&q, &filter, j->position, through, max, note_id, &s, e);
 	for (uint32_t i = 0; rc == RC_OK && i < s.count; i++) {
-		replay_one(h, j, s.ids[i]);
+		do_one(h, j, s.ids[i], reason);
 		j->position = s.seqs[i];
 	}
 	*finished = s.count < max;

@@ -88,7 +88,7 @@ enum rc query_deliveries(struct query *q, struct str system, struct str status, 
 			 struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_delivery(struct query *q, struct str delivery_id, struct buf *out, struct err *e) MUST_CHECK;
 struct query_dead_letters {
-	struct str system, class_, status; /* empty: any */
+	struct str system, class_, operation, status; /* empty: any */
 };
 enum rc query_dead_letters(struct query *q, const struct query_dead_letters *by, const struct query_page *p,
 			   struct buf *out, struct err *e) MUST_CHECK;

@@ -8,8 +8,8 @@
 
 #define PAYLOAD_SHOWN_MAX (4u << 20)
 
-enum column { SEQ, ID, AT, CLASS, SYSTEM, INBOX, DELIVERY, CORRELATION, REASON, STATUS, CLOSED_AT, NOTE, PAYLOAD, KEY };
-enum more { EDITED = 14, EDITED_AT, EDITED_BY, CLOSED_BY, COLUMNS };
+enum column { SEQ, ID, AT, CLASS, SYSTEM, INBOX, DELIVERY, CORRELATION, REASON, STATUS, CLOSED_AT, NOTE };
+enum more { OPERATION = 12, PAYLOAD, KEY, EDITED, EDITED_AT, EDITED_BY, CLOSED_BY, COLUMNS };
 
 /* Numbers as they are stored. */
 static const char *const statuses[] = {"open", "replayed", "discarded", "closed"};
@@ -35,7 +35,8 @@ static bool fits(void *ctx, const struct store_value *row)
 
 	return (f->status < 0 || row[STATUS].integer == f->status) &&
 	       (!f->by.class_.n || str_eq(row[CLASS].bytes, f->by.class_)) &&
-	       (!f->by.system.n || str_eq(row[SYSTEM].bytes, f->by.system));
+	       (!f->by.system.n || str_eq(row[SYSTEM].bytes, f->by.system)) &&
+	       (!f->by.operation.n || str_eq(row[OPERATION].bytes, f->by.operation));
 }
 
 static void write_head(struct json_writer *w, const struct store_value *row)
@@ -47,6 +48,7 @@ static void write_head(struct json_writer *w, const struct store_value *row)
 	jw_key_time(w, "at", row[AT].integer);
 	jw_key_text(w, "class", row[CLASS].bytes);
 	jw_opt_text(w, "system", row[SYSTEM].bytes);
+	jw_opt_text(w, "operation", row[OPERATION].bytes);
 	jw_key_text(w, "kind", row[DELIVERY].integer ? STR("delivery") : STR("message"));
 	jw_key_text(w, "correlation_id", row[CORRELATION].bytes);
 	jw_key_text(w, "reason", row[REASON].bytes);
@@ -67,24 +69,28 @@ static enum rc write_item(void *ctx, struct json_writer *w, const struct store_v
 enum rc query_dead_letters(struct query *q, const struct query_dead_letters *by, const struct query_page *p,
 			   struct buf *out, struct err *e)
 {
-	static const enum store_statement open[2][2] = {
-	    {R_DEAD_LETTERS_OPEN_BEFORE, R_DEAD_LETTERS_OPEN_CLASS_BEFORE},
-	    {R_DEAD_LETTERS_OPEN_SYSTEM_BEFORE, R_DEAD_LETTERS_OPEN_BOTH_BEFORE}};
+	static const enum store_statement open[2][2][2] = {
+	    {{R_DEAD_LETTERS_OPEN_BEFORE, R_DEAD_LETTERS_OPEN_OPERATION_BEFORE},
+	     {R_DEAD_LETTERS_OPEN_CLASS_BEFORE, R_DEAD_LETTERS_OPEN_CLASS_OPERATION_BEFORE}},
+	    {{R_DEAD_LETTERS_OPEN_SYSTEM_BEFORE, R_DEAD_LETTERS_OPEN_SYSTEM_OPERATION_BEFORE},
+	     {R_DEAD_LETTERS_OPEN_BOTH_BEFORE, R_DEAD_LETTERS_OPEN_ALL_BEFORE}}};
 	struct list_filter f = {*by, status_of(by->status)};
 	struct query_list list = {.statement = R_DEAD_LETTERS_BEFORE, .match = fits, .write = write_item, .ctx = &f};
-	struct store_value more[2];
+	struct store_value more[3];
 
 	if (by->status.n && f.status < 0)
 		return err_set(e, RC_INVALID, "unknown_status", "There is no dead letter status '" STR_FMT "'.",
 			       STR_ARG(by->status));
 	/* What is open is found by an index; what is done with is looked through, newest first. */
 	if (f.status == 0) {
-		list.statement = open[by->system.n > 0][by->class_.n > 0];
+		list.statement = open[by->system.n > 0][by->class_.n > 0][by->operation.n > 0];
 		list.more = more;
 		if (by->system.n)
 			more[list.more_count++] = SV_TEXT(by->system);
 		if (by->class_.n)
 			more[list.more_count++] = SV_TEXT(by->class_);
+		if (by->operation.n)
+			more[list.more_count++] = SV_TEXT(by->operation);
 	}
 	return query_list(q, &list, p, out, e);
 }

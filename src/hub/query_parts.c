@@ -104,7 +104,7 @@ enum rc query_list(struct query *q, const struct query_list *l, const struct que
 	bool end = false;
 	char cursor[24];
 
-	assert(p->limit >= 1 && p->limit <= 1000 && l->more_count <= 2);
+	assert(p->limit >= 1 && p->limit <= 1000 && l->more_count <= QUERY_MORE_MAX);
 	enum rc rc = query_cursor(p->cursor, &s.last, e);
 	if (rc != RC_OK)
 		return rc;
@@ -114,7 +114,7 @@ enum rc query_list(struct query *q, const struct query_list *l, const struct que
 	jw_array(&w);
 	while (!end && !s.more && s.rows < QUERY_SCAN_MAX) {
 		uint32_t before = s.rows;
-		struct store_value args[4] = {SV_INT(s.last), SV_INT(page)};
+		struct store_value args[2 + QUERY_MORE_MAX] = {SV_INT(s.last), SV_INT(page)};
 		for (size_t i = 0; i < l->more_count; i++)
 			args[2 + i] = l->more[i];
 		rc = store_read(q->reader, l->statement, args, 2 + l->more_count, scan_row, &s, e);

@@ -30,13 +30,14 @@ static inline const struct store_value *query_row(const struct query_rows *r, si
  * what is in more) and has seq as its first column. match may be NULL; write writes one value. The cursor is the seq of
  * the last row that was looked at.
  */
+#define QUERY_MORE_MAX 3
 struct query_list {
 	enum store_statement statement;
 	bool (*match)(void *ctx, const struct store_value *row);
 	enum rc (*write)(void *ctx, struct json_writer *w, const struct store_value *row, struct err *e);
 	void *ctx;
 	const struct store_value *more;
-	size_t more_count; /* at most 2 */
+	size_t more_count;
 };
 enum rc query_list(struct query *q, const struct query_list *l, const struct query_page *p, struct buf *out,
 		   struct err *e) MUST_CHECK;

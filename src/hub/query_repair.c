@@ -1,5 +1,6 @@
 #include "hub/query_repair.h"
 
+#include "hub/counters.h"
 #include "hub/job.h"
 
 #define COUNT_PAGE 1000
@@ -22,7 +23,9 @@ enum rc dead_letter_filter_read(const struct json *j, struct dead_letter_filter 
 {
 	enum rc rc;
 
-	*out = (struct dead_letter_filter){.system = json_get_text(j, "system"), .class_ = json_get_text(j, "class")};
+	*out = (struct dead_letter_filter){.system = json_get_text(j, "system"),
+					   .class_ = json_get_text(j, "class"),
+					   .operation = json_get_text(j, "operation")};
 	rc = read_instant(j, "from", "/filter/from", &out->from, e);
 	return rc == RC_OK ? read_instant(j, "to", "/filter/to", &out->to, e) : rc;
 }
@@ -95,19 +98,23 @@ static enum rc bounds(struct query *q, const struct dead_letter_filter *f, int64
 enum rc dead_letters_read(struct query *q, const struct dead_letter_filter *f, int64_t after, int64_t through,
 			  uint32_t max, store_row_fn row, void *ctx, struct err *e)
 {
-	static const enum store_statement statements[2][2] = {
-	    {R_DEAD_LETTERS_OPEN_HEADS, R_DEAD_LETTERS_OPEN_HEADS_CLASS},
-	    {R_DEAD_LETTERS_OPEN_HEADS_SYSTEM, R_DEAD_LETTERS_OPEN_HEADS_BOTH}};
+	static const enum store_statement statements[2][2][2] = {
+	    {{R_DEAD_LETTERS_OPEN_HEADS, R_DEAD_LETTERS_OPEN_HEADS_OPERATION},
+	     {R_DEAD_LETTERS_OPEN_HEADS_CLASS, R_DEAD_LETTERS_OPEN_HEADS_CLASS_OPERATION}},
+	    {{R_DEAD_LETTERS_OPEN_HEADS_SYSTEM, R_DEAD_LETTERS_OPEN_HEADS_SYSTEM_OPERATION},
+	     {R_DEAD_LETTERS_OPEN_HEADS_BOTH, R_DEAD_LETTERS_OPEN_HEADS_ALL}}};
+	const enum store_statement statement = statements[f->system.n > 0][f->class_.n > 0][f->operation.n > 0];
 	enum rc rc = bounds(q, f, &after, &through, e);
-	struct store_value args[5] = {SV_INT(after), SV_INT(through), SV_INT(max)};
+	struct store_value args[6] = {SV_INT(after), SV_INT(through), SV_INT(max)};
 	size_t n = 3;
 
 	if (f->system.n)
 		args[n++] = SV_TEXT(f->system);
 	if (f->class_.n)
 		args[n++] = SV_TEXT(f->class_);
-	return rc == RC_OK ? store_read(q->reader, statements[f->system.n > 0][f->class_.n > 0], args, n, row, ctx, e)
-			   : rc;
+	if (f->operation.n)
+		args[n++] = SV_TEXT(f->operation);
+	return rc == RC_OK ? store_read(q->reader, statement, args, n, row, ctx, e) : rc;
 }
 
 struct counting {
@@ -126,12 +133,36 @@ static enum rc count_row(void *ctx, const struct store_value *row, size_t count)
 	return RC_OK;
 }
 
+static bool is_or_any(struct str want, struct str is)
+{
+	return !want.n || str_eq(want, is);
+}
+
+static enum rc count_counters(struct query *q, const struct dead_letter_filter *f, int64_t *count, struct err *e)
+{
+	int64_t batch;
+	size_t n;
+	const struct counter *c = counters_read(hub_counters(q->hub), q->arena, &n, &batch);
+
+	*count = 0;
+	for (size_t i = 0; c && i < n; i++)
+		if (c[i].what == COUNTED_DEAD_LETTERS && is_or_any(f->class_, c[i].a) && is_or_any(f->system, c[i].b) &&
+		    is_or_any(f->operation, c[i].c))
+			*count += c[i].total;
+	return c ? RC_OK : err_set(e, RC_LIMIT, "answer_too_large", "There are too many counters to look at.");
+}
+
 enum rc dead_letters_count(struct query *q, const struct dead_letter_filter *f, int64_t *count, int64_t *through,
 			   struct err *e)
 {
 	struct counting c = {0};
 	enum rc rc;
 
+	*count = *through = 0;
+	if (!f->from && !f->to) {
+		rc = store_read(q->reader, R_DEAD_LETTER_LAST, NULL, 0, note_last, through, e);
+		return rc == RC_OK ? count_counters(q, f, count, e) : rc;
+	}
 	do {
 		c.rows = 0;
 		rc = dead_letters_read(q, f, c.last, INT64_MAX, COUNT_PAGE, count_row, &c, e);

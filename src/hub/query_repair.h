@@ -5,17 +5,17 @@
 #include "hub/query_parts.h"
 
 struct dead_letter_filter {
-	struct str system, class_; /* empty: any */
-	int64_t from, to;          /* 0: any; to is not included */
+	struct str system, class_, operation; /* empty: any */
+	int64_t from, to;                     /* 0: any; to is not included */
 };
 
-/* {"system","class","from","to"}, or NULL for all. RC_INVALID with a pointer. */
+/* {"system","class","operation","from","to"}, or NULL for all. RC_INVALID with a pointer. */
 enum rc dead_letter_filter_read(const struct json *j, struct dead_letter_filter *out, struct err *e) MUST_CHECK;
 /* The open ones that fit, after < seq <= through, at most max: seq, id, at, class, system. By an index, whatever the
  * filter. */
 enum rc dead_letters_read(struct query *q, const struct dead_letter_filter *f, int64_t after, int64_t through,
 			  uint32_t max, store_row_fn row, void *ctx, struct err *e) MUST_CHECK;
-/* How many open ones fit, and the seq of the last of them. */
+/* How many open ones fit, and a seq that none of them is behind. Without times it is known without looking at them. */
 enum rc dead_letters_count(struct query *q, const struct dead_letter_filter *f, int64_t *count, int64_t *through,
 			   struct err *e) MUST_CHECK;
 

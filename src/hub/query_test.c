@@ -546,7 +546,7 @@ static void put_dead_letter(int64_t seq, const char *id, const char *class_, str
 {
 	PUT(W_DEAD_LETTER, SV_INT(seq), SV_TEXT(str_from(id)), SV_INT(5), SV_TEXT(str_from(class_)),
 	    SV_TEXT(STR("shop")), SV_INT(seq), SV_NULL, SV_TEXT(STR("c")), SV_TEXT(STR("The field /lines is missing.")),
-	    SV_INT(seq - 1), SV_NULL, SV_NULL, payload.n ? SV_BLOB(payload) : SV_NULL, SV_NULL);
+	    SV_INT(seq - 1), SV_NULL, SV_NULL, payload.n ? SV_BLOB(payload) : SV_NULL, SV_NULL, SV_NULL);
 }
 
 static void test_dead_letters(void **state)
@@ -581,8 +581,8 @@ static void test_dead_letters(void **state)
 	check(j, "payload_base64", "//4=");
 	check(j, "status", "replayed");
 	assert_null(json_get(j, "message")); /* retention has taken it away */
-	j = ASK(query_dead_letters(&query, &(struct query_dead_letters){STR("shop"), STR("mapping"), STR_NONE}, &page,
-				   &out, &e));
+	j = ASK(query_dead_letters(
+	    &query, &(struct query_dead_letters){.system = STR("shop"), .class_ = STR("mapping")}, &page, &out, &e));
 	assert_int_equal(json_get(j, "items")->count, 1);
 	check(j, "items/0/id", "open");
 	j = ASK(query_dead_letters(&query, &(struct query_dead_letters){.system = STR("erp")}, &page, &out, &e));
@@ -591,14 +591,20 @@ static void test_dead_letters(void **state)
 	check(j, "dead_letters_open", "1");
 }
 
-/* Systems, classes, times and states of dead letters 1, 2, ... */
+/* Systems, classes, times, states and operations of dead letters 1, 2, ... */
 static const struct {
 	const char *system, *class_;
 	int64_t at;
 	int status;
-} dead[] = {{"shop", "mapping", 1000, 0},   {"erp", "technical", 2000, 0}, {"erp", "unknown", 3000, 0},
-	    {"erp", "technical", 3000, 1},  {NULL, "mapping", 4000, 0},    {"erp", "technical", 5000, 0},
-	    {"shop", "technical", 6000, 0}, {"shop", "mapping", 7000, 2}};
+	const char *operation; /* empty: of a message */
+} dead[] = {{"shop", "mapping", 1000, 0, ""},
+	    {"erp", "technical", 2000, 0, "order.post"},
+	    {"erp", "unknown", 3000, 0, "order.post"},
+	    {"erp", "technical", 3000, 1, "order.post"},
+	    {NULL, "mapping", 4000, 0, ""},
+	    {"erp", "technical", 5000, 0, "order.cancel"},
+	    {"shop", "technical", 6000, 0, "order.post"},
+	    {"shop", "mapping", 7000, 2, ""}};
 
 static enum rc note_seq(void *ctx, const struct store_value *row, size_t count)
 {
@@ -611,25 +617,32 @@ static enum rc note_seq(void *ctx, const struct store_value *row, size_t count)
 static void test_dead_letters_by_filter(void **state)
 {
 	static const struct {
-		const char *system, *class_;
+		const char *system, *class_, *operation;
 		int64_t from, to, after, through;
 		uint32_t max;
 		const char *found;
 	} cases[] = {
-	    {"", "", 0, 0, 0, INT64_MAX, 100, "1 2 3 5 6 7 "},
-	    {"", "", 0, 0, 2, 6, 100, "3 5 6 "},
-	    {"", "", 0, 0, 0, INT64_MAX, 2, "1 2 "},
-	    {"erp", "", 0, 0, 0, INT64_MAX, 100, "2 3 6 "},
-	    {"erp", "", 0, 0, 2, INT64_MAX, 1, "3 "},
-	    {"", "technical", 0, 0, 0, INT64_MAX, 100, "2 6 7 "},
-	    {"erp", "technical", 0, 0, 0, INT64_MAX, 100, "2 6 "},
-	    {"erp", "technical", 0, 0, 2, 5, 100, ""},
-	    {"", "", 3000, 0, 0, INT64_MAX, 100, "3 5 6 7 "},
-	    {"", "", 2500, 5000, 0, INT64_MAX, 100, "3 5 "},
-	    {"erp", "", 2000, 3000, 0, INT64_MAX, 100, "2 "},
-	    {"", "", 9000, 0, 0, INT64_MAX, 100, ""},
-	    {"", "mapping", 0, 1001, 0, INT64_MAX, 100, "1 "},
-	    {"wms", "", 0, 0, 0, INT64_MAX, 100, ""},
+	    {"", "", "", 0, 0, 0, INT64_MAX, 100, "1 2 3 5 6 7 "},
+	    {"", "", "", 0, 0, 2, 6, 100, "3 5 6 "},
+	    {"", "", "", 0, 0, 0, INT64_MAX, 2, "1 2 "},
+	    {"erp", "", "", 0, 0, 0, INT64_MAX, 100, "2 3 6 "},
+	    {"erp", "", "", 0, 0, 2, INT64_MAX, 1, "3 "},
+	    {"", "technical", "", 0, 0, 0, INT64_MAX, 100, "2 6 7 "},
+	    {"erp", "technical", "", 0, 0, 0, INT64_MAX, 100, "2 6 "},
+	    {"erp", "technical", "", 0, 0, 2, 5, 100, ""},
+	    {"", "", "", 3000, 0, 0, INT64_MAX, 100, "3 5 6 7 "},
+	    {"", "", "", 2500, 5000, 0, INT64_MAX, 100, "3 5 "},
+	    {"erp", "", "", 2000, 3000, 0, INT64_MAX, 100, "2 "},
+	    {"", "", "", 9000, 0, 0, INT64_MAX, 100, ""},
+	    {"", "mapping", "", 0, 1001, 0, INT64_MAX, 100, "1 "},
+	    {"wms", "", "", 0, 0, 0, INT64_MAX, 100, ""},
+	    {"", "", "order.post", 0, 0, 0, INT64_MAX, 100, "2 3 7 "},
+	    {"", "", "order.post", 0, 0, 2, 6, 100, "3 "},
+	    {"erp", "", "order.post", 0, 0, 0, INT64_MAX, 100, "2 3 "},
+	    {"", "technical", "order.post", 0, 0, 0, INT64_MAX, 100, "2 7 "},
+	    {"erp", "technical", "order.post", 0, 0, 0, INT64_MAX, 100, "2 "},
+	    {"erp", "", "order.post", 2500, 0, 0, INT64_MAX, 100, "3 "},
+	    {"", "", "price", 0, 0, 0, INT64_MAX, 100, ""},
 	};
 	struct store_options o;
 	struct store *s = NULL;
@@ -646,14 +659,14 @@ static void test_dead_letters_by_filter(void **state)
 		PUT(W_DEAD_LETTER, SV_INT((int64_t)i + 1), SV_TEXT(str_from(id)), SV_INT(dead[i].at),
 		    SV_TEXT(str_from(dead[i].class_)), dead[i].system ? SV_TEXT(str_from(dead[i].system)) : SV_NULL,
 		    SV_NULL, SV_NULL, SV_TEXT(STR("c")), SV_TEXT(STR("why")), SV_INT(dead[i].status), SV_NULL, SV_NULL,
-		    SV_NULL, SV_NULL);
+		    SV_NULL, SV_NULL, SV_TEXT_OPT(str_from(dead[i].operation)));
 	}
 	assert_int_equal(store_commit(s, &batch, &e0), RC_OK);
 	store_close(s);
 	open_node();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct dead_letter_filter f = {str_from(cases[i].system), str_from(cases[i].class_),
-						     cases[i].from, cases[i].to};
+						     str_from(cases[i].operation), cases[i].from, cases[i].to};
 		int64_t count, through;
 		struct buf seqs;
 		size_t n = 0;
@@ -677,13 +690,32 @@ static void test_dead_letters_by_filter(void **state)
 	    &query, &(struct query_dead_letters){.system = STR("erp"), .status = STR("open")}, &page, &out, &e));
 	check(j, "items/0/id", "d6");
 	check(j, "items/1/id", "d3");
-	j = ASK(query_dead_letters(&query, &(struct query_dead_letters){STR("erp"), STR("technical"), STR("open")},
+	j = ASK(query_dead_letters(&query,
+				   &(struct query_dead_letters){STR("erp"), STR("technical"), STR_NONE, STR("open")},
 				   &page, &out, &e));
 	check(j, "items/1/id", "d2");
 	j = ASK(query_dead_letters(
 	    &query, &(struct query_dead_letters){.class_ = STR("mapping"), .status = STR("open")}, &page, &out, &e));
 	check(j, "items/0/id", "d5");
 	check(j, "items/1/id", "d1");
+	static const struct {
+		struct query_dead_letters by;
+		const char *first, *second;
+	} lists[] = {
+	    {{.operation = STR("order.post"), .status = STR("open")}, "d7", "d3"},
+	    {{.system = STR("erp"), .operation = STR("order.post"), .status = STR("open")}, "d3", "d2"},
+	    {{.class_ = STR("technical"), .operation = STR("order.post"), .status = STR("open")}, "d7", "d2"},
+	    {{STR("shop"), STR("technical"), STR("order.post"), STR("open")}, "d7", NULL},
+	    {{.operation = STR("order.post")}, "d7", "d4"}, /* the closed ones as well */
+	};
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		j = ASK(query_dead_letters(&query, &lists[i].by, &page, &out, &e));
+		check(j, "items/0/id", lists[i].first);
+		check(j, "items/0/operation", "order.post");
+		if (lists[i].second)
+			check(j, "items/1/id", lists[i].second);
+		assert_int_equal(json_get(j, "items")->count, lists[i].second ? 2 : 1);
+	}
 }
 
 static void audit_finds(enum wrong w, const char *name)

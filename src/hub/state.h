@@ -211,6 +211,7 @@ void apply_dead_letter_discard(struct hub *h, struct command *c);
 /* Replays one row of R_DEAD_LETTER. RC_CONFLICT, RC_NOT_FOUND, RC_INVALID: it cannot be; nothing was changed. */
 enum rc dead_letter_replay(struct hub *h, struct arena *a, const struct store_value *row, struct str job,
 			   struct err *e) MUST_CHECK;
+enum rc dead_letter_discard(struct hub *h, const struct store_value *row, struct str reason, struct err *e) MUST_CHECK;
 /* The trace key of a delivery, and of an object that a system sent. */
 struct str dead_letter_key(struct txn *t, struct str system, const char *what, struct str key);
 /* Notes that an open dead letter has this key. */

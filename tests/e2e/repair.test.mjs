@@ -137,7 +137,13 @@ test("dead letters are replayed by filter as a job, and discarded with a reason"
 	erp.handler = undefined;
 	(await hub.post("/v1/dead-letters/replay", { filter: { system: "erp", color: "red" } })).expect(422, "validation_failed");
 	(await hub.post("/v1/dead-letters/replay", { filter: { from: "yesterday" } })).expect(422, "validation_failed");
-	const started = (await hub.post("/v1/dead-letters/replay", { filter: { system: "erp", class: "configuration" } })).expect(202).json;
+	const count = async (query) => (await hub.read(`/v1/dead-letters?limit=1000&status=open&${query}`)).items.length;
+	assert.equal(await count("operation=order.post"), 120);
+	assert.equal(await count("system=erp&operation=order.post&class=configuration"), 120);
+	assert.equal(await count("operation=order.cancel"), 0);
+	const none = await jobDone(hub, (await hub.post("/v1/dead-letters/replay", { filter: { operation: "order.cancel" } })).expect(202).json.job_id);
+	assert.deepEqual([none.status, none.progress.total], ["done", 0]);
+	const started = (await hub.post("/v1/dead-letters/replay", { filter: { system: "erp", class: "configuration", operation: "order.post" } })).expect(202).json;
 	const job = await jobDone(hub, started.job_id);
 	assert.equal(job.status, "done");
 	assert.deepEqual(job.progress, { done: 120, failed: 0, total: 120 });
@@ -148,8 +154,20 @@ test("dead letters are replayed by filter as a job, and discarded with a reason"
 	(await hub.post(`/v1/dead-letters/${left.id}/discard`, {})).expect(422, "validation_failed");
 	(await hub.post(`/v1/dead-letters/${left.id}/discard`, { reason: "a test of the channel" })).expect(200);
 	assert.equal((await hub.read(`/v1/dead-letters/${left.id}`)).note, "a test of the channel");
+	/* all that fit, and only those */
+	erp.handler = (r) => (r.path === "/orders" && r.method === "POST" ? { status: 404 } : undefined);
+	for (let i = 0; i < 3; i++)
+		await hub.capture(order({ A: "1" }));
+	(await hub.push("shop", "order", "<order/>")).expect(202);
+	await until("these are dead", async () => (await hub.read("/v1/overview")).dead_letters_open === 4);
+	(await hub.post("/v1/dead-letters/discard", { filter: { operation: "order.post" } })).expect(422, "validation_failed");
+	const ended = await jobDone(hub, (await hub.post("/v1/dead-letters/discard", { filter: { operation: "order.post" }, reason: "never ordered" })).expect(202).json.job_id);
+	assert.deepEqual([ended.kind, ended.status, ended.progress], ["dead-letters.discard", "done", { done: 3, failed: 0, total: 3 }]);
+	const [message] = await deadLetters(hub, 1);
+	assert.equal(message.kind, "message");
+	assert.equal((await hub.read("/v1/dead-letters?status=discarded&operation=order.post")).items.filter((d) => d.note === "never ordered").length, 3);
 	(await hub.post(`/v1/jobs/${started.job_id}/cancel`)).expect(409, "job_ended");
-	assert.equal((await hub.read("/v1/jobs")).items.length, 1);
+	assert.equal((await hub.read("/v1/jobs")).items.length, 3);
 	await hub.audit();
 });
 
