@@ -1,6 +1,8 @@
 /* The server over real sockets: framing, pending answers, streams, limits, deadlines, lost clients, stop. */
 #include "edge/server.h"
 
+#include "edge/test_socket.h"
+
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
@@ -107,28 +109,6 @@ static int dial(struct bench *b)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	return fd;
-}
-
-static void say(int fd, const char *text)
-{
-	size_t n = strlen(text);
-	assert_int_equal(send(fd, text, n, MSG_NOSIGNAL), (ssize_t)n);
-}
-
-/* Reads one byte at a time, so that the next answer stays in the socket. false: closed before `until` was seen. */
-static bool hear_until(int fd, char *out, size_t room, const char *until)
-{
-	size_t n = 0, m = strlen(until);
-	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		assert_int_equal(poll(&p, 1, 20000), 1);
-		if (recv(fd, out + n, 1, 0) != 1)
-			return false;
-		out[++n] = '\0';
-		if (n >= m && memcmp(out + n - m, until, m) == 0)
-			return true;
-		assert_true(n + 1 < room);
-	}
 }
 
 struct heard {

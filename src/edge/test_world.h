@@ -6,11 +6,11 @@
 #include "base/mem.h"
 #include "edge/edge.h"
 #include "edge/exchange.h"
+#include "edge/test_socket.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -209,21 +209,6 @@ static inline int dial(void)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	return fd;
-}
-
-static inline bool hear_until(int fd, char *out, size_t room, const char *until)
-{
-	size_t n = 0, m = strlen(until);
-	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		assert_int_equal(poll(&p, 1, 20000), 1);
-		if (recv(fd, out + n, 1, 0) != 1)
-			return false;
-		out[++n] = '\0';
-		if (n >= m && memcmp(out + n - m, until, m) == 0)
-			return true;
-		assert_true(n + 1 < room);
-	}
 }
 
 /* line: "POST /v1/orders"; headers end with CRLF each. */

@@ -23,15 +23,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	(void)state;
-	check_audit();
-	world_close();
-	world_done();
-	return 0;
-}
-
 static struct reply order(const char *external_id, const char *lines)
 {
 	return do_command(make_order(external_id, lines));
@@ -189,11 +180,11 @@ static void test_what_is_held_is_not_judged_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_start_decides_the_same, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_breaker, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_one_order_goes_and_sees, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_what_is_held_is_not_judged_again, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_limits, set_up, world_tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_start_decides_the_same, set_up, world_tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_breaker, set_up, world_tear_down),
+	    cmocka_unit_test_setup_teardown(test_one_order_goes_and_sees, set_up, world_tear_down),
+	    cmocka_unit_test_setup_teardown(test_what_is_held_is_not_judged_again, set_up, world_tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

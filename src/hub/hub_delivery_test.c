@@ -1,23 +1,6 @@
 /* What a tenant's hub does with the results of deliveries, with messages and with paused systems. */
 #include "hub/test_world.h"
 
-static int set_up(void **state)
-{
-	(void)state;
-	world_init();
-	world_open();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	check_audit();
-	world_close();
-	world_done();
-	return 0;
-}
-
 static void move(const char *type, const char *event_id, const char *lines)
 {
 	assert_int_equal(do_command(make_move(type, event_id, lines)).status, 200);
@@ -496,7 +479,7 @@ static void test_a_pause_is_kept(void **state)
 	assert_int_equal(do_command(make_target(COMMAND_SYSTEM_PAUSE, "nobody")).status, 404);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
 
 int main(void)
 {

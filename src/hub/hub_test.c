@@ -1,23 +1,6 @@
 /* What a tenant's hub does with commands: over a real store, without its thread. After every test the books add up. */
 #include "hub/test_world.h"
 
-static int set_up(void **state)
-{
-	(void)state;
-	world_init();
-	world_open();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	check_audit();
-	world_close();
-	world_done();
-	return 0;
-}
-
 static struct reply move(const char *type, const char *event_id, const char *lines)
 {
 	return do_command(make_move(type, event_id, lines));
@@ -670,7 +653,7 @@ static void test_a_restart_changes_nothing(void **state)
 	assert_string_equal(order_at(o.id, "external_ids/erp"), "E-1");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
 
 int main(void)
 {

@@ -38,23 +38,6 @@ static _Atomic int64_t tick;
 static struct history histories[THREADS];
 static const char *const skus[SKUS] = {"A", "B"};
 
-static int set_up(void **state)
-{
-	(void)state;
-	world_init();
-	world_open();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	check_audit();
-	world_close();
-	world_done();
-	return 0;
-}
-
 /* ---- the search ---- */
 
 struct search {
@@ -260,7 +243,8 @@ static void test_concurrent_reservations_are_linearizable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_concurrent_reservations_are_linearizable, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_concurrent_reservations_are_linearizable, world_set_up,
+					    world_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,23 +4,6 @@
 #include "hub/job.h"
 #include "hub/query_repair.h"
 
-static int set_up(void **state)
-{
-	(void)state;
-	world_init();
-	world_open();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	check_audit();
-	world_close();
-	world_done();
-	return 0;
-}
-
 static struct reply an_order(const char *external_id)
 {
 	do_command(make_move("receive", external_id, "A:5"));
@@ -169,7 +152,7 @@ static void test_old_attempts_are_forgotten(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_cancelled_delivery_is_not_started),
 	    TEST(test_start_and_cancel_in_one_batch),

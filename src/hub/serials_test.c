@@ -3,23 +3,6 @@
 
 #include "orchestrate/stock/serial.h"
 
-static int set_up(void **state)
-{
-	(void)state;
-	world_init();
-	world_open();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	check_audit();
-	world_close();
-	world_done();
-	return 0;
-}
-
 static void restart(void)
 {
 	world_close();
@@ -220,7 +203,7 @@ static void test_verbs(void **state)
 	for (size_t i = 0; i < COUNT(verb_cases); i++) {
 		const struct verb_case *c = &verb_cases[i];
 
-		set_up(NULL);
+		world_set_up(NULL);
 		record("TV", ",'tracking':'serial'");
 		for (size_t n = 0; n < COUNT(c->facts) && c->facts[n].type; n++)
 			tell(c->facts[n]);
@@ -229,7 +212,7 @@ static void test_verbs(void **state)
 		if (strcmp(drifts(), c->drifts) != 0)
 			fail_msg("%s: told %s", c->name, drifts());
 		assert_int_equal(count_exceptions(NULL) > 0, c->drifts[0] != '\0');
-		tear_down(NULL);
+		world_tear_down(NULL);
 	}
 }
 
@@ -463,7 +446,7 @@ static void test_a_shipment_carries_them(void **state)
 	assert_string_equal(drifts(), "");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
 
 int main(void)
 {

@@ -626,4 +626,25 @@ static inline qty_t world_state(const struct world *w, const char *sku, const ch
 	return p ? p->position.states[s] : 0;
 }
 
+/* The item's record becomes this JSON, as PUT /v1/items does it. */
+static inline void world_record(struct world *w, const char *sku, const char *text)
+{
+	struct stock_item *item = stock_item_make(w->stock, &w->txn, str_from(sku), STR_NONE);
+	struct item_record r;
+	struct findings f;
+	struct json *doc;
+	struct err e = ERR_NONE;
+	struct buf rules;
+
+	findings_init(&f, &w->arena);
+	assert_int_equal(json_parse(&w->arena, str_from(text), NULL, &doc, &e), RC_OK);
+	assert_int_equal(item_record_read(&w->arena, doc, SKU_AS_IS, &r, &f), RC_OK);
+	assert_int_equal(item_set(w->stock, &w->txn, item, &r, &e), RC_OK);
+	buf_init(&rules, 1u << 16);
+	item_record_write(&rules, &r);
+	txn_put(&w->txn, W_ITEM, SV_TEXT(str_from(sku)), SV_INT(w->now), SV_NULL, SV_INT(1),
+		SV_TEXT_OPT(txn_text(&w->txn, &rules)));
+	buf_done(&rules);
+}
+
 #endif

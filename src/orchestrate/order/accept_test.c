@@ -19,32 +19,13 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void record(const char *sku, const char *text)
-{
-	struct stock_item *item = stock_item_make(w.stock, &w.txn, str_from(sku), STR_NONE);
-	struct item_record r;
-	struct findings f;
-	struct json *doc;
-	struct err e = ERR_NONE;
-	struct buf rules;
-
-	findings_init(&f, &w.arena);
-	assert_int_equal(json_parse(&w.arena, str_from(text), NULL, &doc, &e), RC_OK);
-	assert_int_equal(item_record_read(&w.arena, doc, SKU_AS_IS, &r, &f), RC_OK);
-	assert_int_equal(item_set(w.stock, &w.txn, item, &r, &e), RC_OK);
-	buf_init(&rules, 1u << 16);
-	item_record_write(&rules, &r);
-	txn_put(&w.txn, W_ITEM, SV_TEXT(str_from(sku)), SV_INT(w.now), SV_NULL, SV_INT(1),
-		SV_TEXT_OPT(txn_text(&w.txn, &rules)));
-	buf_done(&rules);
-}
-
 static void start(bool discontinued)
 {
 	world_start(&w);
-	record("SET", "{\"sku\":\"SET\",\"components\":[{\"sku\":\"PART\",\"quantity\":\"2\"}]}");
-	record("OLD", discontinued ? "{\"sku\":\"OLD\",\"status\":\"discontinued\",\"substitutes\":[\"NEW\",\"SET\"]}"
-				   : "{\"sku\":\"OLD\",\"substitutes\":[\"NEW\",\"SET\"]}");
+	world_record(&w, "SET", "{\"sku\":\"SET\",\"components\":[{\"sku\":\"PART\",\"quantity\":\"2\"}]}");
+	world_record(&w, "OLD",
+		     discontinued ? "{\"sku\":\"OLD\",\"status\":\"discontinued\",\"substitutes\":[\"NEW\",\"SET\"]}"
+				  : "{\"sku\":\"OLD\",\"substitutes\":[\"NEW\",\"SET\"]}");
 }
 
 static struct order_open *order(const char *sku, int n)
@@ -242,7 +223,7 @@ static void test_a_discontinued_component(void **state)
 
 	(void)state;
 	start(false);
-	record("PART", "{\"sku\":\"PART\",\"status\":\"discontinued\"}");
+	world_record(&w, "PART", "{\"sku\":\"PART\",\"status\":\"discontinued\"}");
 	world_move(&w, MOVE_ADJUST, "PART", "A", Q(5));
 	o = order("SET", 3);
 	assert_int_equal(o->status, ORDER_RESERVED);

@@ -390,26 +390,6 @@ static const char *run_step(uint64_t word)
 
 /* ---- histories ---- */
 
-static void record(const char *sku, const char *record_text)
-{
-	struct stock_item *item = stock_item_make(w.stock, &w.txn, str_from(sku), STR_NONE);
-	struct item_record r;
-	struct findings f;
-	struct json *doc;
-	struct err e = ERR_NONE;
-	struct buf rules;
-
-	findings_init(&f, &w.arena);
-	assert_int_equal(json_parse(&w.arena, str_from(record_text), NULL, &doc, &e), RC_OK);
-	assert_int_equal(item_record_read(&w.arena, doc, SKU_AS_IS, &r, &f), RC_OK);
-	assert_int_equal(item_set(w.stock, &w.txn, item, &r, &e), RC_OK);
-	buf_init(&rules, 1u << 16);
-	item_record_write(&rules, &r);
-	txn_put(&w.txn, W_ITEM, SV_TEXT(str_from(sku)), SV_INT(w.now), SV_NULL, SV_INT(1),
-		SV_TEXT(txn_text(&w.txn, &rules)));
-	buf_done(&rules);
-}
-
 static const char *run_history(uint64_t seed, const uint64_t *words, const bool *skip, int count, int *failed,
 			       bool tell)
 {
@@ -424,10 +404,12 @@ static const char *run_history(uint64_t seed, const uint64_t *words, const bool 
 	world_start(&w);
 	for (i = 0; i < ITEMS; i++)
 		stock_item_make(w.stock, &w.txn, str_from(skus[i]), STR_NONE);
-	record("KIT-1", "{\"sku\":\"KIT-1\",\"components\":[{\"sku\":\"A-1\",\"quantity\":\"2\"},"
-			"{\"sku\":\"A-2\",\"quantity\":\"1\"}]}");
-	record("KIT-2", "{\"sku\":\"KIT-2\",\"components\":[{\"sku\":\"A-2\",\"quantity\":\"1\"},"
-			"{\"sku\":\"A-3\",\"quantity\":\"3\"},{\"sku\":\"KIT-1\",\"quantity\":\"1\"}]}");
+	world_record(&w, "KIT-1",
+		     "{\"sku\":\"KIT-1\",\"components\":[{\"sku\":\"A-1\",\"quantity\":\"2\"},"
+		     "{\"sku\":\"A-2\",\"quantity\":\"1\"}]}");
+	world_record(&w, "KIT-2",
+		     "{\"sku\":\"KIT-2\",\"components\":[{\"sku\":\"A-2\",\"quantity\":\"1\"},"
+		     "{\"sku\":\"A-3\",\"quantity\":\"3\"},{\"sku\":\"KIT-1\",\"quantity\":\"1\"}]}");
 	for (i = 0; i < count && !wrong; i++) {
 		if (skip[i])
 			continue;

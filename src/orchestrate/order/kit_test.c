@@ -22,33 +22,15 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void record(const char *sku, const char *text)
-{
-	struct stock_item *item = stock_item_make(w.stock, &w.txn, str_from(sku), STR_NONE);
-	struct item_record r;
-	struct findings f;
-	struct json *doc;
-	struct err e = ERR_NONE;
-	struct buf rules;
-
-	findings_init(&f, &w.arena);
-	assert_int_equal(json_parse(&w.arena, str_from(text), NULL, &doc, &e), RC_OK);
-	assert_int_equal(item_record_read(&w.arena, doc, SKU_AS_IS, &r, &f), RC_OK);
-	assert_int_equal(item_set(w.stock, &w.txn, item, &r, &e), RC_OK);
-	buf_init(&rules, 1u << 16);
-	item_record_write(&rules, &r);
-	txn_put(&w.txn, W_ITEM, SV_TEXT(str_from(sku)), SV_INT(w.now), SV_NULL, SV_INT(1),
-		SV_TEXT_OPT(txn_text(&w.txn, &rules)));
-	buf_done(&rules);
-}
-
 static void start(void)
 {
 	world_start(&w);
-	record("PACK", "{\"sku\":\"PACK\",\"components\":[{\"sku\":\"A-1\",\"quantity\":\"2\"},"
-		       "{\"sku\":\"A-2\",\"quantity\":\"1\"}]}");
-	record("PAIR", "{\"sku\":\"PAIR\",\"components\":[{\"sku\":\"A-2\",\"quantity\":\"1\"},"
-		       "{\"sku\":\"A-3\",\"quantity\":\"3\"}]}");
+	world_record(&w, "PACK",
+		     "{\"sku\":\"PACK\",\"components\":[{\"sku\":\"A-1\",\"quantity\":\"2\"},"
+		     "{\"sku\":\"A-2\",\"quantity\":\"1\"}]}");
+	world_record(&w, "PAIR",
+		     "{\"sku\":\"PAIR\",\"components\":[{\"sku\":\"A-2\",\"quantity\":\"1\"},"
+		     "{\"sku\":\"A-3\",\"quantity\":\"3\"}]}");
 }
 
 static void stock_up(const char *location, int a, int b, int c)
@@ -473,7 +455,7 @@ static void test_a_later_record_changes_nothing(void **state)
 	stock_up("A", 4, 1, 0);
 	o = order("PACK", 2);
 	id = keep_id(o);
-	record("PACK", "{\"sku\":\"PACK\",\"components\":[{\"sku\":\"A-3\",\"quantity\":\"5\"}]}");
+	world_record(&w, "PACK", "{\"sku\":\"PACK\",\"components\":[{\"sku\":\"A-3\",\"quantity\":\"5\"}]}");
 	world_commit(&w, SIZE_MAX);
 	world_reload(&w);
 	o = order_find(w.orders, id);
