@@ -84,7 +84,8 @@ static struct answer repeated(struct hub *h, struct command *c, const struct com
 }
 
 /* What a ship movement with an order reference means for the order. */
-static void ship_order(struct hub *h, const struct movement *m, struct str shipment_id, int64_t document)
+static void ship_order(struct hub *h, const struct movement *m, struct str consigned, struct str shipment_id,
+		       int64_t document)
 {
 	struct txn *t = &h->batch.txn;
 	struct order_open *o = order_find(h->state.orders, m->order_id);
@@ -96,7 +97,7 @@ static void ship_order(struct hub *h, const struct movement *m, struct str shipm
 			      STR("A shipment names an order that is not open."));
 		return;
 	}
-	order_step_shipped(h->state.orders, t, o, &(struct order_shipment){shipment_id, document, m});
+	order_step_shipped(h->state.orders, t, o, &(struct order_shipment){shipment_id, document, m, consigned});
 }
 
 /* What follows from a movement of an order belongs to the order's transaction. */
@@ -139,7 +140,7 @@ static struct answer move_one(struct hub *h, struct command *c, const struct com
 		*fate = FATE_REJECTED;
 		return answer_problem(&c->arena, answer_status_of(rc), &e);
 	}
-	ship_order(h, &m->movement, result.movement_id, 0);
+	ship_order(h, &m->movement, result.consigned, result.movement_id, 0);
 	t->cause = cause;
 	txn_dedup(t, DEDUP_MOVEMENT, key, m->fingerprint, result.seq);
 	remember_movement(h, c, &result);
@@ -223,7 +224,7 @@ void apply_shipment(struct hub *h, struct command *c)
 		return;
 	}
 	document = txn_document(t, STR("shipment"), c->document);
-	ship_order(h, m, c->shipment.shipment_id, document);
+	ship_order(h, m, result.consigned, c->shipment.shipment_id, document);
 	txn_dedup(t, DEDUP_MOVEMENT, key, c->fingerprint, result.seq);
 	remember_movement(h, c, &result);
 	c->answer = moved(c, result.movement_id, c->correlation_id, false);

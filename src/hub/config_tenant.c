@@ -108,6 +108,36 @@ static void read_location_list(struct tenant_loader *tl, const struct json *list
 	}
 }
 
+/* Owners are known by the channels that sell from their stock. */
+static void read_owners(struct tenant_loader *tl, const struct json *list, const char *pointer,
+			struct config_channel *c)
+{
+	size_t n = json_is(list, JSON_ARRAY) ? list->count : 0;
+	struct config_tenant *t = tl->t;
+
+	if (n && !t->owners)
+		t->owners = arena_array(tl->l->arena, struct str, CONFIG_OWNERS_MAX);
+	c->owners = arena_array(tl->l->arena, uint8_t, n);
+	for (size_t i = 0; i < n; i++) {
+		struct str name = json_text(&list->items[i]);
+		uint8_t consignor = config_consignor(t, name);
+
+		if (!name.n)
+			continue;
+		if (consignor == CONSIGNOR_ANY && t->owner_count < CONFIG_OWNERS_MAX) {
+			t->owners[t->owner_count++] = arena_copy(tl->l->arena, name);
+			consignor = (uint8_t)t->owner_count;
+		}
+		if (consignor == CONSIGNOR_ANY) {
+			config_finding(tl->l, &list->items[i], pointer, "too_many_owners",
+				       "Channels sell from the stock of at most %d owners.", CONFIG_OWNERS_MAX);
+			return;
+		}
+		c->owners[c->owner_count++] = consignor;
+		c->consignors |= (uint64_t)1 << consignor;
+	}
+}
+
 static unsigned read_roles(const struct json *roles)
 {
 	static const struct {
@@ -444,6 +474,7 @@ static void read_channel(struct tenant_loader *tl, struct str name, const struct
 		for (size_t i = 0; i < c->location_count; i++)
 			c->locations[i] = (uint16_t)i;
 	}
+	read_owners(tl, json_get(value, "consigned"), under(tl, pointer, "consigned"), c);
 	read_share(tl, value, pointer, "share", &c->share_ppm);
 	config_read_qty(tl->l, value, pointer, "buffer", &c->buffer);
 	config_read_qty(tl->l, value, pointer, "cap", &c->cap);

@@ -283,7 +283,7 @@ static void test_every_key(void **state)
 	    "             when_erp_away: {over_limit: refuse, max_quantity: \"3\", max_share: 20%, max_age: 4h,\n"
 	    "                             max_value: {GBP: \"99.5\", EUR: \"1\"}, silent_after: 30m},\n"
 	    "             hold_ttl: 20s, linger: 1s, allocation: nearest, split: false,\n"
-	    "             split_kits: true, substitute: true, discontinued: hold}\n");
+	    "             split_kits: true, substitute: true, discontinued: hold, consigned: [globex, acme]}\n");
 	(void)state;
 
 	assert_true(str_is(c->listen, "[::1]:0"));
@@ -332,6 +332,12 @@ static void test_every_key(void **state)
 	assert_true(ch->split_kits);
 	assert_true(ch->substitute);
 	assert_int_equal(ch->discontinued, DISCONTINUED_HOLD);
+	assert_int_equal(t->owner_count, 2);
+	assert_int_equal(ch->owner_count, 2);
+	assert_int_equal(ch->owners[0], config_consignor(t, STR("globex")));
+	assert_int_equal(ch->owners[1], config_consignor(t, STR("acme")));
+	assert_int_equal(ch->consignors, 1 << 1 | 1 << 2);
+	assert_int_equal(config_consignor(t, STR("other")), CONSIGNOR_ANY);
 	const struct config_location *l = &t->locations[0];
 	assert_true(l->has_point && !t->locations[1].has_point);
 	assert_int_equal(l->latitude, 53480000);

@@ -41,14 +41,35 @@ void allocate_list_free(struct allocate_list *l)
 	*l = (struct allocate_list){0};
 }
 
-qty_t allocate_free_at(const struct stock_item *i, uint16_t location, uint16_t channel)
+/* Of one consignor; returns what is left to take. */
+static qty_t take_of(const struct stock_item *i, uint16_t location, uint8_t consignor, qty_t quantity,
+		     allocate_take_fn take_place, void *ctx)
 {
-	qty_t free = 0;
+	for (uint32_t n = 0; n < i->place_count && quantity > 0; n++) {
+		struct stock_place *p = i->places[n];
+		qty_t part = p->position.states[STOCK_FREE] - p->planned;
 
-	for (uint32_t n = 0; n < i->place_count; n++)
-		if (i->places[n]->position.location == location && stock_is_ours(&i->places[n]->position))
-			free += i->places[n]->position.states[STOCK_FREE] - i->places[n]->planned;
-	return free > 0 ? free - stock_fenced_for_others(i, location, channel, free) : 0;
+		if (p->position.location != location || p->position.consignor != consignor || part <= 0)
+			continue;
+		part = part < quantity ? part : quantity;
+		take_place(ctx, p, part);
+		quantity -= part;
+	}
+	return quantity;
+}
+
+void allocate_take(const struct stock_item *i, uint16_t location, uint16_t channel, const struct config_channel *c,
+		   qty_t quantity, allocate_take_fn take_place, void *ctx)
+{
+	qty_t ours = stock_ours_for(i, location, channel), there = stock_free_for(i, location, channel, c);
+
+	if (quantity > there)
+		quantity = there;
+	if (ours > quantity)
+		ours = quantity;
+	quantity -= ours - take_of(i, location, CONSIGNOR_NONE, ours, take_place, ctx);
+	for (size_t n = 0; n < c->owner_count && quantity > 0; n++)
+		quantity = take_of(i, location, c->owners[n], quantity, take_place, ctx);
 }
 
 /* ---- the order of preference ---- */
@@ -158,7 +179,7 @@ size_t allocate_rank(const struct allocate_request *r, uint16_t out[static CONFI
 static qty_t left_at(const struct work *w, const struct stock_item *item, uint16_t location)
 {
 	const struct allocate_request *r = w->request;
-	qty_t left = allocate_free_at(item, location, (uint16_t)(r->channel - r->tenant->channels));
+	qty_t left = stock_free_for(item, location, (uint16_t)(r->channel - r->tenant->channels), r->channel);
 
 	for (uint32_t at = item->part; at; at = w->out->parts[at - 1].earlier)
 		if (w->out->parts[at - 1].location == location)

@@ -1,7 +1,8 @@
 /*
  * Where the stock for an order or a reservation comes from: one pure choice for both, by the channel's policy.
  *
- * Only what is free, not yet planned (stock_place.planned) and not ring-fenced for others counts. Nothing is changed:
+ * Only what is free for the channel, not yet planned (stock_place.planned) and not ring-fenced for others counts
+ * (stock_free_for). Nothing is changed:
  * the parts say how much of each need comes from which location, and the caller takes it there, lot after lot.
  */
 #ifndef ORCHESTRATE_ALLOCATE_H
@@ -55,9 +56,11 @@ void allocate(const struct allocate_request *r, struct allocate_need *needs, siz
 
 /* The channel's locations as the policy prefers them for this destination; returns how many. */
 size_t allocate_rank(const struct allocate_request *r, uint16_t out[static CONFIG_LOCATIONS_MAX]);
-/* What is free at a location and not planned, over its lots: what one lot owes, another has not. Nor is it what is
- * ring-fenced for other channels. */
-qty_t allocate_free_at(const struct stock_item *i, uint16_t location, uint16_t channel);
+/* Takes at most so much of an item at a location for a channel, place by place: what is ours first, then what is
+ * consigned, in the order of the channel's owners; of each in the order in which stock is taken. */
+typedef void (*allocate_take_fn)(void *ctx, struct stock_place *p, qty_t part);
+void allocate_take(const struct stock_item *i, uint16_t location, uint16_t channel, const struct config_channel *c,
+		   qty_t quantity, allocate_take_fn take, void *ctx);
 /* So much of a component for so many kits. */
 qty_t allocate_times(qty_t kits, qty_t per);
 /* "GB", or "GB-BT" for postal codes that begin so; letter case and spaces do not matter. */

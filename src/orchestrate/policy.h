@@ -17,7 +17,12 @@
 #define CONFIG_SYSTEMS_MAX   1000 /* of one tenant */
 #define CONFIG_LOCATIONS_MAX 256
 #define CONFIG_CHANNELS_MAX  64
+#define CONFIG_OWNERS_MAX    62 /* of whose consigned stock something may be sold */
 #define RECONCILE_SETTLE_MS  60000
+
+/* Whose a position is: ours, that of an owner whose stock some channel sells (1 + its index), or anybody else's. */
+#define CONSIGNOR_NONE 0
+#define CONSIGNOR_ANY  (CONFIG_OWNERS_MAX + 1)
 
 enum role { ROLE_CHANNEL = 1, ROLE_ERP = 2, ROLE_WAREHOUSE = 4, ROLE_CRM = 8, ROLE_SUPPLIER = 16 };
 
@@ -154,6 +159,9 @@ struct config_channel {
 	uint16_t system;     /* index */
 	uint16_t *locations; /* in order of preference */
 	size_t location_count;
+	uint8_t *owners; /* whose consigned stock it sells: consignors, in the order in which they are sold */
+	size_t owner_count;
+	uint64_t consignors;                   /* the same, bit by consignor; none of ours */
 	int32_t share_ppm;                     /* share(c): 1,000,000 is all */
 	qty_t buffer, cap, minimum, backorder; /* cap -1: none */
 	enum allocation_rule allocation;
@@ -187,6 +195,8 @@ struct config_tenant {
 	size_t system_count;
 	struct config_channel *channels;
 	size_t channel_count;
+	struct str *owners; /* those that channels name, each once */
+	size_t owner_count;
 	struct config_delivery delivery; /* of a system that says nothing else, and of subscriptions */
 	/* records: index of the system that is the record, -1: any */
 	int16_t record_stock, record_price, record_customer, record_item;
@@ -200,6 +210,8 @@ static inline const struct operation_policy *config_operation(const struct confi
 	return s->operations ? &s->operations[operation] : &s->pack->operations[operation].policy;
 }
 
+/* The consignor that an owner is. */
+uint8_t config_consignor(const struct config_tenant *t, struct str owner);
 const struct config_location *config_find_location(const struct config_tenant *t, struct str name); /* or NULL */
 
 #endif

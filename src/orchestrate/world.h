@@ -24,6 +24,7 @@
 #define WORLD_LOCATIONS 3
 #define WORLD_CHANNELS  2
 #define WORLD_SYSTEMS   4
+#define WORLD_OWNERS    2
 #define WORLD_ITEMS_MAX 64
 #define WORLD_LINES_MAX 8
 #define Q(n)            ((qty_t)(n)*QTY_ONE)
@@ -39,6 +40,7 @@ struct world {
 	struct config_location locations[WORLD_LOCATIONS];
 	struct config_system systems[WORLD_SYSTEMS];
 	struct config_channel channels[WORLD_CHANNELS];
+	struct str owners[WORLD_OWNERS];
 	struct pack packs[WORLD_SYSTEMS];
 	struct world_row *rows;
 	size_t row_count, row_room, orders_max, holds_max;
@@ -60,7 +62,7 @@ struct world {
 struct world_line {
 	const char *sku, *location;
 	qty_t quantity;
-	const char *line_id, *to, *lot;
+	const char *line_id, *to, *lot, *owner;
 };
 #define WANT(a, at, q)                                                                                                 \
 	{                                                                                                              \
@@ -244,6 +246,23 @@ static inline void world_books(struct world *w)
 	w->orders = order_book_new(&w->tenant, w->stock, w->orders_max);
 	w->holds = hold_book_new(&w->tenant, w->stock, w->holds_max);
 	w->publisher = publisher_new(&w->tenant, w->stock);
+}
+
+static uint8_t world_owners_shop[] = {2, 1}, world_owners_market[] = {1};
+
+/* The shop sells what globex has consigned before what acme has, the market what acme has. */
+static inline void world_consign(struct world *w)
+{
+	w->owners[0] = STR("acme");
+	w->owners[1] = STR("globex");
+	w->tenant.owners = w->owners;
+	w->tenant.owner_count = WORLD_OWNERS;
+	w->channels[0].owners = world_owners_shop;
+	w->channels[0].owner_count = COUNT(world_owners_shop);
+	w->channels[0].consignors = 1 << 1 | 1 << 2;
+	w->channels[1].owners = world_owners_market;
+	w->channels[1].owner_count = COUNT(world_owners_market);
+	w->channels[1].consignors = 1 << 1;
 }
 
 /* The tenant; what a test wants otherwise it changes before world_start. */
@@ -497,6 +516,7 @@ static inline size_t world_lines(const struct world_line *in, size_t count, stru
 		out[i] = (struct movement_line){.sku = str_from(in[i].sku),
 						.location = str_from(in[i].location),
 						.lot = str_from(in[i].lot),
+						.owner = str_from(in[i].owner),
 						.to_location = str_from(in[i].to),
 						.order_line_id = str_from(in[i].line_id),
 						.quantity = in[i].quantity};
@@ -530,7 +550,8 @@ static inline enum rc world_apply(struct world *w, struct world_fact f, const st
 	if (rc != RC_OK)
 		return rc;
 	if (o && f.type == MOVE_SHIP)
-		order_step_shipped(w->orders, &w->txn, o, &(struct order_shipment){STR("shipment"), 0, &m});
+		order_step_shipped(w->orders, &w->txn, o,
+				   &(struct order_shipment){STR("shipment"), 0, &m, result.consigned});
 	order_step_restock(w->orders, &w->txn);
 	return RC_OK;
 }
@@ -617,6 +638,16 @@ static inline struct stock_place *world_place(const struct world *w, const char 
 		if (str_is(w->locations[n].name, location))
 			return stock_place_find(i, n, str_from(lot), STR_NONE);
 	return NULL;
+}
+
+/* Of an owner's stock without a lot. */
+static inline qty_t world_state_of(const struct world *w, const char *owner, const char *sku, uint16_t location,
+				   enum stock_state s)
+{
+	const struct stock_item *i = stock_find(w->stock, str_from(sku));
+	const struct stock_place *p = i ? stock_place_find(i, location, STR_NONE, str_from(owner)) : NULL;
+
+	return p ? p->position.states[s] : 0;
 }
 
 static inline qty_t world_state(const struct world *w, const char *sku, const char *location, enum stock_state s)

@@ -1,7 +1,7 @@
 /* The ledger as its owner sees it: lots, units, kits, names elsewhere, counts of the past, corrections, history. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inState, order, until, world } from "./harness.mjs";
+import { inState, order, shipment, until, world } from "./harness.mjs";
 
 let last = 0;
 const move = (hub, type, lines, more = {}) =>
@@ -138,5 +138,30 @@ test("goods on their way, returns, consigned stock", async (t) => {
 	assert.equal(await hub.available("shop", "A"), "9");
 	(await move(hub, "receive", [{ sku: "A", quantity: "50", owner: "Maker" }])).expect(200);
 	assert.equal(await hub.available("shop", "A"), "9");
+	await hub.audit();
+});
+
+test("consigned stock is sold by the channel that names its owner, who is told of when it leaves", async (t) => {
+	const { hub, shop, erp, wms } = await world(t, ["shop", "erp", "wms"], { shop: ", consigned: [globex, acme]" });
+	(await move(hub, "receive", [{ sku: "A", quantity: "1" }, { sku: "A", quantity: "2", owner: "acme" }, { sku: "A", quantity: "2", owner: "globex" }, { sku: "A", quantity: "9", owner: "other" }])).expect(200);
+	const told = await until("the shop is told", () => shop.of("/availability").flatMap((r) => r.json.items).find((i) => i.sku === "A"));
+	assert.equal(told.available, "5");
+	const held = (await hub.post("/v1/reservations", { channel: "shop", lines: [{ sku: "A", quantity: "2" }] })).expect(201).json;
+	assert.deepEqual(held.lines.map((l) => [l.owner, l.quantity]), [[undefined, "1"], ["globex", "1"]]);
+	(await hub.post("/v1/reservations", { channel: "shop", lines: [{ sku: "A", quantity: "4" }] })).expect(409, "insufficient_stock");
+	const { order_id } = await hub.capture(order({ A: "4" }, { reservation_id: held.reservation_id }));
+	const asked = await until("the warehouse is asked", () => wms.of("/shipment-requests")[0]?.json);
+	assert.deepEqual(asked.lines.map((l) => [l.owner, l.quantity]), [[undefined, "1"], ["globex", "2"], ["acme", "1"]]);
+	await hub.kill();
+	await hub.start();
+	const { allocations } = (await hub.order(order_id)).lines[0];
+	assert.deepEqual(allocations.map((a) => [a.owner, a.quantity]), [[undefined, "1"], ["globex", "2"], ["acme", "1"]]);
+	(await hub.push("wms", "shipment", shipment(order_id, { A: "4" }))).expect(202);
+	await hub.orderIs(order_id, "shipped");
+	const [left] = await hub.events(0, "shipment.created");
+	assert.deepEqual(left.data.consigned, [["globex", "2"], ["acme", "1"]].map(([owner, quantity]) => ({ sku: "A", location: "east", owner, from: "allocated", to: "outside", quantity })));
+	await until("the ERP is told", () => erp.of("/shipments").some((r) => r.json.consigned?.length === 2));
+	const free = Object.fromEntries((await hub.stock("A")).positions.map((p) => [p.owner ?? "ours", p.states.free ?? "0"]));
+	assert.deepEqual(free, { ours: "0", acme: "1", globex: "0", other: "9" });
 	await hub.audit();
 });

@@ -188,7 +188,7 @@ static qty_t last_known(const struct stock *s, const struct stock_item *i, uint1
 	if (item_is_kit(i))
 		return stock_available(s, i, c);
 	for (size_t n = 0; n < c->location_count; n++)
-		all += stock_free_for(i, c->locations[n], channel);
+		all += stock_free_for(i, c->locations[n], channel, c);
 	return all;
 }
 

@@ -273,11 +273,10 @@ static bool load_allocations(struct order_book *b, struct order_line_open *l, co
 	for (uint32_t i = 0; list && i < list->count; i++) {
 		const struct json *j = &list->items[i];
 		struct str name = json_get_text(j, "location"), lot = json_get_text(j, "lot");
-		struct str sku = json_get_text(j, "sku");
+		struct str sku = json_get_text(j, "sku"), owner = json_get_text(j, "owner");
 		const struct config_location *location = config_find_location(b->tenant, name);
 		const struct stock_item *item = sku.n ? stock_find(b->stock, sku) : l->item;
-		struct stock_place *p =
-		    item && location ? stock_place_find(item, location->index, lot, STR_NONE) : NULL;
+		struct stock_place *p = item && location ? stock_place_find(item, location->index, lot, owner) : NULL;
 		struct allocation *a;
 
 		if (!p)

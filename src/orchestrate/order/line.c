@@ -76,7 +76,7 @@ static bool lacks(const struct order_line_open *l, const struct order_part *p, c
 
 	for (size_t n = 0; n < c->location_count; n++)
 		if (location == ALLOCATE_ANYWHERE || c->locations[n] == location)
-			there += allocate_free_at(p->item, c->locations[n], l->order->channel);
+			there += stock_free_for(p->item, c->locations[n], l->order->channel, c);
 	return want > there;
 }
 

@@ -172,6 +172,7 @@ struct order_taking {
 	struct stock_item *item; /* stocked: no kit */
 	struct stock_item *kit;  /* it left as a component of this kit; NULL: as itself */
 	uint16_t location;
+	struct str owner;    /* empty: whosever the order has there */
 	struct str line_id;  /* empty: any line, those of that kit or for the item itself first */
 	enum stock_state to; /* STOCK_PICKED or STOCK_OUTSIDE */
 	qty_t quantity;
@@ -182,6 +183,7 @@ struct order_shipment {
 	struct str shipment_id;
 	int64_t document; /* its own, or 0 */
 	const struct movement *movement;
+	struct str consigned; /* JSON array of what left of consigned stock; empty: nothing */
 };
 void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, const struct order_shipment *s);
 

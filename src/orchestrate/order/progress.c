@@ -32,10 +32,12 @@ static void write_allocation(struct json_writer *w, const struct order_book *b, 
 	jw_array(w);
 	jw_text(w, b->tenant->locations[p->location].name);
 	write_qty(w, a->allocated + a->picked);
-	if (p->lot.n) {
+	if (p->lot.n || p->owner.n) {
 		write_qty(w, a->released);
 		write_qty(w, a->picked);
 		jw_text(w, p->lot);
+		if (p->owner.n)
+			jw_text(w, p->owner);
 	} else {
 		write_tail(w, more, 2);
 	}
@@ -213,7 +215,7 @@ static bool read_allocations(struct arena *a, const struct json *from, const str
 			     struct sums *sums)
 {
 	for (uint32_t i = 0; i < from->count; i++) {
-		static const char *const names[] = {"location", "quantity", "released", "picked", "lot"};
+		static const char *const names[] = {"location", "quantity", "released", "picked", "lot", "owner"};
 		const struct json *j = &from->items[i];
 		struct object o = {.count = 0};
 
@@ -221,8 +223,8 @@ static bool read_allocations(struct arena *a, const struct json *from, const str
 			return false;
 		if (sku)
 			add(&o, "sku", sku);
-		for (uint32_t n = 0; n < 5; n++) {
-			const struct json *value = n == 0 || n == 4 ? name_at(j, n) : said(j, n);
+		for (uint32_t n = 0; n < 6; n++) {
+			const struct json *value = n == 0 || n >= 4 ? name_at(j, n) : said(j, n);
 
 			if (value)
 				add(&o, names[n], value);

@@ -38,6 +38,7 @@ static void release_one(struct wave *v, const struct order_line_open *l, struct 
 		jw_key_text(&v->w, "substitute_for", l->sku);
 	jw_key_text(&v->w, "location", v->book->tenant->locations[p->location].name);
 	jw_opt_text(&v->w, "lot", p->lot);
+	jw_opt_text(&v->w, "owner", p->owner);
 	jw_key_qty(&v->w, "quantity", unreleased(v, a));
 	jw_object_end(&v->w);
 	a->released = a->allocated + a->picked;
@@ -90,6 +91,7 @@ static void release_kits(struct wave *v, struct order_line_open *l, uint16_t loc
 		jw_object(&v->w);
 		jw_key_text(&v->w, "sku", a->place->item->sku);
 		jw_opt_text(&v->w, "lot", a->place->position.lot);
+		jw_opt_text(&v->w, "owner", a->place->position.owner);
 		jw_key_qty(&v->w, "quantity", unreleased(v, a));
 		jw_object_end(&v->w);
 		a->released = a->allocated + a->picked;

@@ -61,7 +61,8 @@ static qty_t take_line(struct order_line_open *l, struct order_part *p, struct s
 	for (uint32_t n = 0; n < l->allocation_count && left > 0; n++) {
 		struct allocation *a = &l->allocations[n];
 
-		if (a->place->item == p->item && a->place->position.location == t->location)
+		if (a->place->item == p->item && a->place->position.location == t->location &&
+		    (!t->owner.n || str_eq(a->place->position.owner, t->owner)))
 			left -= take_from(p, d, a, t->to, left);
 	}
 	return quantity - left;
@@ -273,6 +274,10 @@ void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *
 	jw_key_text(&v.w, "status", str_from(order_status_name(o->status)));
 	jw_key_time(&v.w, "shipped_at", t->now);
 	tell_lines(&v);
+	if (s->consigned.n) {
+		jw_key(&v.w, "consigned");
+		jw_raw(&v.w, s->consigned);
+	}
 	event = txn_event(t, "shipment.created", o->order_id, s->document, order_data_end(&data, &v.w, t));
 	/* Components that make no whole kit yet are told with the ones that do. */
 	for (size_t i = 0; i < b->tenant->system_count && v.lines; i++) {
@@ -348,7 +353,8 @@ static bool channel_sells_at(const struct config_channel *c, uint16_t location)
 static bool any_free(const struct stock_item *item, const struct config_channel *c)
 {
 	for (uint32_t i = 0; item && i < item->place_count; i++)
-		if (item->places[i]->position.states[STOCK_FREE] > 0 && stock_is_ours(&item->places[i]->position) &&
+		if (item->places[i]->position.states[STOCK_FREE] > 0 &&
+		    stock_is_sold_by(&item->places[i]->position, c) &&
 		    channel_sells_at(c, item->places[i]->position.location))
 			return true;
 	return false;

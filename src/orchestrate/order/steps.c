@@ -104,28 +104,27 @@ qty_t order_open_quantity(const struct order_line_open *l)
 	return l->ordered - l->cancelled - order_covered(l);
 }
 
-/* Allocates up to want of a line's item or component at one location, lot after lot. */
+struct taking {
+	struct stock_draft *draft;
+	struct order_line_open *line;
+};
+
+static void take_place(void *ctx, struct stock_place *p, qty_t part)
+{
+	const struct taking *t = ctx;
+
+	stock_post(t->draft, p, STOCK_FREE, NULL, STOCK_ALLOCATED, part);
+	fence_use(t->draft->stock, p, t->line->order->channel, part);
+	order_allocation(t->line, p)->allocated += part;
+}
+
+/* Allocates so much of a line's item or component at one location, or what there is. */
 static void allocate_at(struct stock_draft *d, struct order_line_open *l, const struct allocate_part *from)
 {
-	const struct stock_item *item = from->item;
-	uint16_t channel = l->order->channel, location = from->location;
-	qty_t got = 0, want = from->quantity, there = stock_free_for(item, location, channel);
+	uint16_t channel = l->order->channel;
 
-	if (want > there)
-		want = there;
-	for (uint32_t i = 0; i < item->place_count && got < want; i++) {
-		struct stock_place *p = item->places[i];
-		qty_t part = p->position.states[STOCK_FREE];
-
-		if (p->position.location != location || part <= 0 || !stock_is_ours(&p->position))
-			continue;
-		if (part > want - got)
-			part = want - got;
-		stock_post(d, p, STOCK_FREE, NULL, STOCK_ALLOCATED, part);
-		fence_use(d->stock, p, channel, part);
-		order_allocation(l, p)->allocated += part;
-		got += part;
-	}
+	allocate_take(from->item, from->location, channel, &d->stock->tenant->channels[channel], from->quantity,
+		      take_place, &(struct taking){d, l});
 }
 
 int32_t order_only_location(const struct config_channel *c, const struct order_open *o)

@@ -11,6 +11,7 @@ void ats_policy_init(struct ats_policy *p, const struct config_tenant *t, const 
 	    .minimum = c->minimum,
 	    .backorder = c->backorder,
 	    .inbound_cap = c->inbound_cap,
+	    .consignors = c->consignors,
 	    .horizon_ms = c->inbound_horizon_ms,
 	};
 	for (size_t i = 0; i < c->location_count; i++)
@@ -24,6 +25,7 @@ void ats_policy_init(struct ats_policy *p, const struct config_tenant *t, const 
 
 struct sums {
 	qty_t pool, backed; /* backed: of the channel's own ring-fences */
+	qty_t consigned;    /* what owners' stock adds to the pool */
 	qty_t inbound;      /* due within the horizon */
 	qty_t own, fenced;  /* left of ring-fences: the channel's, all */
 };
@@ -41,6 +43,14 @@ static qty_t base_of(const struct ats_now *now, const struct ats_level *l)
 	return base > 0 ? base : 0;
 }
 
+/* With what is consigned. */
+static qty_t base_of_all(const struct ats_now *now, const struct ats_level *l)
+{
+	qty_t ours = base_of(now, l), all = l->free + l->consigned - now->safety[l->location];
+
+	return all > ours ? all : ours;
+}
+
 static qty_t smaller(qty_t a, qty_t b)
 {
 	return a < b ? a : b;
@@ -52,6 +62,8 @@ static void add_level(struct sums *sums, const struct ats_policy *c, const struc
 	qty_t base = base_of(now, l), due = 0;
 
 	sums->pool += base;
+	if (l->consigned)
+		sums->consigned += base_of_all(now, l) - base;
 	for (size_t i = 0; i < item->fence_count; i++) {
 		const struct ats_fence *f = &item->fences[i];
 		qty_t part = f->location == l->location ? smaller(ats_fence_left(f), base) : 0;
@@ -112,8 +124,11 @@ static qty_t offered(const struct ats_policy *c, const struct ats_now *now, cons
 	}
 	sums.inbound = smaller(sums.inbound, c->inbound_cap);
 	sums.pool += sums.inbound;
+	if (sums.consigned && sums.fenced > sums.pool)
+		sums.fenced = sums.pool;
 	if (item->gap_count)
 		subtract_gaps(&sums, c, now, item);
+	sums.pool += sums.consigned;
 	shared = sums.pool > sums.fenced ? sums.pool - sums.fenced : 0;
 	shared = (qty_t)((__int128)shared * c->share_ppm / 1000000);
 	return smaller(sums.own, sums.backed + sums.inbound) + shared - shared % QTY_ONE;
@@ -138,7 +153,7 @@ qty_t ats_base(const struct ats_now *now, const struct ats_item *item, uint16_t 
 {
 	for (size_t i = 0; i < item->level_count; i++)
 		if (item->levels[i].location == location)
-			return base_of(now, &item->levels[i]);
+			return base_of_all(now, &item->levels[i]);
 	return 0;
 }
 

@@ -11,6 +11,10 @@
  *
  * in whole units, rounded down. What is left of a ring-fence counts as far as it is there: ring-fences of one location
  * are filled from its base in the order of the channels, then from what the channel's inbound adds.
+ *
+ * free(n) is ours and that of the owners whose consigned stock the channel sells. Ring-fences are of ours only: what
+ * they lack is not made up from consigned stock, and none of it is kept from others by them. Safety stock is kept back
+ * from ours first, then from what is consigned; what is owed of ours (free below zero) is as well.
  */
 #ifndef ORCHESTRATE_STOCK_ATS_H
 #define ORCHESTRATE_STOCK_ATS_H
@@ -40,15 +44,16 @@ struct ats_policy {
 	int32_t share_ppm;
 	qty_t buffer, cap, minimum, backorder, inbound_cap; /* cap -1: none */
 	int64_t horizon_ms;
-	uint64_t together; /* bit by channel: sells from a location of this one; itself included */
+	uint64_t consignors; /* of whose stock it may sell */
+	uint64_t together;   /* bit by channel: sells from a location of this one; itself included */
 	struct location_set locations;
 };
 void ats_policy_init(struct ats_policy *p, const struct config_tenant *t, const struct config_channel *c);
 
-/* Of one item: what is ours at a location, over its lots. */
+/* Of one item at a location, over its lots: what is ours, and what is free of the consignors that count. */
 struct ats_level {
 	uint16_t location;
-	qty_t free, in_transit;
+	qty_t free, in_transit, consigned;
 };
 
 struct ats_fence {

@@ -206,7 +206,9 @@ static void test_terms(void **state)
 						 .inbound_cap = c->inbound_cap,
 						 .inbound_horizon_ms = HOUR,
 						 .stale_zero = c->zero};
-		const struct ats_level levels[] = {{0, Q(10), c->in_transit}, {1, Q(50), 0}, {2, Q(4), 0}};
+		const struct ats_level levels[] = {{.location = 0, .free = Q(10), .in_transit = c->in_transit},
+						   {.location = 1, .free = Q(50)},
+						   {.location = 2, .free = Q(4)}};
 		struct location_set stale = {{0}};
 		qty_t got;
 
@@ -230,7 +232,7 @@ static void test_terms(void **state)
 static void test_discontinued(void **state)
 {
 	static const qty_t safety[3];
-	const struct ats_level levels[] = {{0, Q(1), 0}};
+	const struct ats_level levels[] = {{.free = Q(1)}};
 	struct config_channel channel = {.share_ppm = 1000000, .cap = -1, .backorder = Q(5)};
 	struct ats_item item = {.levels = levels, .level_count = 1};
 
@@ -238,6 +240,68 @@ static void test_discontinued(void **state)
 	assert_int_equal(compute(&channel, &(struct ats_now){.safety = safety}, &item), Q(6));
 	item.discontinued = true;
 	assert_int_equal(compute(&channel, &(struct ats_now){.safety = safety}, &item), Q(1));
+}
+
+struct consigned_case {
+	const char *name;
+	qty_t free, consigned, safety, fence, fence_of_other, gap, want, base;
+};
+
+/* At location 0, all of which channel 0 may sell. */
+static const struct consigned_case consigned[] = {
+    {.name = "besides ours", .free = Q(10), .consigned = Q(5), .want = Q(15), .base = Q(15)},
+    {.name = "without ours", .consigned = Q(5), .want = Q(5), .base = Q(5)},
+    {.name = "safety comes off ours", .free = Q(10), .consigned = Q(5), .safety = Q(4), .want = Q(11), .base = Q(11)},
+    {.name = "then off the rest", .free = Q(3), .consigned = Q(5), .safety = Q(4), .want = Q(4), .base = Q(4)},
+    {.name = "safety above both", .free = Q(3), .consigned = Q(5), .safety = Q(9)},
+    {.name = "what ours owes", .free = Q(-2), .consigned = Q(5), .want = Q(3), .base = Q(3)},
+    {.name = "what the owner owes is not ours", .free = Q(4), .consigned = Q(-2), .want = Q(4), .base = Q(4)},
+    {.name = "a ring-fence of another is of ours",
+     .free = Q(10),
+     .consigned = Q(5),
+     .fence_of_other = Q(8),
+     .want = Q(7),
+     .base = Q(15)},
+    {.name = "and keeps none of the rest",
+     .free = Q(3),
+     .consigned = Q(5),
+     .fence_of_other = Q(8),
+     .want = Q(5),
+     .base = Q(8)},
+    {.name = "the same of its own", .free = Q(3), .consigned = Q(5), .fence = Q(8), .want = Q(8), .base = Q(8)},
+    {.name = "what is sold and not told", .free = Q(3), .consigned = Q(5), .gap = Q(4), .want = Q(4), .base = Q(8)},
+    {.name = "and more than ours is ring-fenced",
+     .free = Q(3),
+     .consigned = Q(5),
+     .fence_of_other = Q(8),
+     .gap = Q(4),
+     .want = Q(1),
+     .base = Q(8)},
+};
+
+static void test_consigned(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(consigned); i++) {
+		const struct consigned_case *c = &consigned[i];
+		struct config_channel channel = {.share_ppm = 1000000, .cap = -1};
+		const struct ats_level levels[] = {{.free = c->free, .consigned = c->consigned}};
+		struct ats_fence fences[] = {{.channel = 0, .quantity = c->fence},
+					     {.channel = 1, .quantity = c->fence_of_other}};
+		struct ats_gap gaps[] = {{.channel = 0, .quantity = c->gap, .until = NOW + 1}};
+		struct ats_now now = {.now = NOW, .safety = &c->safety};
+		struct ats_item item = {.levels = levels,
+					.fences = fences,
+					.gaps = gaps,
+					.level_count = 1,
+					.fence_count = 2,
+					.gap_count = 1};
+
+		if (compute(&channel, &now, &item) != c->want)
+			fail_msg("%s: %lld", c->name, (long long)compute(&channel, &now, &item));
+		if (ats_base(&now, &item, 0) != c->base)
+			fail_msg("%s: base %lld", c->name, (long long)ats_base(&now, &item, 0));
+	}
 }
 
 /* Nobody gets what is kept for another, and all of it adds up to what is there. */
@@ -258,7 +322,8 @@ static void test_fences_share(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_formula), cmocka_unit_test(test_terms),
-					   cmocka_unit_test(test_discontinued), cmocka_unit_test(test_fences_share)};
+					   cmocka_unit_test(test_discontinued), cmocka_unit_test(test_consigned),
+					   cmocka_unit_test(test_fences_share)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

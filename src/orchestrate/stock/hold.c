@@ -153,6 +153,7 @@ static void write_lines(struct json_writer *w, const struct hold_book *b, const 
 		jw_key_qty(w, "quantity", lines[i].quantity);
 		jw_key_text(w, "location", b->tenant->locations[p->position.location].name);
 		jw_opt_text(w, "lot", p->position.lot);
+		jw_opt_text(w, "owner", p->position.owner);
 		jw_object_end(w);
 	}
 	jw_array_end(w);
@@ -242,7 +243,7 @@ static bool load_line(const struct hold_book *b, const struct json *j, struct ho
 	    (requested.n && qty_parse(requested, &out->requested, NULL) != RC_OK))
 		return false;
 	out->kit = kit.n ? stock_find(b->stock, kit) : NULL;
-	out->place = stock_place_find(item, location->index, json_get_text(j, "lot"), STR_NONE);
+	out->place = stock_place_find(item, location->index, json_get_text(j, "lot"), json_get_text(j, "owner"));
 	return out->place;
 }
 

@@ -70,34 +70,25 @@ static void plan_undo(struct hold_draft *d)
 		d->plan[i].place->planned -= d->plan[i].quantity;
 }
 
-static qty_t plan_place(struct hold_draft *d, struct stock_place *p, qty_t want)
+static void plan_place(void *ctx, struct stock_place *p, qty_t part)
 {
-	qty_t part = p->position.states[STOCK_FREE] - p->planned;
-
-	if (part <= 0 || want <= 0)
-		return want;
-	if (part > want)
-		part = want;
-	plan_add(d, p, part);
-	return want - part;
+	plan_add(ctx, p, part);
 }
 
-static void plan_part(struct hold_draft *d, const struct hold_request *r, const struct allocate_part *from)
+static void plan_part(struct hold_draft *d, const struct config_channel *c, const struct hold_request *r,
+		      const struct allocate_part *from)
 {
 	const struct movement_line *l = &r->lines[from->need];
 	const struct allocate_need *need = &d->needs[from->need];
 	struct stock_item *item = from->item, *kit = need->component_count ? stock_find(d->book->stock, l->sku) : NULL;
 	size_t before = d->plan_count;
-	uint16_t location = from->location;
-	qty_t part = from->quantity, requested = r->partial ? l->quantity : 0;
+	qty_t requested = r->partial ? l->quantity : 0;
 
 	for (uint32_t i = 0; requested && i < need->component_count; i++)
 		if (need->components[i].item == item)
 			requested = allocate_times(l->quantity, need->components[i].per);
-
-	for (uint32_t n = 0; n < item->place_count && part > 0; n++)
-		if (item->places[n]->position.location == location && stock_is_ours(&item->places[n]->position))
-			part = plan_place(d, item->places[n], part);
+	allocate_take(item, from->location, (uint16_t)(c - d->book->tenant->channels), c, from->quantity, plan_place,
+		      d);
 	for (; before < d->plan_count; before++) {
 		d->plan[before].requested = requested;
 		d->plan[before].kit = kit;
@@ -279,7 +270,7 @@ static enum rc plan_all(struct hold_draft *d, const struct config_channel *c, co
 		keep_within_limit(d, c, r, i);
 	allocate(&request, d->needs, r->line_count, &d->parts);
 	for (size_t i = 0; i < d->parts.count; i++)
-		plan_part(d, r, &d->parts.parts[i]);
+		plan_part(d, c, r, &d->parts.parts[i]);
 	for (size_t i = 0; i < r->line_count; i++) {
 		qty_t gets = line_gets(d, r, i);
 

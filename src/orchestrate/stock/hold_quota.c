@@ -71,7 +71,7 @@ static qty_t limit_of(const struct hold_draft *d, uint16_t channel, const struct
 	if (c->quota_units)
 		return c->quota_units;
 	for (size_t i = 0; i < c->location_count; i++)
-		all += allocate_free_at(item, c->locations[i], channel);
+		all += stock_free_for(item, c->locations[i], channel, c);
 	return (qty_t)((__int128)all * c->quota_ppm / 1000000);
 }
 

@@ -189,7 +189,7 @@ enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement
 		return err_set(e, RC_IO, "store_damaged", "the movement names what is not there any more");
 	}
 	serial_step_reverse(&(struct serial_step){.draft = &d, .movement = m});
-	verbs_event(&d, m, false);
-	*out = (struct movement_result){.movement_id = d.movement_id, .seq = stock_draft_end(&d, true)};
+	*out = (struct movement_result){.consigned = verbs_event(&d, m, false), .movement_id = d.movement_id};
+	out->seq = stock_draft_end(&d, true);
 	return RC_OK;
 }

@@ -204,6 +204,21 @@ struct str serial_lot(struct serial_book *b, struct txn *t, const struct movemen
 	return lot;
 }
 
+struct str serial_owner(struct serial_book *b, struct txn *t, const struct movement_line *l)
+{
+	struct str owner = STR_NONE;
+
+	for (uint32_t i = 0; l->serials && i < l->serials->count; i++) {
+		const struct serial *one = serial_make(b, t, l->sku, json_text(&l->serials->items[i]));
+
+		if (!one || !serial_is_here(one->now.state) || !str_eq(one->now.location, l->location) ||
+		    !one->now.owner.n || (i > 0 && !str_eq(one->now.owner, owner)))
+			return STR_NONE;
+		owner = one->now.owner;
+	}
+	return owner;
+}
+
 static bool is_void(const struct serial *s, int64_t movement)
 {
 	for (const struct serial_void *v = s->voided; v; v = v->next)

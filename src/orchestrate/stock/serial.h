@@ -117,6 +117,8 @@ void serials_wanted(struct stock *s, struct txn *t, const struct movement *m, co
 /* The lot that all serial numbers of a line are of, as far as they are known to be at its location; empty: it is not
  * known, or they are of several. */
 struct str serial_lot(struct serial_book *b, struct txn *t, const struct movement_line *l);
+/* The owner likewise. */
+struct str serial_owner(struct serial_book *b, struct txn *t, const struct movement_line *l);
 
 /* ---- of the verbs ---- */
 

@@ -138,9 +138,18 @@ static bool differs(struct str named, struct str known)
 	return named.n && known.n && !str_eq(named, known);
 }
 
-static bool elsewhere(const struct movement_line *l, const struct serial_at *at)
+/* What goes for an order need not say whose it is. */
+static bool owner_is_open(const struct serial_step *s, const struct movement_line *l)
 {
-	return !str_eq(at->location, l->location) || differs(l->lot, at->lot) || !str_eq(at->owner, l->owner);
+	enum movement_type type = s->movement->type;
+
+	return !l->owner.n && s->movement->order_id.n && (type == MOVE_PICK || type == MOVE_SHIP);
+}
+
+static bool elsewhere(const struct serial_step *s, const struct movement_line *l, const struct serial_at *at)
+{
+	return !str_eq(at->location, l->location) || differs(l->lot, at->lot) ||
+	       (!owner_is_open(s, l) && !str_eq(at->owner, l->owner));
 }
 
 static void judge(struct serial_step *s, const struct movement_line *l, const struct serial *one,
@@ -163,7 +172,8 @@ static void judge(struct serial_step *s, const struct movement_line *l, const st
 		tell_serial(s, l, one, "serial_unexpected", "Nothing was to come.");
 	else if (at->state == SERIAL_PICKED && differs(s->movement->order_id, at->order_id))
 		tell_serial(s, l, one, "serial_of_other_order", "It was picked for another order.");
-	else if (at->state != SERIAL_UNKNOWN && at->state != SERIAL_SHIPPED && type != MOVE_RETURN && elsewhere(l, at))
+	else if (at->state != SERIAL_UNKNOWN && at->state != SERIAL_SHIPPED && type != MOVE_RETURN &&
+		 elsewhere(s, l, at))
 		tell_serial(s, l, one, "serial_elsewhere", "It was thought to be elsewhere.");
 }
 
@@ -245,7 +255,7 @@ static struct serial_at after_line(const struct serial_step *s, const struct mov
 	    .state = to,
 	    .location = goes ? l->to_location : l->location,
 	    .lot = l->lot.n || is_late(s, one) ? l->lot : one->now.lot,
-	    .owner = l->owner,
+	    .owner = owner_is_open(s, l) ? one->now.owner : l->owner,
 	    .occurred_at = s->movement->occurred_at,
 	    .movement = s->draft->seq,
 	};

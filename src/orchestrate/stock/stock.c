@@ -211,6 +211,7 @@ struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint
 	p->position.location = location;
 	p->position.lot = lot.n ? mem_copy(lot) : STR("");
 	p->position.owner = owner.n ? mem_copy(owner) : STR("");
+	p->position.consignor = config_consignor(s->tenant, owner);
 	for (uint32_t n = 0; lot.n && n < i->place_count; n++)
 		if (str_eq(i->places[n]->position.lot, lot))
 			p->position.expires_on = i->places[n]->position.expires_on;
@@ -226,7 +227,7 @@ qty_t stock_free_at(const struct stock_item *i, uint16_t location)
 
 	for (uint32_t n = 0; n < i->place_count; n++)
 		if (i->places[n]->position.location == location && stock_is_ours(&i->places[n]->position))
-			free += i->places[n]->position.states[STOCK_FREE];
+			free += i->places[n]->position.states[STOCK_FREE] - i->places[n]->planned;
 	return free > 0 ? free : 0;
 }
 
@@ -241,16 +242,20 @@ qty_t stock_on_hand(const struct stock_place *p)
 
 #define FEW_LEVELS 8
 
-void ats_add_position(struct ats_level *levels, size_t *count, const struct stock_position *p)
+void ats_add_position(struct ats_level *levels, size_t *count, const struct stock_position *p, uint64_t consignors)
 {
 	size_t at = 0;
 
-	if (!stock_is_ours(p))
+	if (!stock_is_ours(p) && !(consignors >> p->consignor & 1))
 		return;
 	while (at < *count && levels[at].location != p->location)
 		at++;
 	if (at == *count)
 		levels[(*count)++] = (struct ats_level){.location = p->location};
+	if (!stock_is_ours(p)) {
+		levels[at].consigned += p->states[STOCK_FREE];
+		return;
+	}
 	levels[at].free += p->states[STOCK_FREE];
 	levels[at].in_transit += p->states[STOCK_IN_TRANSIT];
 }
@@ -272,15 +277,19 @@ void stock_ats_terms(const struct stock_item *i, struct ats_item *out)
 	}
 }
 
-static struct ats_item ats_item_of(const struct stock_item *i, struct ats_level *levels)
+/* All of the item's consignors, bit by bit. */
+static uint64_t fill_levels(const struct stock_item *i, struct ats_item *out, struct ats_level *levels,
+			    uint64_t consignors)
 {
-	struct ats_item out;
+	uint64_t there = 0;
 
-	stock_ats_terms(i, &out);
-	out.levels = levels;
-	for (uint32_t n = 0; n < i->place_count; n++)
-		ats_add_position(levels, &out.level_count, &i->places[n]->position);
-	return out;
+	out->levels = levels;
+	out->level_count = 0;
+	for (uint32_t n = 0; n < i->place_count; n++) {
+		there |= (uint64_t)1 << i->places[n]->position.consignor;
+		ats_add_position(levels, &out->level_count, &i->places[n]->position, consignors);
+	}
+	return there;
 }
 
 /* Of channels first to last; an item that is no kit. */
@@ -288,14 +297,23 @@ static void available_plain(const struct stock *s, const struct stock_item *i, s
 {
 	struct ats_level few[FEW_LEVELS], *levels = few;
 	struct ats_item item;
+	uint64_t counted = 0, there; /* consignors: in the levels, and in the item */
 
 	if (i->place_count > FEW_LEVELS)
 		levels = mem_alloc(i->place_count * sizeof(*levels));
-	item = ats_item_of(i, levels);
-	for (size_t c = first; c <= last; c++)
+	stock_ats_terms(i, &item);
+	there = fill_levels(i, &item, levels, counted);
+	for (size_t c = first; c <= last; c++) {
+		uint64_t sold = s->policies[c].consignors & there;
+
+		if (sold != counted) {
+			counted = sold;
+			fill_levels(i, &item, levels, counted);
+		}
 		out[c - first] =
 		    ats_compute(&s->policies[c],
 				&(struct ats_now){.now = s->now, .safety = s->safety, .stale = &s->stale[c]}, &item);
+	}
 	if (levels != few)
 		free(levels);
 }
@@ -443,6 +461,7 @@ static void post(struct stock_draft *d, struct stock_place *p, enum stock_state 
 				    .quantity = quantity,
 				    .previous = chain(d, p->item),
 				});
+	d->consigned |= p->position.consignor != CONSIGNOR_NONE;
 	apply(d->stock, p, from, q, to, quantity, d->seq, d->occurred_at);
 }
 

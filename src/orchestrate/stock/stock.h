@@ -104,18 +104,22 @@ struct stock_place *stock_place_make(struct stock *s, struct stock_item *i, uint
 void stock_touch(struct stock *s, struct stock_item *i);
 /* Its waiting lines may get something: order_step_restock looks at it. */
 void stock_restock(struct stock *s, struct stock_item *i);
-/* Ours and free at a location, over its lots; what is negative counts as nothing. */
+/* Ours and free at a location, over its lots, and not planned; what one lot owes, another has not. Less than nothing
+ * counts as nothing. */
 qty_t stock_free_at(const struct stock_item *i, uint16_t location);
 /* Of that, what a channel may hold or be allocated: without what is ring-fenced for others (terms.c). */
-qty_t stock_free_for(const struct stock_item *i, uint16_t location, uint16_t channel);
+qty_t stock_ours_for(const struct stock_item *i, uint16_t location, uint16_t channel);
+/* With what it may of consigned stock; c: the same channel. */
+qty_t stock_free_for(const struct stock_item *i, uint16_t location, uint16_t channel, const struct config_channel *c);
 /* Of `there` units at a location: what is ring-fenced for others. */
 qty_t stock_fenced_for_others(const struct stock_item *i, uint16_t location, uint16_t channel, qty_t there);
 qty_t stock_on_hand(const struct stock_place *p);
 
 /* What the sums need of an item besides its levels; it points into the item. */
 void stock_ats_terms(const struct stock_item *i, struct ats_item *out);
-/* Adds a position to the level of its location; levels has room for one more. */
-void ats_add_position(struct ats_level *levels, size_t *count, const struct stock_position *p);
+/* Adds a position that is ours or of one of the consignors to the level of its location; levels has room for one more.
+ */
+void ats_add_position(struct ats_level *levels, size_t *count, const struct stock_position *p, uint64_t consignors);
 /* Available-to-sell of a channel, by the balances as they are now (ats.h). A kit's is that of its parts. */
 qty_t stock_available(const struct stock *s, const struct stock_item *i, const struct config_channel *c);
 /* Of all channels: out by channel. */
@@ -128,7 +132,8 @@ struct stock_draft {
 	struct str type, movement_id, source, source_event_id, order_id, reason;
 	int64_t seq, occurred_at;
 	struct buf entries;
-	bool fact; /* happened at occurred_at: what a later count has seen already is taken back */
+	bool consigned; /* it moves stock that is not ours */
+	bool fact;      /* happened at occurred_at: what a later count has seen already is taken back */
 };
 void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, struct str type, int64_t occurred_at);
 /* The lot's expiry is known, or known better: all of its places are ordered by it. */

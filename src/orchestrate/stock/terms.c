@@ -179,7 +179,8 @@ void fence_set(struct stock *s, struct stock_item *i, uint16_t channel, uint16_t
 
 void fence_use(struct stock *s, const struct stock_place *p, uint16_t channel, qty_t quantity)
 {
-	struct ats_fence *f = p->item->terms ? fence_find(p->item, channel, p->position.location) : NULL;
+	struct ats_fence *f =
+	    p->item->terms && stock_is_ours(&p->position) ? fence_find(p->item, channel, p->position.location) : NULL;
 
 	if (!f || !f->quantity)
 		return;
@@ -195,11 +196,36 @@ qty_t stock_fenced_for_others(const struct stock_item *i, uint16_t location, uin
 	return i->terms ? ats_fenced_for_others(i->terms->fences, i->terms->fence_count, location, channel, there) : 0;
 }
 
-qty_t stock_free_for(const struct stock_item *i, uint16_t location, uint16_t channel)
+qty_t stock_ours_for(const struct stock_item *i, uint16_t location, uint16_t channel)
 {
 	qty_t free = stock_free_at(i, location);
 
-	return free - stock_fenced_for_others(i, location, channel, free);
+	return free > 0 ? free - stock_fenced_for_others(i, location, channel, free) : 0;
+}
+
+/* What is owed of ours is owed by what is consigned as well: it may be that which has left. */
+static qty_t consigned_for(const struct stock_item *i, uint16_t location, const struct config_channel *c)
+{
+	qty_t ours = 0, consigned = 0;
+
+	for (uint32_t n = 0; n < i->place_count; n++) {
+		const struct stock_place *p = i->places[n];
+		qty_t free = p->position.states[STOCK_FREE] - p->planned;
+
+		if (p->position.location != location || !stock_is_sold_by(&p->position, c))
+			continue;
+		if (stock_is_ours(&p->position))
+			ours += free;
+		else
+			consigned += free;
+	}
+	consigned += ours < 0 ? ours : 0;
+	return consigned > 0 ? consigned : 0;
+}
+
+qty_t stock_free_for(const struct stock_item *i, uint16_t location, uint16_t channel, const struct config_channel *c)
+{
+	return stock_ours_for(i, location, channel) + (c->consignors ? consigned_for(i, location, c) : 0);
 }
 
 /* ---- arrivals ---- */

@@ -98,19 +98,19 @@ static void test_fence(void **state)
 	(void)state;
 	world_move(&w, MOVE_RECEIVE, "A-1", "B", Q(10));
 	fence_set(w.stock, item(), 1, 1, Q(6));
-	assert_int_equal(stock_free_for(item(), 1, 0), Q(4));
-	assert_int_equal(stock_free_for(item(), 1, 1), Q(10));
+	assert_int_equal(stock_free_for(item(), 1, 0, &w.channels[0]), Q(4));
+	assert_int_equal(stock_free_for(item(), 1, 1, &w.channels[1]), Q(10));
 	assert_int_equal(shop(), Q(4));
 	assert_int_equal(world_hold(&w, "no", "shop", &(struct world_line)WANT("A-1", NULL, Q(5)), 1, &h, &shortage),
 			 RC_CONFLICT);
 	assert_int_equal(world_hold(&w, "m", "market", &(struct world_line)WANT("A-1", NULL, Q(8)), 1, &h, &shortage),
 			 RC_OK);
 	assert_int_equal(item()->terms->fences[0].used, Q(8));
-	assert_int_equal(stock_free_for(item(), 1, 0), Q(2));
+	assert_int_equal(stock_free_for(item(), 1, 0, &w.channels[0]), Q(2));
 	world_commit(&w, 9);
 	world_reload(&w);
 	hold_step_end(w.holds, &w.txn, hold_find(w.holds, STR("m")), HOLD_VOIDED);
-	assert_int_equal(stock_free_for(item(), 1, 0), Q(4));
+	assert_int_equal(stock_free_for(item(), 1, 0, &w.channels[0]), Q(4));
 	o = world_order(&w, "shop", &(struct world_line)WANT("A-1", NULL, Q(9)), 1, NULL);
 	assert_int_equal(world_state(&w, "A-1", "B", STOCK_ALLOCATED), Q(4));
 	assert_int_equal(o->lines[0].backordered, Q(5));
@@ -118,7 +118,7 @@ static void test_fence(void **state)
 	assert_int_equal(o->lines[0].backordered, 0);
 	assert_int_equal(order_step_cancel(w.orders, &w.txn, o, STR("why not"), &e), RC_OK);
 	order_step_restock(w.orders, &w.txn);
-	assert_int_equal(stock_free_for(item(), 1, 1), Q(6)); /* the shop's line still waits */
+	assert_int_equal(stock_free_for(item(), 1, 1, &w.channels[1]), Q(6)); /* the shop's line still waits */
 	fence_set(w.stock, item(), 1, 1, 0);
 	order_step_restock(w.orders, &w.txn);
 	assert_int_equal(world_state(&w, "A-1", "B", STOCK_ALLOCATED), Q(9));

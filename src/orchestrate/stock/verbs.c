@@ -226,6 +226,7 @@ static qty_t take_of_order(struct line_step *l, enum stock_state to)
 			  &(struct order_taking){.item = l->item,
 						 .kit = l->line->kit.n ? stock_find(l->stock, l->line->kit) : NULL,
 						 .location = l->place->position.location,
+						 .owner = l->line->owner,
 						 .line_id = line_id,
 						 .to = to,
 						 .quantity = quantity});
@@ -418,13 +419,18 @@ static void step_line(struct line_step *l, uint16_t to_location)
 	}
 }
 
-/* What leaves or is moved without its lot being named is of the lot that its serial numbers are known to be of. */
+/* What leaves or is moved without its lot being named is of the lot that its serial numbers are known to be of; what
+ * goes for an order, of their owner. */
 static void name_lot(struct stock *s, struct txn *t, const struct movement *m, struct movement_line *l)
 {
-	const struct stock_item *item = l->serials && !l->lot.n ? stock_find(s, l->sku) : NULL;
+	const struct stock_item *item = l->serials && m->type != MOVE_COUNT ? stock_find(s, l->sku) : NULL;
 
-	if (item && item->rules && item->rules->lot_tracked && item->rules->serials && m->type != MOVE_COUNT)
+	if (!item || !item->rules || !item->rules->serials)
+		return;
+	if (!l->lot.n && item->rules->lot_tracked)
 		l->lot = serial_lot(s->serials, t, l);
+	if (!l->owner.n && m->order_id.n && (m->type == MOVE_PICK || m->type == MOVE_SHIP))
+		l->owner = serial_owner(s->serials, t, l);
 }
 
 static void step_serials(struct line_step *l, struct serial_step *s)
@@ -435,8 +441,47 @@ static void step_serials(struct line_step *l, struct serial_step *s)
 		serial_step_count(s, l->line, l->item, counts_all_lots(l));
 }
 
-void verbs_event(struct stock_draft *d, const struct movement *m, bool stale)
+/* What became of consigned stock, so that its owner can be told and paid. */
+static enum rc write_consigned(void *ctx, const struct entry *e)
 {
+	struct json_writer *w = ctx;
+
+	if (!e->owner.n || e->from == e->to)
+		return RC_OK;
+	jw_object(w);
+	jw_key_text(w, "sku", e->sku);
+	jw_key_text(w, "location", e->location);
+	jw_opt_text(w, "lot", e->lot);
+	jw_key_text(w, "owner", e->owner);
+	jw_key_text(w, "from", str_from(stock_state_name(e->from)));
+	jw_key_text(w, "to", str_from(stock_state_name(e->to)));
+	jw_key_qty(w, "quantity", e->quantity);
+	jw_object_end(w);
+	return RC_OK;
+}
+
+static struct str consigned_text(struct stock_draft *d)
+{
+	struct json_writer w;
+	struct str out;
+	struct buf data;
+
+	if (!d->consigned)
+		return STR_NONE;
+	buf_init(&data, 1u << 20);
+	jw_init(&w, &data);
+	jw_array(&w);
+	if (entries_each(buf_str(&d->entries), write_consigned, &w) != RC_OK)
+		d->txn->failed = true;
+	jw_array_end(&w);
+	out = txn_text(d->txn, &data);
+	buf_done(&data);
+	return out;
+}
+
+struct str verbs_event(struct stock_draft *d, const struct movement *m, bool stale)
+{
+	struct str consigned = consigned_text(d);
 	struct txn *t = d->txn;
 	struct json_writer w;
 	struct buf data;
@@ -476,6 +521,10 @@ void verbs_event(struct stock_draft *d, const struct movement *m, bool stale)
 		jw_object_end(&w);
 	}
 	jw_array_end(&w);
+	if (consigned.n) {
+		jw_key(&w, "consigned");
+		jw_raw(&w, consigned);
+	}
 	jw_object_end(&w);
 	struct str json = txn_text(t, &data);
 	int64_t event = txn_event(t, "stock.moved", d->movement_id, 0, json);
@@ -483,7 +532,7 @@ void verbs_event(struct stock_draft *d, const struct movement *m, bool stale)
 	buf_done(&data);
 	/* The ERP is told of everything but the shipment of an order, which it hears of as a shipment. */
 	if (stale || m->type == MOVE_PICK || (m->type == MOVE_SHIP && m->order_id.n))
-		return;
+		return consigned;
 	for (size_t i = 0; i < d->stock->tenant->system_count; i++) {
 		const struct config_system *s = &d->stock->tenant->systems[i];
 		char *params;
@@ -502,6 +551,7 @@ void verbs_event(struct stock_draft *d, const struct movement *m, bool stale)
 				    .params = str_from(params),
 				});
 	}
+	return consigned;
 }
 
 void verbs_draft(struct stock_draft *d, struct stock *s, struct txn *t, const struct movement *m)
@@ -550,7 +600,7 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 	if (l.order)
 		order_changed(orders, l.order);
 	out->stale = m.type == MOVE_COUNT && !judged;
-	verbs_event(&d, &m, out->stale);
+	out->consigned = verbs_event(&d, &m, out->stale);
 	out->movement_id = d.movement_id;
 	out->seq = stock_draft_end(&d, true);
 	return RC_OK;

@@ -13,6 +13,7 @@
 struct movement_result {
 	struct str movement_id;
 	int64_t seq;
+	struct str consigned; /* JSON array of what it moved of consigned stock; empty: nothing */
 	bool stale; /* a count of nothing but places that were counted at a later instant: nothing was changed */
 };
 enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct txn *t, const struct movement *m,

@@ -12,6 +12,7 @@
 enum rc verbs_prepare(struct stock *s, struct txn *t, struct movement *m, const struct order_open *order,
 		      struct err *e) MUST_CHECK;
 void verbs_draft(struct stock_draft *d, struct stock *s, struct txn *t, const struct movement *m);
-void verbs_event(struct stock_draft *d, const struct movement *m, bool stale);
+/* Tells of it. Returns what it moved of consigned stock (movement_result.consigned). */
+struct str verbs_event(struct stock_draft *d, const struct movement *m, bool stale);
 
 #endif

@@ -407,7 +407,7 @@ struct level_room {
 	struct ats_level few[FEW_LEVELS], *many; /* many: of the heap, or NULL */
 };
 
-static struct ats_item ats_of(const struct snapshot *s, struct level_room *room)
+static struct ats_item ats_of(const struct snapshot *s, uint64_t consignors, struct level_room *room)
 {
 	struct ats_level *levels = room->few;
 	struct ats_item a = s && s->terms ? *s->terms : (struct ats_item){0};
@@ -417,7 +417,7 @@ static struct ats_item ats_of(const struct snapshot *s, struct level_room *room)
 		levels = room->many = mem_alloc(s->count * sizeof(*levels));
 	a.levels = levels;
 	for (uint32_t i = 0; s && i < s->count; i++)
-		ats_add_position(levels, &a.level_count, &s->positions[i]);
+		ats_add_position(levels, &a.level_count, &s->positions[i], consignors);
 	return a;
 }
 
@@ -431,7 +431,7 @@ static void offer_plain(const struct snapshot *s, const struct config_channel *c
 			const struct ats_now *now, struct stock_offer *out)
 {
 	struct level_room room;
-	struct ats_item a = ats_of(s, &room);
+	struct ats_item a = ats_of(s, policy->consignors, &room);
 
 	out->available = ats_compute(policy, now, &a);
 	for (size_t i = 0; i < c->location_count; i++)
@@ -454,7 +454,7 @@ static void offer_kit(const struct snapshot *s, const struct config_channel *c, 
 		out->by_location[i] = QTY_MAX;
 	for (uint32_t n = 0; n < s->part_count; n++) {
 		struct level_room room;
-		struct ats_item a = ats_of(atomic_load(&s->parts[n].item->current), &room);
+		struct ats_item a = ats_of(atomic_load(&s->parts[n].item->current), policy->consignors, &room);
 
 		at_most(&out->available, ats_compute(policy, now, &a), s->parts[n].quantity);
 		for (size_t i = 0; i < c->location_count; i++)

@@ -35,15 +35,21 @@ const char *stock_state_name(enum stock_state s);
 /* One position: item, location, lot, owner. */
 struct stock_position {
 	uint16_t location;  /* index in the tenant's locations */
+	uint8_t consignor;  /* whose it is (policy.h) */
 	int32_t expires_on; /* of the lot, in days since 1970; 0: not known */
 	struct str lot, owner;
 	qty_t states[STOCK_STATES];
 };
 
-/* What an owner has consigned is theirs: it is not sold, held or allocated. */
 static inline bool stock_is_ours(const struct stock_position *p)
 {
-	return p->owner.n == 0;
+	return p->consignor == CONSIGNOR_NONE;
+}
+
+/* What an owner has consigned is theirs: it is sold, held or allocated only where the channel names the owner. */
+static inline bool stock_is_sold_by(const struct stock_position *p, const struct config_channel *c)
+{
+	return stock_is_ours(p) || (c->consignors >> p->consignor & 1);
 }
 
 struct stock_view;
