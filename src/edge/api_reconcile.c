@@ -54,38 +54,47 @@ enum server_next reconciliations_create(struct exchange *x)
 	return exchange_submit(x, c);
 }
 
-/* One that has begun and is not yet seen by the reconciler is not unknown. */
-static enum server_next not_waiting(struct exchange *x, const struct err *why)
+/* Whether the reconciliation is open and compares what it is given. false: *next is the answer. */
+static bool takes_balances(struct exchange *x, enum server_next *next)
 {
 	struct reading r;
 	struct store_value row[10];
 	struct err e = ERR_NONE;
+	*next = SERVER_ANSWERED;
 	if (!reading_begin(x, &r))
-		return SERVER_ANSWERED;
-	bool open = query_one(&r.query, R_RECONCILIATION, SV_TEXT(x->params[0]), "reconciliation_not_found",
-			      "reconciliation", row, &e) == RC_OK &&
-		    row[7].integer == RECONCILIATION_RUNNING && str_is(row[4].bytes, "given");
+		return false;
+	enum rc rc = query_one(&r.query, R_RECONCILIATION, SV_TEXT(x->params[0]), "reconciliation_not_found",
+			       "reconciliation", row, &e);
+	bool open = rc == RC_OK && row[7].integer == RECONCILIATION_RUNNING && str_is(row[4].bytes, "given");
 	reading_drop(x, &r);
+	if (rc == RC_OK && !open)
+		rc =
+		    err_set(&e, RC_NOT_FOUND, "reconciliation_not_found", "No such reconciliation waits for balances.");
 	if (!open)
-		return exchange_fail(x, why);
-	reconciler_wake(connect_reconciler(x->edge->connect));
-	return exchange_refuse(x, "busy", "The reconciliation is beginning, or ending; send the page again.");
+		*next = exchange_fail(x, &e);
+	return open;
 }
 
 enum server_next reconciliations_balances(struct exchange *x)
 {
 	struct err e = ERR_NONE;
 	struct findings f;
+	enum server_next next;
 	findings_init(&f, x->request->arena);
 	if (!x->edge->connect)
 		return exchange_refuse(x, "not_ready", "Reconciliations do not run here.");
-	enum rc rc =
-	    reconciler_give(connect_reconciler(x->edge->connect), x->hub, x->params[0], x->request->body, &f, &e);
+	if (!takes_balances(x, &next))
+		return next;
+	struct reconciler *reconciler = connect_reconciler(x->edge->connect);
+	enum rc rc = reconciler_give(reconciler, x->hub, x->params[0], x->request->body, &f, &e);
 	if (rc == RC_OK)
 		return exchange_answer(x, 202, STR("{\"status\":\"taken\"}"), NULL, 0);
 	if (rc == RC_INVALID && f.count)
 		return exchange_invalid(x, &f);
-	return rc == RC_NOT_FOUND ? not_waiting(x, &e) : exchange_fail(x, &e);
+	if (rc != RC_NOT_FOUND)
+		return exchange_fail(x, &e);
+	reconciler_wake(reconciler);
+	return exchange_refuse(x, "busy", "The reconciliation is beginning, or ending; send the page again.");
 }
 
 enum server_next reconciliations_get(struct exchange *x)
