@@ -187,11 +187,6 @@ static enum rc should_show(struct run *run, struct str *skus, size_t count, cons
 		   : rc;
 }
 
-static void look(void *ctx, const struct stock_position *positions, size_t count)
-{
-	(void)ctx, (void)positions, (void)count; /* that it is there is all */
-}
-
 /* Ours, of what the system calls it; a name that says no item is compared as it is. */
 static struct str our_sku(struct run *run, const struct json *item)
 {
@@ -213,7 +208,7 @@ static enum rc compare_shown(struct run *run, const struct json *items, uint32_t
 	rc = should_show(run, skus, count, &should, e);
 	for (uint32_t i = 0; i < count && rc == RC_OK; i++) {
 		struct str text = json_get_text(&items->items[from + i], "available");
-		bool known = stock_view_read(hub_stock(run->hub), skus[i], look, NULL) == RC_OK;
+		bool known = stock_view_has(hub_stock(run->hub), skus[i]);
 		qty_t shown, ours = 0;
 		if (qty_parse(text.n ? text : json_get_text(&items->items[from + i], "quantity"), &shown, NULL) !=
 			RC_OK ||

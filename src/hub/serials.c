@@ -102,27 +102,6 @@ struct undo_reading {
 	struct map by_serial;
 };
 
-static struct serial_at at_of_row(struct txn *t, const struct store_value *c)
-{
-	return (struct serial_at){
-	    .state = (enum serial_state)c[2].integer,
-	    .location = txn_copy(t, c[3].bytes),
-	    .lot = txn_copy(t, c[4].bytes),
-	    .owner = txn_copy(t, c[5].bytes),
-	    .order_id = txn_copy(t, c[6].bytes),
-	    .movement = c[7].integer,
-	    .occurred_at = c[8].integer,
-	};
-}
-
-static bool taken_back(const struct serial *s, int64_t seq)
-{
-	for (const struct serial_void *v = s->voided; v; v = v->next)
-		if (v->movement == seq)
-			return true;
-	return false;
-}
-
 static struct serial_undo *add_undo(struct undo_reading *r, struct serial *s, struct str place, struct str lot,
 				    struct str owner)
 {
@@ -155,8 +134,8 @@ static enum rc history_row(void *ctx, const struct store_value *c, size_t count)
 	(void)count;
 	if (!s)
 		return RC_LIMIT;
-	at = at_of_row(t, c);
-	if (r->look && at.movement == r->seq && !taken_back(s, r->seq)) {
+	at = serial_at_of(t, c);
+	if (r->look && at.movement == r->seq && !serial_is_void(s, r->seq)) {
 		struct serial_undo *u = add_undo(r, s, txn_copy(t, c[9].bytes), at.lot, at.owner);
 
 		if (!u || map_put(&r->by_serial, (struct str){(const char *)&u->serial, sizeof(u->serial)}, u) != RC_OK)
@@ -187,7 +166,7 @@ static enum rc fetch_histories(struct undo_reading *r, struct err *e)
 static enum rc standing_row(void *ctx, const struct store_value *c, size_t count)
 {
 	struct undo_reading *r = ctx;
-	struct serial_at at = at_of_row(&r->h->batch.txn, c);
+	struct serial_at at = serial_at_of(&r->h->batch.txn, c);
 
 	(void)count;
 	serial_undo_consider(r->h->state.stock->serials->undo, &at, r->seq);
@@ -203,7 +182,7 @@ static enum rc fetch_made(struct undo_reading *r, struct err *e)
 	for (struct serial_move *m = b->made; m && rc == RC_OK; m = m->next_made) {
 		const struct store_value args[] = {SV_TEXT(m->of->sku), SV_TEXT(m->of->serial)};
 
-		if (m->movement != r->seq || taken_back(m->of, r->seq))
+		if (m->movement != r->seq || serial_is_void(m->of, r->seq))
 			continue;
 		if (!add_undo(r, m->of, m->place, m->after.lot, m->after.owner))
 			return RC_LIMIT;

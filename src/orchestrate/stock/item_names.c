@@ -203,11 +203,6 @@ enum rc item_resolve(const struct stock *s, struct arena *a, struct str system, 
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-static void look(void *ctx, const struct stock_position *positions, size_t count)
-{
-	(void)ctx, (void)positions, (void)count; /* that it is there is all */
-}
-
 enum rc item_resolve_view(const struct stock_view *v, const struct config_tenant *t, struct arena *a, struct str system,
 			  struct str sku, struct str *own, struct err *e)
 {
@@ -218,7 +213,7 @@ enum rc item_resolve_view(const struct stock_view *v, const struct config_tenant
 	if (!t->has_sku_rules && !stock_view_has_names(v))
 		return RC_OK;
 	rc = resolve(&names, t, a, system, sku, own, e);
-	if (rc != RC_OK || stock_view_read(v, *own, look, NULL) == RC_OK)
+	if (rc != RC_OK || stock_view_has(v, *own))
 		return rc;
 	rc = alias_find(&names, STR(ITEM_GTIN), *own, own, e);
 	return rc == RC_NOT_FOUND ? RC_OK : rc;

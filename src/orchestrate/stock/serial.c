@@ -111,14 +111,9 @@ struct serial *serial_make(struct serial_book *b, struct txn *t, struct str sku,
 	return s;
 }
 
-void serial_put(struct serial_book *b, struct txn *t, const struct store_value *row)
+struct serial_at serial_at_of(struct txn *t, const struct store_value *row)
 {
-	struct serial *s = serial_make(b, t, row[0].bytes, row[1].bytes);
-
-	if (!s || s->fetched)
-		return;
-	s->fetched = true;
-	s->now = (struct serial_at){
+	return (struct serial_at){
 	    .state = (enum serial_state)row[2].integer,
 	    .location = txn_copy(t, row[3].bytes),
 	    .lot = txn_copy(t, row[4].bytes),
@@ -127,6 +122,16 @@ void serial_put(struct serial_book *b, struct txn *t, const struct store_value *
 	    .movement = row[7].integer,
 	    .occurred_at = row[8].integer,
 	};
+}
+
+void serial_put(struct serial_book *b, struct txn *t, const struct store_value *row)
+{
+	struct serial *s = serial_make(b, t, row[0].bytes, row[1].bytes);
+
+	if (!s || s->fetched)
+		return;
+	s->fetched = true;
+	s->now = serial_at_of(t, row);
 }
 
 static void want_line(struct stock *s, struct txn *t, const struct movement_line *l, struct serial_wants *out)
@@ -219,7 +224,7 @@ struct str serial_owner(struct serial_book *b, struct txn *t, const struct movem
 	return owner;
 }
 
-static bool is_void(const struct serial *s, int64_t movement)
+bool serial_is_void(const struct serial *s, int64_t movement)
 {
 	for (const struct serial_void *v = s->voided; v; v = v->next)
 		if (v->movement == movement)
@@ -231,7 +236,7 @@ void serial_undo_consider(struct serial_undo *u, const struct serial_at *at, int
 {
 	const struct serial_at *best = &u->best;
 
-	if (at->movement == undone || is_void(u->serial, at->movement))
+	if (at->movement == undone || serial_is_void(u->serial, at->movement))
 		return;
 	if (best->movement && (at->occurred_at < best->occurred_at ||
 			       (at->occurred_at == best->occurred_at && at->movement < best->movement)))

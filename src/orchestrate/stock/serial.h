@@ -97,7 +97,9 @@ void serial_book_begin(struct serial_book *b); /* a new batch: it is empty */
 
 /* Finds or makes; the texts must live as long as the batch. NULL: there is no room, and the transaction has failed. */
 struct serial *serial_make(struct serial_book *b, struct txn *t, struct str sku, struct str serial);
-/* A row of R_SERIALS_NAMED or R_SERIALS_AT, unless the batch has changed it. Copies. */
+/* The columns that rows of the registry and of histories begin with: sku, serial, then where it is. Copies. */
+struct serial_at serial_at_of(struct txn *t, const struct store_value *row);
+/* A row of R_SERIALS_NAMED or R_SERIALS_HERE, unless the batch has changed it. Copies. */
 void serial_put(struct serial_book *b, struct txn *t, const struct store_value *row);
 
 /* What a movement needs in the book. */
@@ -113,6 +115,9 @@ struct serial_wants {
  * serial numbers. */
 void serials_wanted(struct stock *s, struct txn *t, const struct movement *m, const struct order_open *order,
 		    struct serial_wants *out);
+
+/* Has the open batch taken the movement back? */
+bool serial_is_void(const struct serial *s, int64_t movement);
 
 /* The lot that all serial numbers of a line are of, as far as they are known to be at its location; empty: it is not
  * known, or they are of several. */

@@ -376,6 +376,16 @@ enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_
 	return s ? RC_OK : RC_NOT_FOUND;
 }
 
+bool stock_view_has(const struct stock_view *v, struct str sku)
+{
+	unsigned phase = reader_enter(v);
+	struct view_item *item = find(atomic_load(&v->items.table), sku);
+	bool has = item && atomic_load(&item->current);
+
+	reader_leave(v, phase);
+	return has;
+}
+
 enum rc stock_view_spelling(const struct stock_view *v, struct str key, struct str *alias_key)
 {
 	return stock_view_alias(v, key, alias_key);

@@ -58,6 +58,7 @@ struct stock_view;
  * as_of_ms: time of the last committed batch. */
 typedef void (*stock_visit_fn)(void *ctx, const struct stock_position *positions, size_t count);
 enum rc stock_view_read(const struct stock_view *v, struct str sku, stock_visit_fn visit, void *ctx) MUST_CHECK;
+bool stock_view_has(const struct stock_view *v, struct str sku); /* is the item known? */
 
 /* What a channel may sell of an item (ats.h), and what that rests on. */
 struct stock_offer {
@@ -68,12 +69,12 @@ struct stock_offer {
 enum rc stock_view_offer(const struct stock_view *v, struct str sku, const struct config_channel *c,
 			 const struct ats_policy *policy, const struct ats_now *now,
 			 struct stock_offer *out) MUST_CHECK;
-/* The item that a system's name for it means (item_alias_key); *sku stays valid as long as the view. RC_NOT_FOUND;
- * RC_CONFLICT: several items. */
+/* Names, by keys that item_names.c makes; what is found stays valid as long as the view. */
+bool stock_view_has_names(const struct stock_view *v);
+/* The item that a system's name for it means. RC_NOT_FOUND; RC_CONFLICT: several items. */
+enum rc stock_view_alias(const struct stock_view *v, struct str key, struct str *sku) MUST_CHECK;
 /* How a system spells an item of ours (item_spell). RC_NOT_FOUND. */
 enum rc stock_view_spelling(const struct stock_view *v, struct str key, struct str *alias_key) MUST_CHECK;
-bool stock_view_has_names(const struct stock_view *v);
-enum rc stock_view_alias(const struct stock_view *v, struct str key, struct str *sku) MUST_CHECK;
 /* When the record of a location was heard of last; 0: never, -1: it has none. */
 int64_t stock_view_heard_at(const struct stock_view *v, uint16_t location);
 int64_t stock_view_as_of(const struct stock_view *v);

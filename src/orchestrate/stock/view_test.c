@@ -69,7 +69,10 @@ static void test_read(void **state)
 	(void)state;
 	assert_int_equal(stock_view_read(v, STR("sku-1"), add_up, &seen), RC_NOT_FOUND);
 	assert_int_equal(seen.visits, 0);
+	assert_false(stock_view_has(v, STR("sku-1")));
 	stock_view_put(v, i);
+	assert_true(stock_view_has(v, STR("sku-1")));
+	assert_false(stock_view_has(v, STR("sku-2")));
 	stock_view_committed(v, 42);
 	assert_int_equal(stock_view_as_of(v), 42);
 	assert_int_equal(stock_view_read(v, STR("sku-1"), add_up, &seen), RC_OK);
