@@ -124,6 +124,9 @@ static void choose_terms(struct world *w, int n, struct model_policy *p)
 	p->channels[n].inbound_cap = world_has(w, FEATURE_PURCHASES) || world_has(w, FEATURE_TRANSFERS) ? cap : 0;
 	p->channels[n].horizon_ms = horizon;
 	p->channels[n].max_age_ms = world_has(w, FEATURE_AGE) ? age : 0;
+	p->channels[n].split_kits = dice_chance(&w->dice, 300);
+	c->split_kits = p->channels[n].split_kits || w->mutation == MUTATE_SPLIT_KIT;
+	w->mutated |= w->mutation == MUTATE_SPLIT_KIT;
 	c->stale_zero = p->channels[n].stale_zero;
 	c->quota_units = p->channels[n].quota * QTY_ONE;
 	c->inbound_cap = p->channels[n].inbound_cap * QTY_ONE;

@@ -180,6 +180,12 @@ static void check_waiting(struct world *w)
 
 		if (!o->id[0] || o->cancelled || strcmp(o->kind, "shipped") == 0 || strcmp(o->kind, "on_hold") == 0)
 			continue;
+		if (model_has_kit(o->lines, o->line_count)) {
+			if (!o->blurred && model_waits_for_nothing(w->model, o))
+				world_break(w, "kits: o%d (%s) waits, and one more of what it lacks is free", n,
+					    o->kind);
+			continue;
+		}
 		for (int i = 0; i < MODEL_ITEMS; i++)
 			for (int p = 0; p < w->model->policy.channels[o->channel].place_count; p++)
 				/* What is lacking of a discontinued item is not waited for. */
@@ -189,6 +195,24 @@ static void check_waiting(struct world *w)
 					0)
 					world_break(w, "orders: o%d (%s) waits for %s, and some is free", n, o->kind,
 						    model_items[i]);
+	}
+}
+
+/* Of an order that is complete, channel and ERP have heard of just what was ordered. */
+static void check_told_shipments(struct world *w)
+{
+	for (int n = 0; n < w->model->order_count; n++) {
+		const struct model_order *o = &w->model->orders[n];
+		int ordered[MODEL_PRODUCTS] = {0};
+
+		if (strcmp(o->kind, "shipped") != 0 || w->model->policy.discontinued)
+			continue;
+		for (int i = 0; i < o->line_count; i++)
+			ordered[o->lines[i].item] += o->lines[i].quantity;
+		for (int i = 0; i < MODEL_PRODUCTS; i++)
+			if (o->told[i] != ordered[i])
+				world_break(w, "kits: o%d is shipped, its channel has heard of %d of %s, not of %d", n,
+					    o->told[i], model_products[i], ordered[i]);
 	}
 }
 
@@ -225,6 +249,7 @@ void check_ending(struct world *w)
 	check_erp(w);
 	check_warehouse(w);
 	check_waiting(w);
+	check_told_shipments(w);
 	check_shops(w);
 	check_audit(w);
 }

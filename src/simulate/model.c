@@ -63,6 +63,8 @@ struct model *model_again(const struct model *m)
 	}
 	for (int i = 0; i < m->hold_count; i++) {
 		n->holds[i].channel = m->holds[i].channel;
+		n->holds[i].line_count = m->holds[i].line_count;
+		memcpy(n->holds[i].lines, m->holds[i].lines, sizeof(n->holds[i].lines));
 		memcpy(n->holds[i].wanted, m->holds[i].wanted, sizeof(n->holds[i].wanted));
 	}
 	return n;
@@ -116,6 +118,11 @@ int model_place(struct str location)
 	return model_find(model_places, MODEL_PLACES, location);
 }
 
+int model_in_one(int product, int item)
+{
+	return product < MODEL_ITEMS ? product == item : model_kits[product - MODEL_ITEMS][item];
+}
+
 void model_chain(uint64_t *chain, int64_t seq, struct str a, struct str b)
 {
 	char text[64];
@@ -153,17 +160,21 @@ void model_take_event(struct model *m, const struct model_event *row)
 	if (str_is(row->type, "item.recorded") && model_product(row->subject) >= 0)
 		take_record(m, model_product(row->subject));
 	bool told = str_is(row->type, "availability.changed"), fences = str_is(row->type, "ring_fences.set");
+	bool shipment = str_is(row->type, "shipment.created");
 
 	m->subscribed |= str_is(row->type, "subscription.created");
 	if (m->subscribed && starts_with(row->type, "order.") && row->position < MODEL_WANTED)
 		m->wanted[row->position] = 1;
-	if (!told && !fences && !starts_with(row->type, "order.") && !starts_with(row->type, "reservation."))
+	if (!told && !fences && !shipment && !starts_with(row->type, "order.") &&
+	    !starts_with(row->type, "reservation."))
 		return;
 	arena_init(&a, 1u << 20);
 	if (json_parse(&a, row->data, NULL, &data, NULL) != RC_OK)
 		model_break(m, "log: event %lld is not JSON", (long long)row->position);
 	else if (told)
 		model_take_told(m, row, data);
+	else if (shipment)
+		model_take_shipment(m, row, data);
 	else if (fences)
 		model_take_fences(m, data);
 	else if (starts_with(row->type, "order."))

@@ -35,7 +35,7 @@ struct model_policy {
 	struct {
 		int places[MODEL_PLACES], place_count;
 		int share_ppm, buffer, cap, minimum, backorder; /* cap -1: none */
-		bool strict, stale_zero;
+		bool strict, stale_zero, split_kits;
 		int quota;                      /* of an item, in reservations; 0: any */
 		int inbound_cap;                /* of what is on its way, how much may be sold */
 		int64_t horizon_ms, max_age_ms; /* 0: none */
@@ -44,7 +44,8 @@ struct model_policy {
 };
 
 struct model_line {
-	int item, place, to, quantity;
+	int item, place, to, quantity; /* of what is sold, picked or shipped: a product */
+	int line;                      /* of the order that it is shipped for, from 1; 0: not said */
 };
 
 /* Something that happened in the warehouse, as it will tell it. */
@@ -71,10 +72,16 @@ struct model_order {
 	char kind[24]; /* of its last event: "accepted" */
 	bool cancelled, accepted;
 	int ordered[MODEL_ITEMS], allocated[MODEL_ITEMS], shipped[MODEL_ITEMS];
+	int has[MODEL_ITEMS][MODEL_PLACES]; /* allocated there, or shipped from there */
+	bool blurred;                       /* what was picked, or not had there, left: has is not exact */
+	bool moved;                         /* by the last commit */
+	int told[MODEL_PRODUCTS];           /* in shipments */
 };
 
 struct model_hold {
 	int channel, ends;
+	struct model_line lines[MODEL_LINES];
+	int line_count;
 	int wanted[MODEL_ITEMS], held[MODEL_ITEMS][MODEL_PLACES];
 	int64_t expires_at;
 	bool seen, committed;
@@ -143,6 +150,7 @@ int model_number(struct str name, char kind);
 int model_item(struct str sku);
 int model_product(struct str sku); /* items and kits */
 int model_place(struct str location);
+int model_in_one(int product, int item); /* so many of the item */
 
 struct model_movement {
 	int64_t seq;
@@ -159,6 +167,10 @@ void model_check(struct model *m);
 
 /* After one commit, followed by no other: what channels are told fits the books. */
 void model_check_told(struct model *m);
+
+/* Does an order of a kit wait, while one more of what it lacks is free? */
+bool model_waits_for_nothing(const struct model *m, const struct model_order *o);
+bool model_has_kit(const struct model_line *lines, int count);
 
 int model_on_hand(const struct model *m, int item, int place);
 /* Of what is free at a place: what is kept for other channels. */

@@ -1,4 +1,5 @@
 /* The model's books: model.c reads the log, model_stock.c keeps what is there, model_orders.c what was promised,
+ * model_kits.c what kits are made of,
  * model_policy.c what may be sold and was told. Inside the model only. */
 #ifndef SIMULATE_MODEL_BOOKS_H
 #define SIMULATE_MODEL_BOOKS_H
@@ -11,8 +12,13 @@ void model_chain(uint64_t *chain, int64_t seq, struct str a, struct str b);
 
 void model_take_order(struct model *m, const struct model_event *row, const struct json *data);
 void model_take_reservation(struct model *m, const struct model_event *row, const struct json *data);
+void model_take_shipment(struct model *m, const struct model_event *row, const struct json *data);
 /* It has no more than it needs; what it has is added to the sums. */
 void model_check_order(struct model *m, int n, int allocated[MODEL_ITEMS]);
+
+/* What these lines have of each item at each place makes what was ordered of items, and whole kits. */
+void model_check_whole(struct model *m, const char *what, int number, int channel, const struct model_line *lines,
+		       int line_count, int has[MODEL_ITEMS][MODEL_PLACES]);
 
 void model_take_told(struct model *m, const struct model_event *row, const struct json *data);
 void model_take_fences(struct model *m, const struct json *data);

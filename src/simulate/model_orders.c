@@ -78,6 +78,7 @@ static void take_held(struct model *m, struct model_hold *h, int r, const struct
 			model_break(m, "reservations: r%d holds %d of %s, its caller asked for %d", r, sums[i],
 				    model_items[i], h->wanted[i]);
 	check_quota(m, h, r);
+	model_check_whole(m, "r", r, h->channel, h->lines, h->line_count, h->held);
 }
 
 void model_take_reservation(struct model *m, const struct model_event *row, const struct json *data)
@@ -115,6 +116,25 @@ void model_check_order(struct model *m, int n, int allocated[MODEL_ITEMS])
 				    o->allocated[i], model_items[i], open > 0 ? open : 0);
 		allocated[i] += o->allocated[i];
 	}
+	if (o->moved && !o->blurred && !o->cancelled)
+		model_check_whole(m, "o", n, o->channel, o->lines, o->line_count, m->orders[n].has);
+	m->orders[n].moved = false;
 }
 
-/* In which order a commit set ring-fences and took stock is not told: until its end a new one binds nobody. */
+/* The channel and the ERP hear of what was ordered. */
+void model_take_shipment(struct model *m, const struct model_event *row, const struct json *data)
+{
+	struct model_order *o = map_get(&m->by_id, row->subject);
+	const struct json *lines = json_get(data, "lines");
+
+	for (uint32_t i = 0; o && lines && i < lines->count; i++) {
+		int product = model_product(json_get_text(&lines->items[i], "sku"));
+		qty_t q = 0;
+
+		if (product < 0 || qty_parse(json_get_text(&lines->items[i], "quantity"), &q, NULL) != RC_OK) {
+			model_break(m, "log: a shipment of nothing");
+			return;
+		}
+		o->told[product] += (int)(q / QTY_ONE);
+	}
+}

@@ -25,9 +25,10 @@ struct taking {
 	int hand[MODEL_ITEMS][MODEL_PLACES];  /* of what is on hand */
 	int owned[MODEL_ITEMS][MODEL_PLACES]; /* of what others own */
 	bool promised[MODEL_ITEMS][MODEL_PLACES][MODEL_LOTS];
-	int taken[MODEL_ITEMS][MODEL_PLACES]; /* of what was free, for a channel */
-	int channel;                          /* -1: nobody's */
-	int outside;                          /* entries to or from outside */
+	int taken[MODEL_ITEMS][MODEL_PLACES];   /* of what was free, for a channel */
+	int shipped[MODEL_ITEMS][MODEL_PLACES]; /* of what the order had */
+	int channel;                            /* -1: nobody's */
+	int outside;                            /* entries to or from outside */
 };
 
 static const char *state_text(enum stock_state s)
@@ -58,7 +59,7 @@ static bool is_promise(enum stock_state s)
 	return s == STOCK_HELD || s == STOCK_ALLOCATED;
 }
 
-static void entry_of_order(struct taking *t, const struct entry *e, int item, int n)
+static void entry_of_order(struct taking *t, const struct entry *e, int item, int place, int n)
 {
 	if (e->to != STOCK_ALLOCATED && e->from != STOCK_ALLOCATED)
 		return;
@@ -67,6 +68,10 @@ static void entry_of_order(struct taking *t, const struct entry *e, int item, in
 		return;
 	}
 	t->order->allocated[item] += (e->to == STOCK_ALLOCATED ? n : 0) - (e->from == STOCK_ALLOCATED ? n : 0);
+	t->order->has[item][place] += e->to == STOCK_ALLOCATED ? n : e->to == STOCK_OUTSIDE ? 0 : -n;
+	t->order->blurred |= e->to == STOCK_PICKED;
+	t->order->moved = true;
+	t->shipped[item][place] += e->to == STOCK_OUTSIDE ? n : 0;
 }
 
 /* What others own is there, and nobody sells it. */
@@ -112,7 +117,7 @@ static enum rc take_entry(void *ctx, const struct entry *e)
 		model_break(t->m, "oversold: movement %lld (" STR_FMT ") promises %d of %s at %s, %d more than is free",
 			    (long long)t->row->seq, STR_ARG(t->row->type), n, model_items[item], model_places[place],
 			    -t->m->states[item][place][STOCK_FREE]);
-	entry_of_order(t, e, item, n);
+	entry_of_order(t, e, item, place, n);
 	return RC_OK;
 }
 
@@ -128,8 +133,8 @@ static int on_hand_at(const struct model *m, int item, int place, int64_t at)
 }
 
 /* How a line of a fact changes what is there, by the state before it. */
-static void expect_line(const struct model *m, const struct model_fact *f, const struct model_line *l,
-			int expected[MODEL_ITEMS][MODEL_PLACES])
+static void expect_units(const struct model *m, const struct model_fact *f, const struct model_line *l,
+			 int expected[MODEL_ITEMS][MODEL_PLACES])
 {
 	const int *states = m->states[l->item][l->place];
 	int broken = states[STOCK_QUARANTINED] + states[STOCK_DAMAGED], *here = &expected[l->item][l->place];
@@ -170,6 +175,20 @@ static void expect_line(const struct model *m, const struct model_fact *f, const
 	case MOVE_QUARANTINE:
 	case MOVE_ORDER_IN:
 		return;
+	}
+}
+
+/* A kit is its components. */
+static void expect_line(const struct model *m, const struct model_fact *f, const struct model_line *l,
+			int expected[MODEL_ITEMS][MODEL_PLACES])
+{
+	for (int i = 0; i < MODEL_ITEMS; i++) {
+		struct model_line part = *l;
+
+		part.item = i;
+		part.quantity = l->quantity * model_in_one(l->item, i);
+		if (model_in_one(l->item, i))
+			expect_units(m, f, &part, expected);
 	}
 }
 
@@ -260,6 +279,23 @@ static void note_changes(struct model *m, const struct taking *t, int64_t at)
 		}
 }
 
+/* What did not leave from what the order had there blurs what it has now. */
+static void take_shipment(struct taking *t, const struct model_fact *f)
+{
+	int units[MODEL_ITEMS][MODEL_PLACES] = {0};
+
+	for (int n = 0; n < f->line_count * MODEL_ITEMS; n++) {
+		const struct model_line *l = &f->lines[n / MODEL_ITEMS];
+
+		units[n % MODEL_ITEMS][l->place] += l->quantity * model_in_one(l->item, n % MODEL_ITEMS);
+	}
+	for (int i = 0; i < MODEL_ITEMS; i++)
+		for (int p = 0; p < MODEL_PLACES; p++) {
+			t->order->shipped[i] += units[i][p];
+			t->order->blurred |= units[i][p] != t->shipped[i][p];
+		}
+}
+
 static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL_ITEMS][MODEL_PLACES])
 {
 	struct model *m = t->m;
@@ -277,8 +313,7 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 					    STR_ARG(t->row->type), STR_ARG(t->row->source_event_id), model_items[i],
 					    model_places[p], t->delta[i][p], expected[i][p]);
 	if (f->type == MOVE_SHIP && t->order)
-		for (int i = 0; i < f->line_count; i++)
-			t->order->shipped[f->lines[i].item] += f->lines[i].quantity;
+		take_shipment(t, f);
 	for (int i = 0; f->type == MOVE_COUNT && i < f->line_count; i++)
 		if (f->at > m->counted_at[f->lines[i].item][f->lines[i].place])
 			m->counted_at[f->lines[i].item][f->lines[i].place] = f->at;

@@ -327,6 +327,87 @@ static void test_more_kits_than_components(void **state)
 	finds("published: ");
 }
 
+/* An order of two K-1, of 1 A-1 and 2 A-2 each. */
+static void order_kits(void)
+{
+	m->orders[1] =
+	    (struct model_order){.lines = {{.item = MODEL_ITEMS, .quantity = 2}}, .line_count = 1, .ordered = {2, 4}};
+	m->order_count = 2;
+	event("order.captured", "order-1", "{\"external_id\":\"o1\"}");
+	fact(MOVE_RECEIVE, 4);
+	m->facts[1].lines[0].item = 1;
+	entry(1, 0, STOCK_OUTSIDE, STOCK_FREE, 4);
+	movement("receive", "m1", "", "");
+}
+
+static void test_half_a_kit_is_kept(void **state)
+{
+	(void)state;
+	order_kits();
+	entry(0, 0, STOCK_FREE, STOCK_ALLOCATED, 1);
+	entry(1, 0, STOCK_FREE, STOCK_ALLOCATED, 2);
+	movement("allocate", "", "order-1", "");
+	model_check(m);
+	assert_string_equal(m->broken, "");
+	entry(1, 0, STOCK_FREE, STOCK_ALLOCATED, 2);
+	movement("allocate", "", "order-1", "");
+	finds("kits: what o1 has makes no whole kits");
+}
+
+static void test_a_kit_of_two_places(void **state)
+{
+	(void)state;
+	order_kits();
+	fact(MOVE_RECEIVE, 2);
+	m->facts[2].lines[0].item = 1;
+	m->facts[2].lines[0].place = 1;
+	entry(1, 1, STOCK_OUTSIDE, STOCK_FREE, 2);
+	movement("receive", "m2", "", "");
+	entry(0, 0, STOCK_FREE, STOCK_ALLOCATED, 1);
+	entry(1, 1, STOCK_FREE, STOCK_ALLOCATED, 2);
+	movement("allocate", "", "order-1", "");
+	finds("kits: what o1 has makes no whole kits");
+}
+
+static void test_a_held_kit_of_two_places(void **state)
+{
+	(void)state;
+	m->holds[0] =
+	    (struct model_hold){.lines = {{.item = MODEL_ITEMS, .quantity = 1}}, .line_count = 1, .wanted = {1, 2}};
+	event("reservation.held", "r0",
+	      "{\"expires_at\":\"2026-03-01T12:00:00Z\",\"lines\":[{\"sku\":\"A-1\",\"quantity\":\"1\",\"location\":"
+	      "\"east\"},{\"sku\":\"A-2\",\"quantity\":\"2\",\"location\":\"west\"}]}");
+	finds("kits: what r0 has makes no whole kits");
+}
+
+static void test_a_kit_that_waits_for_nothing(void **state)
+{
+	(void)state;
+	order_kits();
+	assert_true(model_waits_for_nothing(m, &m->orders[1]));
+	m->states[1][0][STOCK_FREE] = 1;
+	assert_false(model_waits_for_nothing(m, &m->orders[1]));
+	m->states[1][1][STOCK_FREE] = 1;
+	m->policy.channels[0].places[1] = 1;
+	m->policy.channels[0].place_count = 2;
+	assert_false(model_waits_for_nothing(m, &m->orders[1]));
+	m->policy.channels[0].split_kits = true;
+	assert_true(model_waits_for_nothing(m, &m->orders[1]));
+}
+
+/* One component too few leaves. */
+static void test_a_shipped_kit_is_its_components(void **state)
+{
+	(void)state;
+	order_kits();
+	fact(MOVE_SHIP, 1);
+	m->facts[2].lines[0].item = MODEL_ITEMS;
+	entry(0, 0, STOCK_FREE, STOCK_OUTSIDE, 1);
+	entry(1, 0, STOCK_FREE, STOCK_OUTSIDE, 1);
+	movement("ship", "m2", "order-1", "");
+	finds("conservation: ship m2 changes A-2 at east by -1, its warehouse said -2");
+}
+
 static void test_more_on_its_way_than_is_due(void **state)
 {
 	(void)state;
@@ -403,6 +484,11 @@ int main(void)
 	    TEST(test_a_ring_fence_of_nobody),
 	    TEST(test_what_is_kept_is_not_published),
 	    TEST(test_more_kits_than_components),
+	    TEST(test_half_a_kit_is_kept),
+	    TEST(test_a_kit_of_two_places),
+	    TEST(test_a_held_kit_of_two_places),
+	    TEST(test_a_kit_that_waits_for_nothing),
+	    TEST(test_a_shipped_kit_is_its_components),
 	    TEST(test_more_on_its_way_than_is_due),
 	    TEST(test_old_data_rises),
 	    TEST(test_old_data_is_sold),

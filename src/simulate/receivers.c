@@ -96,19 +96,21 @@ static void check_order_lines(struct world *w, int number, const struct json *do
 {
 	const struct model_order *o = &w->model->orders[number];
 	const struct json *lines = json_get(doc, "lines");
-	int sums[MODEL_ITEMS] = {0};
+	int sums[MODEL_PRODUCTS] = {0}, ordered[MODEL_PRODUCTS] = {0};
 
+	for (int i = 0; i < o->line_count; i++)
+		ordered[o->lines[i].item] += o->lines[i].quantity;
 	for (uint32_t i = 0; lines && i < lines->count; i++) {
-		int item = model_item(json_get_text(&lines->items[i], "sku"));
+		int item = model_product(json_get_text(&lines->items[i], "sku"));
 		qty_t q = 0;
 
 		if (item >= 0 && qty_parse(json_get_text(&lines->items[i], "quantity"), &q, NULL) == RC_OK)
 			sums[item] += (int)(q / QTY_ONE);
 	}
-	for (int i = 0; i < MODEL_ITEMS; i++)
-		if (sums[i] != o->ordered[i])
+	for (int i = 0; i < MODEL_PRODUCTS; i++)
+		if (sums[i] != ordered[i])
 			world_break(w, "orders: the ERP gets o%d with %d of %s, its customer ordered %d", number,
-				    sums[i], model_items[i], o->ordered[i]);
+				    sums[i], model_products[i], ordered[i]);
 }
 
 static struct wire_answer erp_post(struct world *w, const struct wire_request *r, const struct json *doc)

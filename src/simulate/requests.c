@@ -161,6 +161,20 @@ static void mutate_goods(struct world *w, struct movement *m)
 	}
 }
 
+static void mutate_shipment(struct world *w, struct command *c)
+{
+	struct movement *m = &c->shipment.movement;
+
+	for (size_t i = 0; i < m->line_count && !w->mutated; i++) {
+		int product = model_product(m->lines[i].sku);
+
+		if (product < MODEL_ITEMS)
+			continue;
+		m->lines[i].sku = str_from(model_items[product - MODEL_ITEMS]);
+		w->mutated = true;
+	}
+}
+
 void request_mutate(struct world *w, const struct call *call, struct command *c)
 {
 	if (w->mutated)
@@ -178,6 +192,8 @@ void request_mutate(struct world *w, const struct call *call, struct command *c)
 		*id = str_from(arena_printf(&c->arena, "m0%.*s", (int)id->n - 1, id->p + 1));
 		w->mutated = true;
 	}
+	if (w->mutation == MUTATE_KIT_PART && call->kind == CALL_SHIPMENT)
+		mutate_shipment(w, c);
 	if (call->kind == CALL_MOVEMENT && c->type == COMMAND_STOCK_MOVE)
 		mutate_goods(w, &c->movements.items[0].movement);
 	if (w->mutation == MUTATE_FORGET_HOLD && c->type == COMMAND_HOLD &&

@@ -14,10 +14,6 @@ static struct basket fill_basket(struct world *w, bool kits)
 		b.lines[i] =
 		    (struct model_line){.item = dice_between(&w->dice, 0, kits ? MODEL_PRODUCTS - 1 : MODEL_ITEMS - 1),
 					.quantity = dice_between(&w->dice, 1, 4)};
-	/* Before its record is there, a kit is unknown. */
-	for (int i = 0; i < b.count; i++)
-		if (b.lines[i].item >= MODEL_ITEMS && !w->model->recorded[b.lines[i].item])
-			b.lines[i].item -= MODEL_ITEMS;
 	return b;
 }
 
@@ -80,7 +76,8 @@ static struct call *place_order(struct world *w, int channel, const struct baske
 	o->line_count = b->count;
 	memcpy(o->lines, b->lines, sizeof(b->lines));
 	for (int i = 0; i < b->count; i++)
-		o->ordered[b->lines[i].item] += b->lines[i].quantity;
+		for (int n = 0; n < MODEL_ITEMS; n++)
+			o->ordered[n] += b->lines[i].quantity * model_in_one(b->lines[i].item, n);
 	m->order_count++;
 	w->counts.orders++;
 	c->source = str_from(model_channels[channel]);
@@ -95,14 +92,9 @@ static struct call *place_order(struct world *w, int channel, const struct baske
 
 static void send_order(struct world *w)
 {
-	struct basket b = fill_basket(w, false);
+	struct basket b = fill_basket(w, world_has(w, FEATURE_KITS));
 
 	place_order(w, some_channel(w), &b, -1, dice_chance(&w->dice, 300));
-}
-
-static int in_one(int product, int item)
-{
-	return product < MODEL_ITEMS ? product == item : model_kits[product - MODEL_ITEMS][item];
 }
 
 static void send_hold(struct world *w)
@@ -115,6 +107,10 @@ static void send_hold(struct world *w)
 
 	if (m->hold_count == MODEL_HOLDS)
 		return;
+	/* Before its record is there, a kit is unknown, and cannot be reserved. */
+	for (int i = 0; i < b.count; i++)
+		if (b.lines[i].item >= MODEL_ITEMS && !m->recorded[b.lines[i].item])
+			b.lines[i].item -= MODEL_ITEMS;
 	c = call_new(w, CALL_HOLD, m->hold_count,
 		     world_text(w, "{'reservation_id':'r%d','channel':'%s','ttl_s':%d,'lines':" STR_FMT "}",
 				m->hold_count, model_channels[channel], dice_between(&w->dice, 2, 120),
@@ -122,9 +118,11 @@ static void send_hold(struct world *w)
 	if (!c)
 		return;
 	h->channel = channel;
+	h->line_count = b.count;
+	memcpy(h->lines, b.lines, sizeof(b.lines));
 	for (int i = 0; i < b.count; i++)
 		for (int n = 0; n < MODEL_ITEMS; n++)
-			h->wanted[n] += b.lines[i].quantity * in_one(b.lines[i].item, n);
+			h->wanted[n] += b.lines[i].quantity * model_in_one(b.lines[i].item, n);
 	m->hold_count++;
 	w->counts.reservations++;
 	c->source = str_from(model_channels[channel]);
@@ -148,13 +146,19 @@ void send_after_hold(struct world *w, const struct call *hold)
 	const struct model_hold *h = &w->model->holds[hold->number];
 	int what = dice_between(&w->dice, 0, 99);
 	struct basket b = {.count = 0};
+	bool as_it_is; /* else by component */
 	struct call *c;
 
 	if (what < 20)
 		end_hold(w, hold);
 	if (what < 45)
 		return; /* or it is forgotten, and expires */
-	for (int i = 0; i < MODEL_ITEMS && b.count < MODEL_LINES; i++)
+	as_it_is = world_has(w, FEATURE_KITS) && dice_chance(&w->dice, 700);
+	if (as_it_is) {
+		b.count = h->line_count;
+		memcpy(b.lines, h->lines, sizeof(b.lines));
+	}
+	for (int i = 0; !as_it_is && i < MODEL_ITEMS && b.count < MODEL_LINES; i++)
 		if (h->wanted[i] > 0)
 			b.lines[b.count++] = (struct model_line){.item = i, .quantity = h->wanted[i]};
 	c = place_order(w, h->channel, &b, what < 75 ? hold->number : -1, false);
@@ -185,9 +189,10 @@ static struct str fact_lines(struct world *w, const struct model_fact *f)
 		const char *to =
 		    f->type == MOVE_MOVE ? world_text(w, ",'to_location':'%s'", model_places[l->to]).p : "";
 
-		text = world_text(w, STR_FMT "%s{'sku':'%s','location':'%s','quantity':'%d'%s%s}", STR_ARG(text),
-				  i ? "," : "", model_items[l->item], model_places[l->place],
-				  f->cases ? f->cases : l->quantity, to, goods_line(w, f));
+		text = world_text(w, STR_FMT "%s{%s'sku':'%s','location':'%s','quantity':'%d'%s%s}", STR_ARG(text),
+				  i ? "," : "", l->line ? world_text(w, "'line_id':'%d',", l->line).p : "",
+				  model_products[l->item], model_places[l->place], f->cases ? f->cases : l->quantity,
+				  to, goods_line(w, f));
 	}
 	return world_text(w, STR_FMT "]", STR_ARG(text));
 }
@@ -236,7 +241,7 @@ static void send_movement(struct world *w, enum movement_type type, int item, in
 		*here = *here > 0 ? *here : 0;
 		quantity = *here;
 	}
-	f->lines[f->line_count++] = (struct model_line){item, place, to, quantity};
+	f->lines[f->line_count++] = (struct model_line){.item = item, .place = place, .to = to, .quantity = quantity};
 	send_fact(w, f, number, STR_NONE,
 		  dice_chance(&w->dice, w->weather.slow) ? dice_between(&w->dice, 0, 60000) : 0);
 }
@@ -258,92 +263,6 @@ static void send_some_movement(struct world *w)
 	if (type == MOVE_SHIP)
 		w->physical[item][place] -= quantity;
 	send_movement(w, type, item, place, quantity);
-}
-
-struct parcel {
-	struct str order_id;
-	struct model_line lines[MODEL_FACT_LINES];
-	int count, order;
-	bool picked, was_picked;
-};
-
-static void send_parcel(struct world *w, void *arg)
-{
-	struct parcel *p = arg;
-	int number;
-	struct model_fact *f = fact_new(w, p->picked ? MOVE_SHIP : MOVE_PICK, &number);
-
-	if (!f)
-		return;
-	memcpy(f->lines, p->lines, sizeof(p->lines));
-	f->line_count = p->count;
-	for (int i = 0; i < p->count; i++) {
-		const struct model_line *l = &p->lines[i];
-
-		w->physical[l->item][l->place] -= p->picked ? l->quantity : 0;
-		if (p->order >= 0)
-			w->picked[p->order][l->item] += p->picked ? (p->was_picked ? -l->quantity : 0) : l->quantity;
-	}
-	send_fact(w, f, number, p->order_id, 0);
-	if (p->picked)
-		return;
-	p->picked = p->was_picked = true;
-	world_later(w, dice_between(&w->dice, 1000, 30000), send_parcel, p);
-}
-
-static int order_number(const struct world *w, struct str order_id)
-{
-	const struct model_order *o = map_get(&w->model->by_id, order_id);
-
-	return o ? (int)(o - w->model->orders) : -1;
-}
-
-static struct parcel *parcel_new(struct world *w, struct str order_id)
-{
-	struct parcel *p = arena_new(&w->arena, struct parcel);
-
-	p->order_id = arena_copy(&w->arena, order_id);
-	p->picked = !dice_chance(&w->dice, 300);
-	p->order = order_number(w, order_id);
-	return p;
-}
-
-/* Usually all of it at once; sometimes in two parcels, seldom never. */
-void send_shipment(struct world *w, struct str order_id, const struct json *lines)
-{
-	struct parcel *first = parcel_new(w, order_id), *second = parcel_new(w, order_id);
-	int how = dice_between(&w->dice, 0, 99);
-
-	for (uint32_t i = 0; lines && i < lines->count && first->count < MODEL_FACT_LINES; i++) {
-		struct model_line l = {.item = model_item(json_get_text(&lines->items[i], "sku")),
-				       .place = model_place(json_get_text(&lines->items[i], "location"))};
-		qty_t q = 0;
-		int part;
-
-		if (l.item < 0 || l.place < 0 ||
-		    qty_parse(json_get_text(&lines->items[i], "quantity"), &q, NULL) != RC_OK || q <= 0) {
-			world_break(w, "orders: the warehouse is asked for something that is not there");
-			return;
-		}
-		l.quantity = (int)(q / QTY_ONE);
-		if (first->order >= 0)
-			w->asked[first->order][l.item] += l.quantity;
-		part = how < 20 ? dice_between(&w->dice, 0, l.quantity) : l.quantity;
-		if (part > 0) {
-			first->lines[first->count] = l;
-			first->lines[first->count++].quantity = part;
-		}
-		if (part < l.quantity) {
-			l.quantity -= part;
-			second->lines[second->count++] = l;
-		}
-	}
-	if (how >= 95)
-		return;
-	if (first->count)
-		world_later(w, dice_between(&w->dice, 500, 40000), send_parcel, first);
-	if (second->count)
-		world_later(w, dice_between(&w->dice, 40000, 90000), send_parcel, second);
 }
 
 /* ---- all ---- */

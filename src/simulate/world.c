@@ -199,7 +199,8 @@ void world_stop(struct world *w, enum ending how)
 	if (how == END_POWER_CUT)
 		fault_vfs_power_cut(dice_next(&w->dice));
 	drop_process(w);
-	if (how != END_STOP)
+	/* Also where the power failed while it stopped, and before it fails where nobody would see that. */
+	if (how != END_STOP || w->plan_cuts)
 		fault_vfs_power_on();
 	w->plan_cuts = false;
 }

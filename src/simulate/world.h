@@ -227,12 +227,14 @@ void receive(struct world *w, const struct wire_request *r, bool late, struct wi
 void send_something(struct world *w);
 void send_first(struct world *w); /* stock to begin with */
 void send_after_hold(struct world *w, const struct call *hold);
-void send_shipment(struct world *w, struct str order_id, const struct json *lines); /* a warehouse was asked to */
 
 struct model_fact *fact_new(struct world *w, enum movement_type type, int *number); /* NULL: there are enough */
 void send_fact(struct world *w, const struct model_fact *f, int number, struct str order_id, int64_t in_ms);
 
 void send_subscription(struct world *w);
+
+/* parcels.c */
+void send_shipment(struct world *w, struct str order_id, const struct json *lines); /* a warehouse was asked to */
 
 /* goods.c: lots, owners, cases, goods on their way, what is taken back. */
 /* More members of a line, or of the document. */

@@ -382,6 +382,43 @@ static void test_components_are_shipped(void **state)
 	assert_int_equal(world_exceptions(&w, "over_shipped"), 0);
 }
 
+/* Of two lines of one kit one leaves by component, the other as the kit, without saying for which line. */
+static void test_a_kit_leaves_beside_its_components(void **state)
+{
+	const struct world_line lines[] = {WANT("PACK", NULL, Q(1)), WANT("PACK", NULL, Q(3))};
+	struct world_line parcel[] = {WANT("A-1", "A", Q(2)), WANT("A-2", "A", Q(1)), WANT("PACK", "A", Q(3))};
+	struct world_fact fact = {.type = MOVE_SHIP};
+	struct err e = ERR_NONE;
+	struct order_open *o;
+
+	(void)state;
+	start();
+	stock_up("A", 8, 4, 0);
+	o = world_order(&w, "shop", lines, 2, NULL);
+	accept(o);
+	world_commit(&w, SIZE_MAX);
+	parcel[0].line_id = parcel[1].line_id = "1";
+	fact.order_id = o->order_id;
+	assert_int_equal(world_apply(&w, fact, parcel, 3, &e), RC_OK);
+	assert_int_equal(o->status, ORDER_SHIPPED);
+	assert_non_null(strstr(told(), "\"lines\":[{\"sku\":\"PACK\",\"location\":\"A\",\"quantity\":\"3\"},"
+				       "{\"line_id\":\"1\",\"sku\":\"PACK\",\"location\":\"A\","
+				       "\"quantity\":\"1\"}],"));
+}
+
+/* A kit that waits for a component is looked at when that comes, and not over and over. */
+static void test_a_waiting_kit_is_let_be(void **state)
+{
+	(void)state;
+	start();
+	stock_up("A", 4, 0, 0);
+	assert_int_equal(order("PACK", 2)->lines[0].backordered, Q(2));
+	order_step_restock(w.orders, &w.txn);
+	assert_null(w.stock->restocked);
+	stock_up("A", 1, 0, 0);
+	assert_null(w.stock->restocked);
+}
+
 /* From another place than was planned, and more than there was. */
 static void test_shipped_from_elsewhere(void **state)
 {
@@ -565,6 +602,8 @@ int main(void)
 	    TEST(test_a_split_kit_is_asked_for_by_components),
 	    TEST(test_kits_are_shipped),
 	    TEST(test_components_are_shipped),
+	    TEST(test_a_kit_leaves_beside_its_components),
+	    TEST(test_a_waiting_kit_is_let_be),
 	    TEST(test_shipped_from_elsewhere),
 	    TEST(test_a_kit_beside_its_part),
 	    TEST(test_cancel_frees_what_it_has),

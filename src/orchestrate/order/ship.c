@@ -199,34 +199,70 @@ static bool is_component(const struct told *v, const struct movement_line *m)
 	return component;
 }
 
-/* What became whole of the order's lines with what was shipped for them by another name. */
-static void tell_kits(struct told *v)
+static const struct movement_line *last_component(const struct told *v, const struct order_line_open *l)
+{
+	const struct movement *m = v->shipment->movement;
+	const struct movement_line *last = NULL;
+
+	for (size_t n = 0; n < m->line_count && order_is_composed(l); n++)
+		if (names(&m->lines[n], l) && is_component(v, &m->lines[n]))
+			last = &m->lines[n];
+	return last;
+}
+
+/* Less what the shipment says by the name that was ordered, each unit once. */
+static qty_t not_named(const struct told *v, const struct order_line_open *l, qty_t quantity, qty_t *rest)
 {
 	const struct movement *m = v->shipment->movement;
 
-	for (uint32_t i = 0; i < v->order->line_count; i++) {
-		struct order_line_open *l = &v->order->lines[i];
-		const struct movement_line *last = NULL;
-		qty_t left = l->shipped - l->told;
+	for (size_t n = 0; n < m->line_count && quantity > 0; n++) {
+		qty_t part = rest[n] < quantity ? rest[n] : quantity;
 
-		l->told = l->shipped;
-		for (size_t n = 0; left > 0 && n < m->line_count; n++) {
-			if (names(&m->lines[n], l) && item_of(v, &m->lines[n]) == l->item)
-				left -= m->lines[n].quantity;
-			else if (is_component(v, &m->lines[n]))
-				last = &m->lines[n];
-		}
-		if (left <= 0 || !last || !order_is_composed(l))
+		if (!names(&m->lines[n], l) || item_of(v, &m->lines[n]) != l->item)
 			continue;
-		v->lines++;
-		jw_object(&v->w);
-		jw_key_text(&v->w, "line_id", l->line_id);
-		jw_key_text(&v->w, "sku", l->sku);
-		if (l->substitute)
-			jw_key_text(&v->w, "substitute", l->substitute->sku);
-		jw_key_text(&v->w, "location", last->location);
-		jw_key_qty(&v->w, "quantity", left);
-		jw_object_end(&v->w);
+		rest[n] -= part;
+		quantity -= part;
+	}
+	return quantity;
+}
+
+static void tell_kit(struct told *v, const struct order_line_open *l, const struct movement_line *last, qty_t quantity)
+{
+	v->lines++;
+	jw_object(&v->w);
+	jw_key_text(&v->w, "line_id", l->line_id);
+	jw_key_text(&v->w, "sku", l->sku);
+	if (l->substitute)
+		jw_key_text(&v->w, "substitute", l->substitute->sku);
+	jw_key_text(&v->w, "location", last->location);
+	jw_key_qty(&v->w, "quantity", quantity);
+	jw_object_end(&v->w);
+}
+
+/* What became whole of the order's lines with what was shipped for them by another name. What names the kit and no line
+ * is first of those lines that no component was shipped for. */
+static void tell_kits(struct told *v)
+{
+	const struct movement *m = v->shipment->movement;
+	qty_t *rest = arena_array(v->txn->arena, qty_t, m->line_count);
+
+	if (!rest) {
+		v->txn->failed = true;
+		return;
+	}
+	for (size_t n = 0; n < m->line_count; n++)
+		rest[n] = m->lines[n].quantity;
+	for (uint32_t i = 0; i < v->order->line_count * ROUNDS; i++) {
+		struct order_line_open *l = &v->order->lines[i % v->order->line_count];
+		const struct movement_line *last = last_component(v, l);
+		qty_t left;
+
+		if ((last != NULL) != (i >= v->order->line_count))
+			continue;
+		left = not_named(v, l, l->shipped - l->told, rest);
+		l->told = l->shipped;
+		if (left > 0 && last)
+			tell_kit(v, l, last, left);
 	}
 }
 

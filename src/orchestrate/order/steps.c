@@ -190,11 +190,9 @@ static void allocate_lines(struct order_book *b, struct stock_draft *d, struct o
 	struct ship_to to = {.country = o->country, .postal_code = o->postal_code};
 	struct allocate_request r = {
 	    .tenant = b->tenant, .channel = c, .ship_to = &to, .only = order_only_location(c, o)};
-	bool kits = false;
+	bool gave = false;
 
 	make_needs(b, lines, count);
-	for (uint32_t n = 0; n < count; n++)
-		kits = kits || lines[n].kit;
 	allocate(&r, b->needs, count, &b->parts);
 	for (size_t i = 0; i < b->parts.count; i++)
 		allocate_at(d, &lines[b->parts.parts[i].need], &b->parts.parts[i]);
@@ -202,7 +200,7 @@ static void allocate_lines(struct order_book *b, struct stock_draft *d, struct o
 		struct order_line_open *l = &lines[i];
 		qty_t want;
 
-		order_trim_line(d, l);
+		gave = order_trim_line(d, l) || gave;
 		want = order_open_quantity(l);
 		l->backordered = want > 0 ? want : 0;
 		if (want > 0)
@@ -210,8 +208,8 @@ static void allocate_lines(struct order_book *b, struct stock_draft *d, struct o
 		else
 			order_unwait(l);
 	}
-	/* What a line gave back may be what the next one was short of. */
-	for (uint32_t i = 0; kits && i < count; i++)
+	/* It may be what another of these lines is short of, which did not wait yet. */
+	for (uint32_t i = 0; gave && i < count; i++)
 		order_wake(b, &lines[i]);
 }
 
@@ -287,17 +285,21 @@ static void trim_part(struct stock_draft *d, struct order_line_open *l, const st
 	}
 }
 
-void order_trim_line(struct stock_draft *d, struct order_line_open *l)
+bool order_trim_line(struct stock_draft *d, struct order_line_open *l)
 {
 	qty_t total = l->ordered - l->cancelled, covered = order_covered(l);
+	bool gave = false;
 
 	if (covered > total)
 		covered = total;
 	for (uint32_t i = 0; i < l->part_count; i++) {
 		const struct order_part *p = &l->parts[i];
+		qty_t surplus = order_part_has(l, p) - order_part_due(l, p, covered);
 
-		trim_part(d, l, p, order_part_has(l, p) - order_part_due(l, p, covered));
+		trim_part(d, l, p, surplus);
+		gave = gave || surplus > 0;
 	}
+	return gave;
 }
 
 /* ---- what follows ---- */

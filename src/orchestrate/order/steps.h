@@ -23,8 +23,8 @@ bool order_is_whole(const struct order_open *o);
 void order_allocate_line(struct order_book *b, struct stock_draft *d, struct order_line_open *l);
 /* Gives back everything that is allocated and not picked. */
 void order_deallocate_line(struct stock_draft *d, struct order_line_open *l);
-/* Gives back what is more than is still to be shipped, or of a kit than whole ones need. */
-void order_trim_line(struct stock_draft *d, struct order_line_open *l);
+/* Gives back what is more than is still to be shipped, or of a kit than whole ones need. True: it did. */
+bool order_trim_line(struct stock_draft *d, struct order_line_open *l);
 /* Asks the warehouses for what is allocated and was not yet asked for. */
 void order_release(struct order_book *b, struct txn *t, struct order_open *o);
 /* Reserves, decides on the status, posts. as_is: a person has decided that it may be backordered whatever it is. */
