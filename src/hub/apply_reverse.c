@@ -86,6 +86,7 @@ enum rc reverse_movement(struct hub *h, struct command *c, const struct movement
 	struct txn *t = &h->batch.txn;
 	struct store_value row[COLUMNS];
 	struct movement m = *given;
+	struct movement_undo undo;
 	bool *taken, *chosen;
 	size_t count;
 	enum rc rc = find_movement(h, c, given, row, e);
@@ -110,7 +111,8 @@ enum rc reverse_movement(struct hub *h, struct command *c, const struct movement
 	rc = serials_fetch_undo(h, row[SEQ].integer, e);
 	if (rc != RC_OK)
 		return rc;
-	rc = stock_step_reverse(h->state.stock, t, &m, row[ENTRIES].bytes, taken, chosen, out, e);
+	undo = (struct movement_undo){row[OCCURRED].integer, row[ENTRIES].bytes, taken, chosen};
+	rc = stock_step_reverse(h->state.stock, t, &m, &undo, out, e);
 	for (size_t i = 0; rc == RC_OK && i < count; i++)
 		if (chosen[i] && !taken[i])
 			txn_dedup(t, DEDUP_REVERSAL, entry_key(m.reverses, i), 0, out->seq);

@@ -416,6 +416,42 @@ static void test_a_count_after_a_restart(void **state)
 	assert_string_equal(stock_of("A"), "free 6");
 }
 
+/* What was received by mistake, counted since and then taken back is as it was counted, also after a restart. */
+static void test_a_reversal_after_a_count(void **state)
+{
+	static const char back[] = "{'source':'wms','source_event_id':'%s','type':'reverse',"
+				   "'occurred_at':'2026-03-01T13:00:00Z','reverses_event_id':'%s'}";
+	(void)state;
+
+	move("receive", "1", "A:9 B:9");
+	move("receive", "2", "A:4");
+	move("ship", "3", "B:4");
+	reopen();
+	do_command(
+	    make_move_from(world_text("{'source':'wms','source_event_id':'4','type':'count','occurred_at':"
+				      "'2026-03-01T12:00:00Z','lines':[{'sku':'A','location':'east','quantity':'10'},"
+				      "{'sku':'B','location':'east','quantity':'8'}]}")));
+	reopen();
+	assert_int_equal(do_command(make_move_from(world_text(back, "5", "2"))).status, 200);
+	assert_int_equal(do_command(make_move_from(world_text(back, "6", "3"))).status, 200);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(stock_of("A"), "free 10");
+		assert_string_equal(stock_of("B"), "free 8");
+		check_audit();
+		reopen();
+	}
+	/* Of the time after the last count. */
+	move("count", "7", "A:3"); /* older: nothing */
+	do_command(make_move_from(
+	    world_text("{'source':'wms','source_event_id':'8','type':'receive','occurred_at':"
+		       "'2026-03-01T12:30:00Z','lines':[{'sku':'A','location':'east','quantity':'5'}]}")));
+	assert_int_equal(do_command(make_move_from(world_text(back, "9", "8"))).status, 200);
+	do_command(make_move_from(
+	    world_text("{'source':'wms','source_event_id':'10','type':'count','occurred_at':"
+		       "'2026-03-01T12:45:00Z','lines':[{'sku':'A','location':'east','quantity':'10'}]}")));
+	assert_string_equal(stock_of("A"), "free 10");
+}
+
 /* ---- shipments of orders ---- */
 
 static void test_shipments_close_an_order(void **state)
@@ -671,6 +707,7 @@ int main(void)
 	    TEST(test_movements_that_are_refused),
 	    TEST(test_an_array_is_answered_item_by_item),
 	    TEST(test_a_count_after_a_restart),
+	    TEST(test_a_reversal_after_a_count),
 	    TEST(test_shipments_close_an_order),
 	    TEST(test_holds),
 	    TEST(test_holds_of_one_command),

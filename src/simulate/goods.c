@@ -205,6 +205,16 @@ static bool may_reverse(const struct model_fact *f)
 	       (f->type == MOVE_RECEIVE || f->type == MOVE_ADJUST);
 }
 
+/* What was counted since was counted without the mistake. */
+static bool was_counted(const struct model *m, const struct model_fact *f)
+{
+	for (int i = 0; i < m->fact_count; i++)
+		if (m->facts[i].type == MOVE_COUNT && m->facts[i].at > f->at &&
+		    m->facts[i].lines[0].item == f->lines[0].item && m->facts[i].lines[0].place == f->lines[0].place)
+			return true;
+	return false;
+}
+
 static bool reverse(struct world *w)
 {
 	int number, of = dice_between(&w->dice, 0, w->model->fact_count ? w->model->fact_count - 1 : 0);
@@ -217,7 +227,8 @@ static bool reverse(struct world *w)
 		return false;
 	f->reverses = of;
 	first->reversed = true;
-	w->physical[first->lines[0].item][first->lines[0].place] -= first->lines[0].quantity;
+	if (!was_counted(w->model, first))
+		w->physical[first->lines[0].item][first->lines[0].place] -= first->lines[0].quantity;
 	send_fact(w, f, number, STR_NONE, a_while(w, 5));
 	return true;
 }

@@ -255,13 +255,19 @@ static void check_owned(struct taking *t, const struct model_fact *f)
 		}
 }
 
+/* What is taken back did not happen when it was said to have happened. */
+static int64_t instant_of(const struct model *m, const struct model_fact *f)
+{
+	return f->type == MOVE_REVERSE ? m->facts[f->reverses].at : f->at;
+}
+
 /* What happened before the last count and is heard of after it: the count has seen it. At the same instant nobody can
  * say; then it comes on top. */
 static void forget_counted(const struct model *m, const struct model_fact *f, int expected[MODEL_ITEMS][MODEL_PLACES])
 {
 	for (int i = 0; f->type != MOVE_COUNT && i < MODEL_ITEMS; i++)
 		for (int p = 0; p < MODEL_PLACES; p++)
-			if (f->at < m->counted_at[i][p])
+			if (instant_of(m, f) < m->counted_at[i][p])
 				expected[i][p] = 0;
 }
 
@@ -320,7 +326,7 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 	for (int p = 0; p < MODEL_PLACES; p++)
 		f->effect[p] = t->delta[f->lines[0].item][p];
 	note_arrival(m, f);
-	note_changes(m, t, f->at);
+	note_changes(m, t, instant_of(m, f));
 }
 
 /* A reservation of a channel that is strict is bound by what it may sell. */

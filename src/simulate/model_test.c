@@ -254,6 +254,22 @@ static void test_a_reversal_of_something_else(void **state)
 	finds("conservation: ");
 }
 
+/* What was received at 1000 and counted at 2000 is taken back at 3000: the count stands. */
+static void test_a_reversal_of_what_was_counted(void **state)
+{
+	(void)state;
+	fact(MOVE_COUNT, 5);
+	m->facts[1].at = 2000;
+	movement("count", "m1", "", "");
+	fact(MOVE_REVERSE, 0);
+	m->facts[2].at = 3000;
+	m->facts[2].reverses = 0;
+	assert_string_equal(m->broken, "");
+	entry(0, 0, STOCK_FREE, STOCK_OUTSIDE, 5);
+	movement("reverse", "m2", "", "");
+	finds("by -5, its warehouse said 0");
+}
+
 static void test_more_than_the_quota(void **state)
 {
 	(void)state;
@@ -479,6 +495,7 @@ int main(void)
 	    TEST(test_what_others_own_is_promised),
 	    TEST(test_what_others_own_vanishes),
 	    TEST(test_a_reversal_of_something_else),
+	    TEST(test_a_reversal_of_what_was_counted),
 	    TEST(test_more_than_the_quota),
 	    TEST(test_what_is_kept_for_another),
 	    TEST(test_a_ring_fence_of_nobody),

@@ -32,7 +32,6 @@ struct m_effect {
 	int item, place, lot, to_place;
 	enum stock_state from, to;
 	int n;
-	bool unseen_out, unseen_in; /* a later count had seen that side already: on hand did not change */
 };
 
 #define EFFECT(i, p, l, t, f, o, q)                                                                                    \
@@ -43,6 +42,7 @@ struct m_effect {
 
 struct m_fact {
 	char id[16];
+	int64_t at;
 	struct m_effect effects[40];
 	int count;
 	bool reversed;
@@ -92,20 +92,18 @@ static void m_effect(struct m_fact *f, struct m_effect e, int64_t at)
 
 	if (e.n <= 0)
 		return;
-	if (f) {
-		e.unseen_out = at < p->counted_at;
-		e.unseen_in = at < q->counted_at;
+	if (f)
 		f->effects[f->count++] = e;
-	}
 	if (e.from != STOCK_FREE && e.from != STOCK_OUTSIDE)
 		p->states[e.from] -= e.n;
 	if (e.to != STOCK_FREE && e.to != STOCK_OUTSIDE)
 		q->states[e.to] += e.n;
 	if (p == q && leaves && enters)
 		return;
-	if (leaves && !e.unseen_out)
+	/* A later count has seen it already. */
+	if (leaves && at >= p->counted_at)
 		m_change(p, at, -e.n);
-	if (enters && !e.unseen_in)
+	if (enters && at >= q->counted_at)
 		m_change(q, at, e.n);
 }
 
@@ -198,7 +196,7 @@ static void step_fact(struct step *s)
 				     .to_location = str_from(names[!place]),
 				     .quantity = Q(n)};
 
-	*f = (struct m_fact){0};
+	*f = (struct m_fact){.at = at};
 	snprintf(f->id, sizeof(f->id), "f%d", m.fact_count++);
 	apply(s, f->id, type, &line, at, type == MOVE_MOVE && transfer ? "T" : "");
 	EACH(item, ITEMS)
@@ -245,7 +243,7 @@ static void step_arrive(struct step *s)
 				     .expires_on = lot ? 300 - 100 * lot : 0,
 				     .quantity = Q(n)};
 
-	*f = (struct m_fact){0};
+	*f = (struct m_fact){.at = w.now};
 	snprintf(f->id, sizeof(f->id), "f%d", m.fact_count++);
 	apply(s, f->id, MOVE_RECEIVE, &line, w.now, "T");
 	EACH(i, (int)COUNT(order))
@@ -275,20 +273,22 @@ static void step_count(struct step *s)
 	m_count(item, place, lot, n, at);
 }
 
-static struct str entries_of(const char *id)
+static struct movement_undo undo_of(const char *id)
 {
+	const struct store_value *row = NULL;
+
 	for (const struct store_write *r = w.txn.batch.first; r; r = r->next)
 		if (r->statement == W_MOVEMENT && str_is(r->values[6].bytes, id))
-			return r->values[10].bytes;
+			row = r->values;
 	for (size_t i = 0; i < w.row_count; i++)
 		if (w.rows[i].table == W_MOVEMENT && str_is(w.rows[i].values[6].bytes, id))
-			return w.rows[i].values[10].bytes;
-	fail_msg("no movement %s", id);
-	return STR_NONE;
+			row = w.rows[i].values;
+	assert_non_null(row);
+	return (struct movement_undo){.occurred_at = row[3].integer, .entries = row[10].bytes};
 }
 
-/* What is not there any more was cleared, or has arrived. */
-static void m_back(struct m_effect back)
+/* As of when it was told to have happened. What is not there any more was cleared, or has arrived. */
+static void m_back(struct m_effect back, int64_t at)
 {
 	bool kept = back.from != STOCK_FREE && back.from != STOCK_OUTSIDE;
 	bool on_site = back.from == STOCK_QUARANTINED || back.from == STOCK_DAMAGED;
@@ -296,18 +296,21 @@ static void m_back(struct m_effect back)
 
 	if (there < n) {
 		back.n = there;
-		m_effect(NULL, back, w.now);
+		m_effect(NULL, back, at);
 		back.from = on_site ? STOCK_FREE : STOCK_OUTSIDE;
 		back.n = n - there;
 	}
-	m_effect(NULL, back, w.now);
+	m_effect(NULL, back, at);
 }
 
 static void step_reverse(struct step *s)
 {
 	struct m_fact *f = m.fact_count ? &m.facts[draw(s, m.fact_count)] : NULL;
-	struct movement fact = {
-	    .type = MOVE_REVERSE, .source = STR("wms"), .source_event_id = STR("reversal"), .occurred_at = w.now};
+	struct movement fact = {.type = MOVE_REVERSE,
+				.source = STR("wms"),
+				.source_event_id = STR("reversal"),
+				.occurred_at = w.now - draw(s, 3000)};
+	struct movement_undo undo;
 	bool taken[64] = {false}, chosen[64] = {false};
 	struct movement_result result;
 	struct err e = ERR_NONE;
@@ -317,8 +320,11 @@ static void step_reverse(struct step *s)
 	snprintf(s->text, sizeof(s->text), "reverse %s%s", f->id, f->reversed ? " again" : "");
 	EACH(i, (int)COUNT(taken))
 	taken[i] = f->reversed;
-	assert_true(stock_entry_count(entries_of(f->id)) < COUNT(taken));
-	assert_int_equal(stock_step_reverse(w.stock, &w.txn, &fact, entries_of(f->id), taken, chosen, &result, &e),
+	undo = undo_of(f->id);
+	undo.taken = taken;
+	undo.chosen = chosen;
+	assert_true(stock_entry_count(undo.entries) < COUNT(taken));
+	assert_int_equal(stock_step_reverse(w.stock, &w.txn, &fact, &undo, &result, &e),
 			 f->reversed ? RC_CONFLICT : RC_OK);
 	if (f->reversed)
 		return;
@@ -330,9 +336,7 @@ static void step_reverse(struct step *s)
 		back.to_place = f->effects[i].place;
 		back.from = f->effects[i].to;
 		back.to = f->effects[i].from;
-		back.unseen_out = f->effects[i].unseen_in;
-		back.unseen_in = f->effects[i].unseen_out;
-		m_back(back);
+		m_back(back, f->at);
 	}
 }
 

@@ -3,6 +3,10 @@
  * (held, allocated, picked) comes back as free stock: the promise is the order's, which has gone on. What has left the
  * state into which it was moved is taken from where such stock goes: what was cleared is free, what has arrived came
  * from outside if it was not on its way.
+ *
+ * The opposite is of the instant of what is taken back, not of the reversal's: what was counted after that instant was
+ * counted without the mistake, so there stock_post leaves on hand as it is. A start reads that instant from the
+ * reversal's row and decides the same.
  */
 #include "base/mem.h"
 #include "orchestrate/stock/serial.h"
@@ -14,8 +18,7 @@ struct reversal {
 	struct stock *stock;
 	struct stock_draft *draft;
 	const struct movement *m;
-	const bool *taken; /* by entry: not this one */
-	bool *chosen;      /* by entry */
+	const struct movement_undo *undo;
 	struct entry *entries;
 	struct str sku, location, lot, owner; /* of the line that is looked for */
 	bool has_lot;
@@ -51,7 +54,7 @@ static enum rc choose_entry(void *ctx, const struct entry *e)
 	    (r->has_lot && !str_eq(e->lot, r->lot)))
 		return RC_OK;
 	r->found++;
-	r->chosen[at] = true;
+	r->undo->chosen[at] = true;
 	r->all += e->quantity;
 	if (e->from == STOCK_OUTSIDE || e->to == STOCK_OUTSIDE)
 		r->outside += e->quantity;
@@ -63,14 +66,16 @@ static enum rc choose_all(void *ctx, const struct entry *e)
 	struct reversal *r = ctx;
 
 	if (moves(e))
-		r->chosen[r->at] = true;
+		r->undo->chosen[r->at] = true;
 	r->at++;
 	return RC_OK;
 }
 
 /* The entries of the lines that are named, or all. */
-static enum rc choose(struct reversal *r, struct str entries, struct err *e)
+static enum rc choose(struct reversal *r, struct err *e)
 {
+	struct str entries = r->undo->entries;
+
 	for (size_t i = 0; i < r->m->line_count; i++) {
 		const struct movement_line *l = &r->m->lines[i];
 		qty_t quantity = l->quantity < 0 ? -l->quantity : l->quantity;
@@ -150,40 +155,41 @@ static enum rc post_entry(struct reversal *r, const struct entry *e)
 }
 
 /* The last one first: each undoes what those before it have led to. */
-static enum rc post_entries(struct reversal *r, struct str entries, size_t count)
+static enum rc post_entries(struct reversal *r, size_t count)
 {
 	enum rc rc;
 
 	r->entries = mem_zalloc(count, sizeof(*r->entries));
 	r->at = 0;
-	rc = entries_each(entries, keep_entry, r);
+	rc = entries_each(r->undo->entries, keep_entry, r);
 	for (size_t i = count; rc == RC_OK && i-- > 0;)
-		if (r->chosen[i] && !r->taken[i])
+		if (r->undo->chosen[i] && !r->undo->taken[i])
 			rc = post_entry(r, &r->entries[i]);
 	free(r->entries);
 	return rc;
 }
 
-enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement *m, struct str entries,
-			   const bool *taken, bool *chosen, struct movement_result *out, struct err *e)
+enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement *m, const struct movement_undo *undo,
+			   struct movement_result *out, struct err *e)
 {
 	struct stock_draft d;
-	struct reversal r = {.stock = s, .draft = &d, .m = m, .taken = taken, .chosen = chosen};
-	size_t count = stock_entry_count(entries);
+	struct reversal r = {.stock = s, .draft = &d, .m = m, .undo = undo};
+	size_t count = stock_entry_count(undo->entries);
 	bool any = false;
-	enum rc rc = choose(&r, entries, e);
+	enum rc rc = choose(&r, e);
 
 	if (rc != RC_OK)
 		return rc;
 	for (size_t i = 0; i < count; i++) {
-		if (chosen[i] && taken[i] && m->line_count)
+		if (undo->chosen[i] && undo->taken[i] && m->line_count)
 			return err_set(e, RC_CONFLICT, "already_reversed", "a line was taken back already");
-		any |= chosen[i] && !taken[i];
+		any |= undo->chosen[i] && !undo->taken[i];
 	}
 	if (!any)
 		return err_set(e, RC_CONFLICT, "already_reversed", "there is nothing left to take back");
 	verbs_draft(&d, s, t, m);
-	rc = post_entries(&r, entries, count);
+	d.occurred_at = undo->occurred_at;
+	rc = post_entries(&r, count);
 	if (rc != RC_OK) {
 		t->failed = true;
 		return err_set(e, RC_IO, "store_damaged", "the movement names what is not there any more");

@@ -22,11 +22,18 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 /* How many entries packed entries are; 0 if they are damaged. */
 size_t stock_entry_count(struct str entries);
 /*
- * MOVE_REVERSE: posts the opposite of another movement's entries, or of those of the named lines. taken, by entry: was
- * taken back before; chosen, by entry, all false: out, what this reversal is of. RC_INVALID "not_in_movement",
- * "quantity_differs"; RC_CONFLICT "already_reversed"; then nothing was changed.
+ * MOVE_REVERSE: posts the opposite of another movement's entries, or of those of the named lines. It did not happen: so
+ * the opposite is of the same instant, whenever it is told, and what a later count has seen stays as it was counted.
+ * The movement that is written has that instant as well. RC_INVALID "not_in_movement", "quantity_differs"; RC_CONFLICT
+ * "already_reversed"; then nothing was changed.
  */
-enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement *m, struct str entries,
-			   const bool *taken, bool *chosen, struct movement_result *out, struct err *e) MUST_CHECK;
+struct movement_undo {
+	int64_t occurred_at; /* of the movement that is taken back */
+	struct str entries;
+	const bool *taken; /* by entry: was taken back before */
+	bool *chosen;      /* by entry, all false: out, what this reversal is of */
+};
+enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement *m, const struct movement_undo *undo,
+			   struct movement_result *out, struct err *e) MUST_CHECK;
 
 #endif

@@ -477,18 +477,19 @@ static void test_shipped_otherwise_than_allocated(void **state)
 
 /* ---- reversal ---- */
 
-static struct str last_entries(const struct world *w)
+static struct movement_undo last_movement(const struct world *w)
 {
-	struct str entries = STR_NONE;
+	struct movement_undo undo = {0};
 
 	for (const struct store_write *r = w->txn.batch.first; r; r = r->next)
 		if (r->statement == W_MOVEMENT)
-			entries = r->values[10].bytes;
-	return entries;
+			undo =
+			    (struct movement_undo){.occurred_at = r->values[3].integer, .entries = r->values[10].bytes};
+	return undo;
 }
 
-static enum rc reverse(struct world *w, struct movement_line *lines, size_t count, struct str entries, bool taken[8],
-		       struct err *e)
+static enum rc reverse(struct world *w, struct movement_line *lines, size_t count, struct movement_undo undo,
+		       bool taken[8], struct err *e)
 {
 	struct movement fact = {.type = MOVE_REVERSE,
 				.source = STR("wms"),
@@ -498,32 +499,89 @@ static enum rc reverse(struct world *w, struct movement_line *lines, size_t coun
 				.lines = lines};
 	struct movement_result result;
 	bool chosen[8] = {false};
-	enum rc rc = stock_step_reverse(w->stock, &w->txn, &fact, entries, taken, chosen, &result, e);
+	enum rc rc;
 
+	undo.taken = taken;
+	undo.chosen = chosen;
+	rc = stock_step_reverse(w->stock, &w->txn, &fact, &undo, &result, e);
 	for (int i = 0; rc == RC_OK && i < 8; i++)
 		taken[i] |= chosen[i];
 	return rc;
 }
 
-/* A count has seen what was wrong: what is taken back of the time before it changes nothing any more. */
+struct back_case {
+	const char *name;
+	enum movement_type type;
+	int64_t happened, back, counted; /* ms ago */
+	const char *count_at;
+	qty_t count, a, b; /* a, b: free in the end */
+	bool count_last;   /* it arrives after the reversal */
+};
+
+/* 10 are at A; then 4 of them, or 4 more, are told by mistake. */
+static const struct back_case backs[] = {
+    {"a receipt", MOVE_RECEIVE, 5000, 1000, 3000, "A", 12, 12, 0, false},
+    {"a receipt, as of before the count", MOVE_RECEIVE, 5000, 4000, 3000, "A", 12, 12, 0, false},
+    {"a shipment", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, false},
+    {"what was put aside", MOVE_QUARANTINE, 5000, 1000, 3000, "A", 9, 9, 0, false},
+    {"a move, counted where it left", MOVE_MOVE, 5000, 1000, 3000, "A", 9, 9, 0, false},
+    {"a move, counted where it came to", MOVE_MOVE, 5000, 1000, 3000, "B", 3, 10, 3, false},
+    {"a receipt after the count", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, false},
+    {"a receipt, the count arrives last", MOVE_RECEIVE, 5000, 1000, 3000, "A", 9, 9, 0, true},
+    {"a shipment, the count arrives last", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, true},
+    {"a receipt after the count, which arrives last", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, true},
+};
+
+/* rows: of positions that are written before it is loaded; negative: it is not. */
+static void tell_and_load(struct world *w, struct told t, int rows)
+{
+	tell(w, t);
+	if (rows < 0)
+		return;
+	world_commit(w, (size_t)rows);
+	world_reload(w);
+}
+
+/* A count has seen what was wrong: of the time before it nothing is taken back, whenever that is told. */
 static void test_reverse_of_what_was_counted(void **state)
 {
-	bool taken[8] = {false};
-	struct str entries;
-	struct world w;
-	struct err e = ERR_NONE;
-
 	(void)state;
-	world_init(&w);
-	world_start(&w);
-	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
-	entries = last_entries(&w);
-	w.now += 2000;
-	tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(3)});
-	w.now -= 1000;
-	assert_int_equal(reverse(&w, NULL, 0, entries, taken, &e), RC_OK);
-	assert_int_equal(at(&w, "A", "", STOCK_FREE), 3);
-	world_done(&w);
+	for (size_t n = 0; n < 3 * COUNT(backs); n++) {
+		const struct back_case *c = &backs[n / 3];
+		int rows = (const int[]){-1, 0, 10}[n % 3];
+		const struct told count = {
+		    .type = MOVE_COUNT, .line = OF(c->count, .location = str_from(c->count_at)), .ago = c->counted};
+		bool taken[8] = {false};
+		struct movement_undo undo;
+		char entries[200];
+		struct world w;
+		struct err e = ERR_NONE;
+
+		world_init(&w);
+		world_start(&w);
+		tell_and_load(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(10), .ago = 9000}, rows);
+		tell(&w, (struct told){.type = c->type, .line = OF(4, .to_location = STR("B")), .ago = c->happened});
+		undo = last_movement(&w);
+		assert_true(undo.entries.n <= sizeof(entries));
+		memcpy(entries, undo.entries.p, undo.entries.n);
+		undo.entries.p = entries;
+		if (!c->count_last)
+			tell_and_load(&w, count, rows);
+		w.now -= c->back;
+		assert_int_equal(reverse(&w, NULL, 0, undo, taken, &e), RC_OK);
+		w.now += c->back;
+		if (rows >= 0) {
+			world_commit(&w, (size_t)rows);
+			world_reload(&w);
+		}
+		if (c->count_last)
+			tell_and_load(&w, count, rows);
+		if (at(&w, "A", "", STOCK_FREE) != c->a || at(&w, "B", "", STOCK_FREE) != c->b)
+			fail_msg("%s, %d: %d and %d are free", c->name, rows, (int)at(&w, "A", "", STOCK_FREE),
+				 (int)at(&w, "B", "", STOCK_FREE));
+		assert_int_equal(at(&w, "A", "", STOCK_QUARANTINED), 0);
+		world_done(&w);
+	}
 }
 
 /* The lot was there when all lots were counted, though the books did not know it. */
@@ -565,7 +623,7 @@ static void test_reverse_of_what_has_moved_on(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++) {
 		bool taken[8] = {false};
-		struct str entries;
+		struct movement_undo undo;
 		struct world w;
 		struct err e = ERR_NONE;
 
@@ -573,9 +631,9 @@ static void test_reverse_of_what_has_moved_on(void **state)
 		world_start(&w);
 		tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
 		tell(&w, (struct told){.type = chains[i].first, .line = OF(3)});
-		entries = last_entries(&w);
+		undo = last_movement(&w);
 		tell(&w, (struct told){.type = chains[i].then, .line = OF(3)});
-		assert_int_equal(reverse(&w, NULL, 0, entries, taken, &e), RC_OK);
+		assert_int_equal(reverse(&w, NULL, 0, undo, taken, &e), RC_OK);
 		assert_int_equal(at(&w, "A", "", STOCK_FREE), chains[i].free);
 		for (int s = STOCK_FREE + 1; s < STOCK_STATES; s++)
 			if (at(&w, "A", "", (enum stock_state)s) != 0)
@@ -589,7 +647,7 @@ static void test_reverse(void **state)
 {
 	struct movement_line lot = {.sku = STR("A-1"), .location = STR("A"), .lot = STR("L"), .quantity = Q(2)};
 	bool taken[8] = {false};
-	struct str entries;
+	struct movement_undo undo;
 	struct world w;
 	struct err e = ERR_NONE;
 
@@ -599,25 +657,25 @@ static void test_reverse(void **state)
 	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(2, .lot = STR("L"), .expires_on = 100)});
 	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
 	tell(&w, (struct told){.type = MOVE_SHIP, .line = OF(4)});
-	entries = last_entries(&w);
+	undo = last_movement(&w);
 	lot.quantity = Q(1);
-	assert_int_equal(reverse(&w, &lot, 1, entries, taken, &e), RC_INVALID);
+	assert_int_equal(reverse(&w, &lot, 1, undo, taken, &e), RC_INVALID);
 	assert_string_equal(e.code, "quantity_differs");
 	lot.quantity = Q(2);
 	lot.location = STR("B");
 	e = ERR_NONE;
-	assert_int_equal(reverse(&w, &lot, 1, entries, taken, &e), RC_INVALID);
+	assert_int_equal(reverse(&w, &lot, 1, undo, taken, &e), RC_INVALID);
 	assert_string_equal(e.code, "not_in_movement");
 	lot.location = STR("A");
-	assert_int_equal(reverse(&w, &lot, 1, entries, taken, &e), RC_OK);
+	assert_int_equal(reverse(&w, &lot, 1, undo, taken, &e), RC_OK);
 	assert_int_equal(at(&w, "A", "L", STOCK_FREE), 2);
 	assert_int_equal(at(&w, "A", "", STOCK_FREE), 3);
 	e = ERR_NONE;
-	assert_int_equal(reverse(&w, &lot, 1, entries, taken, &e), RC_CONFLICT);
-	assert_int_equal(reverse(&w, NULL, 0, entries, taken, &e), RC_OK);
+	assert_int_equal(reverse(&w, &lot, 1, undo, taken, &e), RC_CONFLICT);
+	assert_int_equal(reverse(&w, NULL, 0, undo, taken, &e), RC_OK);
 	assert_int_equal(at(&w, "A", "", STOCK_FREE), 5);
 	e = ERR_NONE;
-	assert_int_equal(reverse(&w, NULL, 0, entries, taken, &e), RC_CONFLICT);
+	assert_int_equal(reverse(&w, NULL, 0, undo, taken, &e), RC_CONFLICT);
 	assert_string_equal(e.code, "already_reversed");
 	world_done(&w);
 }
