@@ -23,6 +23,7 @@ struct reversal {
 	struct str sku, location, lot, owner; /* of the line that is looked for */
 	bool has_lot;
 	size_t at, found;
+	struct entry told;  /* the last entry that a count has not added */
 	qty_t all, outside; /* what the line's entries moved */
 };
 
@@ -45,16 +46,33 @@ static bool moves(const struct entry *e)
 	return e->from != STOCK_OUTSIDE || e->to != STOCK_OUTSIDE;
 }
 
+/* Was it added by stock_post, because a later count has seen what the entry before it moves? */
+static bool was_counted(const struct entry *e, const struct entry *told)
+{
+	bool left = e->from == STOCK_OUTSIDE && e->to == STOCK_FREE && stock_state_on_hand(told->from);
+	bool came = e->from == STOCK_FREE && e->to == STOCK_OUTSIDE && stock_state_on_hand(told->to);
+	struct str to = told->to_location.n ? told->to_location : told->location;
+
+	return e->quantity == told->quantity && str_eq(e->sku, told->sku) && str_eq(e->lot, told->lot) &&
+	       str_eq(e->owner, told->owner) &&
+	       ((left && str_eq(e->location, told->location)) || (came && str_eq(e->location, to)));
+}
+
 static enum rc choose_entry(void *ctx, const struct entry *e)
 {
 	struct reversal *r = ctx;
 	size_t at = r->at++;
+	bool counted = at > 0 && was_counted(e, &r->told);
 
+	if (!counted)
+		r->told = *e;
 	if (!moves(e) || !str_eq(e->sku, r->sku) || !str_eq(e->location, r->location) || !str_eq(e->owner, r->owner) ||
 	    (r->has_lot && !str_eq(e->lot, r->lot)))
 		return RC_OK;
 	r->found++;
 	r->undo->chosen[at] = true;
+	if (counted)
+		return RC_OK;
 	r->all += e->quantity;
 	if (e->from == STOCK_OUTSIDE || e->to == STOCK_OUTSIDE)
 		r->outside += e->quantity;

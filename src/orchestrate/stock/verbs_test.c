@@ -584,6 +584,36 @@ static void test_reverse_of_what_was_counted(void **state)
 	}
 }
 
+/* A fact from before a count is in the ledger with what takes it back; its line is named by what it moved. */
+static void test_reverse_a_line_of_what_came_late(void **state)
+{
+	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_SHIP, MOVE_QUARANTINE, MOVE_MOVE};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct movement_line line = {.sku = STR("A-1"), .location = STR("A"), .quantity = Q(4)};
+		bool taken[8] = {false};
+		struct movement_undo undo;
+		struct world w;
+		struct err e = ERR_NONE;
+
+		world_init(&w);
+		world_start(&w);
+		tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(10), .ago = 3000});
+		tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(6, .location = STR("B")), .ago = 3000});
+		tell(&w, (struct told){.type = types[i], .line = OF(4, .to_location = STR("B")), .ago = 5000});
+		undo = last_movement(&w);
+		assert_int_equal(reverse(&w, &line, 1, undo, taken, &e), RC_OK);
+		assert_int_equal(at(&w, "A", "", STOCK_FREE), 10);
+		assert_int_equal(at(&w, "B", "", STOCK_FREE), 6);
+		assert_int_equal(at(&w, "A", "", STOCK_QUARANTINED), 0);
+		line.quantity = Q(3);
+		assert_int_equal(reverse(&w, &line, 1, undo, (bool[8]){false}, &e), RC_INVALID);
+		assert_string_equal(e.code, "quantity_differs");
+		world_done(&w);
+	}
+}
+
 /* The lot was there when all lots were counted, though the books did not know it. */
 static void test_late_receipt_of_a_counted_lot(void **state)
 {
@@ -740,6 +770,7 @@ int main(void)
 	    cmocka_unit_test(test_shipped_otherwise_than_allocated),
 	    cmocka_unit_test(test_reverse),
 	    cmocka_unit_test(test_reverse_of_what_has_moved_on),
+	    cmocka_unit_test(test_reverse_a_line_of_what_came_late),
 	    cmocka_unit_test(test_reverse_of_what_was_counted),
 	    cmocka_unit_test(test_late_receipt_of_a_counted_lot),
 	    cmocka_unit_test(test_erp_is_told),
