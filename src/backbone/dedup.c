@@ -1,11 +1,16 @@
 #include "backbone/dedup.h"
 
+#include "base/pages.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
 /*
  * One open-addressing table; a slot is 40 bytes. The hash is uniform (SipHash), so its low bits index directly. The
  * kind is mixed into the hash by dedup_hash.
+ *
+ * It grows into a table of twice the size, a few slots with each insertion, so that no batch waits for millions of keys
+ * to move. The old table stays as it is until all have moved; an entry that is in both counts as it is in the new one.
  *
  * Only the writer changes it, so the writer reads without a lock; it takes the lock to change, others to read.
  */
@@ -15,9 +20,12 @@ struct slot {
 	bool used;
 };
 
+/* Slots an insertion: the new table takes 7/10 of the old one's slots in insertions before it is full itself. */
+#define MOVE 4
+
 struct dedup {
-	struct slot *slots;
-	size_t room, count, max;
+	struct slot *slots, *old; /* old: NULL unless it grows; its slots below moved are in slots as well */
+	size_t room, old_room, moved, count, max;
 	pthread_rwlock_t lock;
 	bool loading;
 };
@@ -31,10 +39,15 @@ struct dedup *dedup_new(size_t max)
 	pthread_rwlock_init(&d->lock, NULL);
 	d->max = max;
 	d->room = 1024;
-	d->slots = calloc(d->room, sizeof(*d->slots));
-	if (!d->slots)
-		abort();
+	d->slots = pages_zalloc(d->room * sizeof(*d->slots));
 	return d;
+}
+
+static void drop_old(struct dedup *d)
+{
+	pages_free(d->old, d->old_room * sizeof(*d->old));
+	d->old = NULL;
+	d->old_room = 0;
 }
 
 void dedup_free(struct dedup *d)
@@ -42,7 +55,8 @@ void dedup_free(struct dedup *d)
 	if (!d)
 		return;
 	pthread_rwlock_destroy(&d->lock);
-	free(d->slots);
+	drop_old(d);
+	pages_free(d->slots, d->room * sizeof(*d->slots));
 	free(d);
 }
 
@@ -86,22 +100,33 @@ const struct dedup_entry *dedup_find(const struct dedup *d, struct hash128 hash)
 {
 	const struct slot *s = find_slot(d->slots, d->room, hash);
 
+	if (!s->used && d->old)
+		s = find_slot(d->old, d->old_room, hash);
 	return s->used ? &s->entry : NULL;
+}
+
+/* At most count slots further. */
+static void move(struct dedup *d, size_t count)
+{
+	for (; d->old && count > 0; count--) {
+		const struct slot *from = &d->old[d->moved];
+		struct slot *to = from->used ? find_slot(d->slots, d->room, from->hash) : NULL;
+
+		if (to && !to->used)
+			*to = *from;
+		if (++d->moved == d->old_room)
+			drop_old(d);
+	}
 }
 
 static void grow(struct dedup *d)
 {
-	size_t room = d->room * 2;
-	struct slot *slots = calloc(room, sizeof(*slots));
-
-	if (!slots)
-		abort();
-	for (size_t i = 0; i < d->room; i++)
-		if (d->slots[i].used)
-			*find_slot(slots, room, d->slots[i].hash) = d->slots[i];
-	free(d->slots);
-	d->slots = slots;
-	d->room = room;
+	move(d, SIZE_MAX);
+	d->old = d->slots;
+	d->old_room = d->room;
+	d->moved = 0;
+	d->room *= 2;
+	d->slots = pages_zalloc(d->room * sizeof(*d->slots));
 }
 
 enum rc dedup_look(struct dedup *d, struct hash128 hash, struct dedup_entry *out)
@@ -123,6 +148,7 @@ enum rc dedup_look(struct dedup *d, struct hash128 hash, struct dedup_entry *out
 void dedup_clear(struct dedup *d)
 {
 	pthread_rwlock_wrlock(&d->lock);
+	drop_old(d);
 	memset(d->slots, 0, d->room * sizeof(*d->slots));
 	d->count = 0;
 	d->loading = true;
@@ -138,18 +164,15 @@ void dedup_loaded(struct dedup *d)
 
 static enum rc insert(struct dedup *d, struct hash128 hash, struct dedup_entry entry)
 {
-	struct slot *s;
+	bool is_new = !dedup_find(d, hash);
 
-	s = find_slot(d->slots, d->room, hash);
-	if (!s->used && d->count >= d->max)
+	if (is_new && d->count >= d->max)
 		return RC_LIMIT;
-	if (!s->used && d->count * 10 >= d->room * 7) {
+	if (is_new && d->count * 10 >= d->room * 7)
 		grow(d);
-		s = find_slot(d->slots, d->room, hash);
-	}
-	if (!s->used)
-		d->count++;
-	*s = (struct slot){hash, entry, true};
+	move(d, MOVE);
+	*find_slot(d->slots, d->room, hash) = (struct slot){hash, entry, true};
+	d->count += is_new;
 	return RC_OK;
 }
 

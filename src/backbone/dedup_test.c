@@ -138,12 +138,39 @@ static void test_look(void **state)
 	dedup_free(d);
 }
 
+/* Each key again with another content while the table grows: the newer content is what counts, and counts once. */
+static void test_replaced_while_growing(void **state)
+{
+	struct dedup *d = dedup_new(100000);
+
+	(void)state;
+	for (int n = 0; n < 20000; n++) {
+		int again = n * 7 / 8;
+
+		assert_int_equal(dedup_insert(d, key_of(n), (struct dedup_entry){1, n}), RC_OK);
+		assert_int_equal(dedup_insert(d, key_of(again), (struct dedup_entry){2, again}), RC_OK);
+		assert_int_equal(dedup_find(d, key_of(again))->fingerprint, 2);
+	}
+	assert_int_equal(dedup_count(d), 20000);
+	for (int n = 0; n < 20000; n++) {
+		const struct dedup_entry *e = dedup_find(d, key_of(n));
+
+		assert_non_null(e);
+		assert_true(e->ref == n && e->fingerprint == (n <= 19999 * 7 / 8 ? 2 : 1));
+	}
+	dedup_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_hash),       cmocka_unit_test(test_hash_never_changes),
-	    cmocka_unit_test(test_long_keys),  cmocka_unit_test(test_many),
-	    cmocka_unit_test(test_collisions), cmocka_unit_test(test_limit_and_replace),
+	    cmocka_unit_test(test_hash),
+	    cmocka_unit_test(test_hash_never_changes),
+	    cmocka_unit_test(test_long_keys),
+	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_replaced_while_growing),
+	    cmocka_unit_test(test_collisions),
+	    cmocka_unit_test(test_limit_and_replace),
 	    cmocka_unit_test(test_look),
 	};
 

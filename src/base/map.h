@@ -16,8 +16,8 @@
 struct map_slot;
 
 struct map {
-	struct map_slot *slots;
-	size_t count, room, tombs;
+	struct map_slot *slots, *old; /* old: what is moving to slots, a few with each put */
+	size_t count, room, old_room, moved, tombs;
 	size_t max; /* the most entries it may hold */
 };
 

@@ -31,6 +31,7 @@
 #define IDLE_MS        500
 #define TAKE_MAX       4096
 #define KEYS_MAX       100000000
+#define SLOW_MS        50 /* a batch that takes longer is logged, one a second */
 #define REPLAY_MS      20 /* between two slices of a replay, when nothing else happens */
 
 const struct config *hub_config(const struct hub *h)
@@ -128,6 +129,10 @@ static void find_metrics(struct hub *h)
 	h->metric_batches = metric_find(M_HUB_BATCHES, labels);
 	h->metric_commit = metric_find(M_HUB_COMMIT_SECONDS, labels);
 	h->metric_queue = metric_find(M_HUB_QUEUE, labels);
+	h->metric_apply = metric_find(M_HUB_APPLY_SECONDS, labels);
+	h->metric_wait = metric_find(M_STORE_COMMIT_SECONDS, (const char *[]){labels[0], "wait"});
+	h->metric_write = metric_find(M_STORE_COMMIT_SECONDS, (const char *[]){labels[0], "write"});
+	h->metric_sync = metric_find(M_STORE_COMMIT_SECONDS, (const char *[]){labels[0], "sync"});
 	for (size_t i = 0; i < COMMAND_TYPES; i++) {
 		labels[1] = command_type_name((enum command_type)i);
 		h->metric_commands[i] = metric_find(M_HUB_COMMANDS, labels);
@@ -349,8 +354,28 @@ static enum rc repair(struct hub *h, bool *committed, struct err *e)
 	return rc;
 }
 
+/* apply_ns, commit_ns: what the last batch took in memory and in the store. */
+static void note_times(struct hub *h, size_t commands, int64_t apply_ns, int64_t commit_ns)
+{
+	struct store_times t;
+
+	store_commit_times(h->store, &t);
+	metric_observe_us(h->metric_apply, apply_ns / 1000);
+	metric_observe_us(h->metric_commit, commit_ns / 1000);
+	metric_observe_us(h->metric_wait, t.wait_ns / 1000);
+	metric_observe_us(h->metric_write, t.write_ns / 1000);
+	metric_observe_us(h->metric_sync, (commit_ns - t.wait_ns - t.write_ns) / 1000);
+	if (apply_ns + commit_ns < SLOW_MS * 1000000LL || h->now < h->slow_at + 1000)
+		return;
+	h->slow_at = h->now;
+	log_warn("hub", "a slow batch", LOG_STR("tenant", h->tenant->name), LOG_INT("commands", (int64_t)commands),
+		 LOG_INT("rows", h->batch.txn.batch.count), LOG_INT("apply_us", apply_ns / 1000),
+		 LOG_INT("wait_us", t.wait_ns / 1000), LOG_INT("write_us", t.write_ns / 1000),
+		 LOG_INT("sync_us", (commit_ns - t.wait_ns - t.write_ns) / 1000));
+}
+
 /* True: the batch is on the disk. After a failure the state has been loaded again, or h->stale is still set. */
-static bool commit_batch(struct hub *h)
+static bool commit_batch(struct hub *h, size_t commands, int64_t began)
 {
 	struct err e = ERR_NONE;
 	int64_t started = clock_mono_ns(h->clock);
@@ -363,7 +388,7 @@ static bool commit_batch(struct hub *h)
 		return true;
 	else
 		rc = store_commit(h->store, &h->batch.txn.batch, &e);
-	metric_observe_us(h->metric_commit, (clock_mono_ns(h->clock) - started) / 1000);
+	note_times(h, commands, started - began, clock_mono_ns(h->clock) - started);
 	if (rc == RC_OK) {
 		metric_add(h->metric_batches, 1);
 		show_state(h);
@@ -424,6 +449,7 @@ static int64_t next_call(const struct hub *h)
 
 static void run_batch(struct hub *h, void **commands, size_t count)
 {
+	int64_t began = clock_mono_ns(h->clock);
 	bool committed;
 
 	begin_batch(h);
@@ -442,7 +468,7 @@ static void run_batch(struct hub *h, void **commands, size_t count)
 	job_run(h);
 	retention_run(h);
 	finish_batch(h, count);
-	committed = commit_batch(h);
+	committed = commit_batch(h, count, began);
 	if (committed)
 		tell_sinks(h);
 	else if (!h->in_doubt)

@@ -95,6 +95,7 @@ struct hub {
 	int64_t batch_number;  /* of the last committed batch */
 	int64_t now;           /* time of the last batch; never goes back */
 	int64_t busy_at;       /* time of the last batch with commands */
+	int64_t slow_at;       /* when a slow batch was logged last */
 	size_t flush_saved;    /* shares of snapshot rows that are due */
 	int64_t told_position; /* the last one that the sinks heard of */
 	bool stale;            /* the state is ahead of the disk: load it again */
@@ -116,7 +117,8 @@ struct hub {
 	bool has_secret_key;
 	struct metric *metric_stale[CONFIG_CHANNELS_MAX]; /* NULL: the channel has no max age */
 	struct metric *metric_away[CONFIG_CHANNELS_MAX];  /* NULL: it has no policy */
-	struct metric *metric_batches, *metric_commit, *metric_queue, *metric_commands[COMMAND_TYPES];
+	struct metric *metric_batches, *metric_apply, *metric_commit, *metric_wait, *metric_write, *metric_sync,
+	    *metric_queue, *metric_commands[COMMAND_TYPES];
 };
 
 /* A message as it goes to the sink; payload is packed. NULL if it cannot be unpacked. */

@@ -34,6 +34,7 @@ extern const struct store_backend store_postgres;
 struct store {
 	const struct store_backend *backend;
 	bool tool; /* opened by store_tool_open */
+	struct store_times times;
 };
 
 struct store_reader {

@@ -143,6 +143,11 @@ enum rc store_commit(struct store *s, const struct store_batch *b, struct err *e
 	return s->backend->commit(s, b, e);
 }
 
+void store_commit_times(const struct store *s, struct store_times *out)
+{
+	*out = s->times;
+}
+
 enum rc store_recover(struct store *s, int64_t *last_batch, struct err *e)
 {
 	assert(!s->tool);

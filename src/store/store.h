@@ -97,6 +97,13 @@ void store_close(struct store *s);
 
 /* Writer only. See the head of this file. */
 enum rc store_commit(struct store *s, const struct store_batch *b, struct err *e) MUST_CHECK;
+/* Where the last commit's time went; the writer's thread only. The rest is the commit itself: pages to the log, the
+ * sync. PostgreSQL: zeros, all of it is the rest. */
+struct store_times {
+	int64_t wait_ns;  /* for upkeep, which holds the writer */
+	int64_t write_ns; /* the batch's statements */
+};
+void store_commit_times(const struct store *s, struct store_times *out);
 /*
  * After RC_UNKNOWN: makes the store usable again and tells the last batch that is there. SQLite: closes, copies the
  * database and its WAL to new files, syncs them, opens those. PostgreSQL: a new connection, raises the epoch, reads.

@@ -43,6 +43,7 @@ static enum rc abandon(struct sqlite_store *s, int result, const char *doing, st
 
 static enum rc run_batch(struct sqlite_store *s, const struct store_batch *b, struct err *e)
 {
+	int64_t began = clock_mono_ns(s->clock);
 	int result = connection_run(&s->writer, OWN_BEGIN, NULL, 0);
 
 	if (result != SQLITE_OK)
@@ -62,6 +63,7 @@ static enum rc run_batch(struct sqlite_store *s, const struct store_batch *b, st
 		if (result != SQLITE_OK)
 			return abandon(s, result, sql->name, e);
 	}
+	s->base.times.write_ns = clock_mono_ns(s->clock) - began;
 	result = connection_run(&s->writer, OWN_COMMIT, NULL, 0);
 	if (result != SQLITE_OK) {
 		connection_error(&s->writer, RC_UNKNOWN, result, "commit", e);
@@ -98,9 +100,11 @@ static enum rc bound_wal(struct sqlite_store *s, struct err *e)
 enum rc sqlite_commit(struct store *base, const struct store_batch *b, struct err *e)
 {
 	struct sqlite_store *s = (struct sqlite_store *)base;
+	int64_t began = clock_mono_ns(s->clock);
 	enum rc rc;
 
 	pthread_mutex_lock(&s->commit);
+	s->base.times = (struct store_times){.wait_ns = clock_mono_ns(s->clock) - began};
 	if (s->doubt != DOUBT_NONE) {
 		rc = err_set(e, RC_UNKNOWN, "store_in_doubt", "an earlier commit is in doubt");
 	} else {

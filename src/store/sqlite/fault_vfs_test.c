@@ -22,6 +22,8 @@
 #define ATTEMPTS   6
 #define DOCUMENTS  3 /* a batch */
 #define BODY_BYTES 3000
+#define FILLERS    6 /* batches that make the WAL so large that upkeep lets it begin again */
+#define FILLER     ((int64_t)1000000)
 
 /* What is done about a batch in doubt. */
 enum answer { RECOVER, RESTART, POWER_CUT };
@@ -34,6 +36,7 @@ struct run {
 	struct store_reader *reader;
 	struct arena arena;
 	int64_t last;
+	int64_t fillers;
 	bool there[ATTEMPTS + 1];
 	int in_doubt; /* how many batches were */
 };
@@ -107,8 +110,11 @@ static int look(struct run *r, int attempt)
 
 static void check_all(struct run *r, int attempts)
 {
-	int64_t count = 0;
+	struct store_value row[2];
+	int64_t count = r->fillers;
 
+	for (int64_t i = 1; i <= r->fillers; i++)
+		EXPECT(r, store_read_one(r->reader, R_DOCUMENT, &SV_INT(FILLER + i), 1, &r->arena, row, NULL) == RC_OK);
 	for (int i = 1; i <= attempts; i++) {
 		EXPECT(r, look(r, i) == r->there[i]);
 		count += r->there[i];
@@ -311,6 +317,71 @@ static void power_cuts(void **state)
 	}
 }
 
+static void fill(struct run *r)
+{
+	static char body[1 << 20];
+
+	while (r->fillers < FILLERS) {
+		struct store_batch b;
+
+		arena_reset(&r->arena);
+		store_batch_init(&b, &r->arena, r->last + 1);
+		EXPECT(r, store_batch_put(&b, W_DOCUMENT, SV_INT(FILLER + r->fillers + 1), SV_TEXT(STR("order")),
+					  SV_INT(1), SV_BLOB(((struct str){body, sizeof(body)}))) == RC_OK);
+		EXPECT(r, store_commit(r->store, &b, NULL) == RC_OK);
+		r->last++;
+		r->fillers++;
+	}
+}
+
+static uint64_t run_upkeep(const struct fault_plan *plan, enum answer answer)
+{
+	struct store_stats stats;
+	uint64_t count;
+	struct run r;
+
+	run_init(&r, plan, answer);
+	arena_done(&r.arena);
+	arena_init(&r.arena, 8 << 20);
+	open_run(&r);
+	fill(&r);
+	fault_vfs_plan(plan);
+	if (store_maintain(r.store, &stats, NULL) != RC_OK)
+		EXPECT(&r, fault_vfs_fired());
+	load(&r);
+	count = fault_vfs_count(plan->op);
+	restart(&r, true);
+	check_all(&r, ATTEMPTS);
+	run_done(&r);
+	return count;
+}
+
+/* Its syncs of the database, beside the commits and while the writer is held, and some of its many writes. */
+static void upkeep_of_a_large_wal(void **state)
+{
+	static const struct {
+		enum fault_op op;
+		int result;
+		uint64_t step;
+	} rows[] = {
+	    {FAULT_SYNC, SQLITE_IOERR_FSYNC, 1},
+	    {FAULT_SYNC, 0, 1},
+	    {FAULT_WRITE, SQLITE_FULL, 131},
+	    {FAULT_WRITE, 0, 131},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fault_plan none = {.op = rows[i].op};
+		uint64_t n = run_upkeep(&none, RECOVER);
+
+		for (uint64_t at = 1; at <= n; at += rows[i].step) {
+			struct fault_plan plan = {rows[i].op, at, rows[i].result, false, at};
+			run_upkeep(&plan, at % 3);
+		}
+	}
+}
+
 /* A recovery replaces the files: a snapshot goes on in the old ones, what is read after it comes from the new ones. */
 static void readers_go_on_through_a_recovery(void **state)
 {
@@ -388,13 +459,10 @@ static void opens_that_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(writes_that_fail),
-	    cmocka_unit_test(a_disk_that_is_full),
-	    cmocka_unit_test(syncs_that_fail),
-	    cmocka_unit_test(a_disk_that_does_not_sync_any_more),
-	    cmocka_unit_test(power_cuts),
-	    cmocka_unit_test(opens_that_fail),
-	    cmocka_unit_test(readers_go_on_through_a_recovery),
+	    cmocka_unit_test(writes_that_fail), cmocka_unit_test(a_disk_that_is_full),
+	    cmocka_unit_test(syncs_that_fail),  cmocka_unit_test(a_disk_that_does_not_sync_any_more),
+	    cmocka_unit_test(power_cuts),       cmocka_unit_test(upkeep_of_a_large_wal),
+	    cmocka_unit_test(opens_that_fail),  cmocka_unit_test(readers_go_on_through_a_recovery),
 	};
 	char remove[64];
 	int failed;

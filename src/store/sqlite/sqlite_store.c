@@ -144,6 +144,7 @@ static int note_wal(void *ctx, sqlite3 *db, const char *name, int frames)
 	(void)db;
 	(void)name;
 	s->wal_bytes = frames * (s->page_size + 24) + 32;
+	s->wal_grew = true;
 	return SQLITE_OK;
 }
 

@@ -40,6 +40,7 @@ struct sqlite_store {
 	int64_t last_batch;
 	int64_t page_size;
 	_Atomic int64_t wal_bytes;   /* the part of the WAL that is in use */
+	_Atomic bool wal_grew;       /* since upkeep had all of it in the database */
 	_Atomic enum doubt doubt;    /* raised by commit and upkeep, lowered by recover */
 	_Atomic uint64_t generation; /* of the files: a reader of an older one opens them again */
 	struct sqlite_reader *reader_list;
