@@ -11,6 +11,7 @@ import { JobsPage } from "./jobs.tsx";
 import { ReconciliationPage, ReconciliationsPage } from "./reconciliation.tsx";
 import { DeadLetterPage, DeadLettersPage, DeliveriesPage, DeliveryPage, ExceptionsPage } from "./repair.tsx";
 import { BASE, hrefTo, parseRoute, type Route } from "./route.ts";
+import { FindStockPage, SerialPage, StockPage } from "./stock.tsx";
 import { SubscriptionPage, SubscriptionsPage } from "./subscriptions.tsx";
 import { forgetKey, keepKey, takeKey, tenantOf } from "./session.ts";
 import type { Overview } from "./types.ts";
@@ -51,6 +52,7 @@ function SignIn(props: { why: string | undefined; signIn: (key: string) => void 
 const menu: [string, string, Route["page"][]][] = [
 	["", "Overview", ["overview"]],
 	["orders", "Orders", ["orders", "order"]],
+	["stock", "Stock", ["find-stock", "stock", "serial"]],
 	["deliveries", "Deliveries", ["deliveries", "delivery"]],
 	["exceptions", "Exceptions", ["exceptions"]],
 	["jobs", "Jobs", ["jobs"]],
@@ -131,6 +133,12 @@ function Body(props: { route: Route; live: Live; stream: StreamState; overview: 
 		return <ReconciliationsPage />;
 	case "reconciliation":
 		return <ReconciliationPage id={route.id} key={route.id} />;
+	case "find-stock":
+		return <FindStockPage />;
+	case "stock":
+		return <StockPage sku={route.sku} key={route.sku} />;
+	case "serial":
+		return <SerialPage sku={route.sku} serial={route.serial} key={`${route.sku} ${route.serial}`} />;
 	case "lost":
 		return <Heading title="No such page">There is no such page</Heading>;
 	}

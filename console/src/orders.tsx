@@ -127,7 +127,7 @@ function Lines(props: { order: Order }) {
 				<tr key={l.line_id}>
 					<td>{l.line_id}</td>
 					<td>
-						<b>{l.sku}</b> {l.description && <span class="dim">{l.description}</span>}
+						<Link href={hrefTo("stock", l.sku)}>{l.sku}</Link> {l.description && <span class="dim">{l.description}</span>}
 					</td>
 					<td>
 						<Status of={l.status} />

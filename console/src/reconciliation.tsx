@@ -184,7 +184,9 @@ function Differences(props: { of: Reconciliation }) {
 				empty={kind ? "No difference is of this kind." : "Nothing differs."}
 				row={(d) => (
 					<>
-						<td>{d.sku}</td>
+						<td>
+							<Link href={hrefTo("stock", d.sku)}>{d.sku}</Link>
+						</td>
 						<td>{d.location ?? <span class="dim">all</span>}</td>
 						<td>{d.lot}</td>
 						<td class="number">{quantity(d.theirs)}</td>

@@ -15,6 +15,9 @@ export type Route =
 	| { page: "subscription"; id: string }
 	| { page: "reconciliations" }
 	| { page: "reconciliation"; id: string }
+	| { page: "find-stock" }
+	| { page: "stock"; sku: string }
+	| { page: "serial"; sku: string; serial: string }
 	| { page: "lost" };
 
 export const BASE = "/console";
@@ -23,13 +26,13 @@ export function parseRoute(path: string, search: string): Route {
 	const parts = path.slice(BASE.length).split("/").filter((p) => p !== "");
 	const q = new URLSearchParams(search);
 	const value = (name: string) => q.get(name) ?? "";
-	let id: string | undefined;
+	let id: string | undefined, below: string | undefined;
 	try {
-		id = parts[1] === undefined ? undefined : decodeURIComponent(parts[1]);
+		[id, below] = parts.slice(1).map(decodeURIComponent);
 	} catch {
 		return { page: "lost" };
 	}
-	if (!path.startsWith(BASE) || parts.length > 2)
+	if (!path.startsWith(BASE) || parts.length > (parts[0] === "stock" ? 3 : 2))
 		return { page: "lost" };
 	switch (parts[0]) {
 	case undefined:
@@ -46,6 +49,10 @@ export function parseRoute(path: string, search: string): Route {
 		return id === undefined ? { page: "subscriptions" } : { page: "subscription", id };
 	case "reconciliations":
 		return id === undefined ? { page: "reconciliations" } : { page: "reconciliation", id };
+	case "stock":
+		if (id === undefined)
+			return { page: "find-stock" };
+		return below === undefined ? { page: "stock", sku: id } : { page: "serial", sku: id, serial: below };
 	case "jobs":
 		return id === undefined ? { page: "jobs" } : { page: "lost" };
 	case "exceptions":

@@ -279,3 +279,51 @@ export interface Drift {
 	action: string;
 	detail?: string;
 }
+
+export interface Position {
+	location: string;
+	lot?: string;
+	owner?: string;
+	on_hand: string;
+	states: Record<string, string>;
+}
+
+export interface Stock {
+	sku: string;
+	uom?: string;
+	on_hand: string;
+	positions: Position[];
+}
+
+export interface SerialAt {
+	state: string;
+	location?: string;
+	lot?: string;
+	owner?: string;
+	order_id?: string;
+}
+
+export interface Serial extends SerialAt {
+	serial: string;
+	occurred_at?: string;
+}
+
+export interface SerialMove {
+	movement_id: string;
+	type: string;
+	at: string;
+	occurred_at: string;
+	source?: string;
+	source_event_id?: string;
+	reason?: string;
+	correlation_id: string;
+	taken_back?: boolean;
+	late?: boolean;
+	after: SerialAt;
+}
+
+export interface SerialPage extends Serial {
+	sku: string;
+	history: SerialMove[];
+	next_cursor: string | null;
+}

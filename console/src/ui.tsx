@@ -3,7 +3,6 @@ import { type ComponentChildren, createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { type Api, ApiError, get, OfflineError, query } from "./api.ts";
 import { words } from "./format.ts";
-import type { Page } from "./types.ts";
 
 export interface Shell {
 	api: Api;
@@ -120,6 +119,7 @@ export function Empty(props: { children: ComponentChildren }) {
 const tones: Record<string, string> = {
 	captured: "info", reserved: "info", accepted: "info", released: "info", sending: "info", waiting: "info", pending: "info",
 	shipped: "good", invoiced: "good", closed: "good", delivered: "good", applied: "good", resolved: "good", partially_shipped: "good",
+	in_stock: "good", picked: "info", in_transit: "info", quarantined: "warn", returned: "warn",
 	on_hold: "warn", backordered: "warn", unknown: "warn", throttled: "warn", not_owned: "warn", open: "warn",
 	rejected: "bad", dead_letter: "bad", technical: "bad", unauthorized: "bad", configuration: "bad", refused: "bad",
 };
@@ -150,9 +150,15 @@ export function Heading(props: { children: ComponentChildren; title: string; lea
 	);
 }
 
-/* A list of the API, a page at a time. */
+interface Answer<T> {
+	[field: string]: T[] | unknown;
+	next_cursor: string | null;
+}
+
+/* A list of the API, a page at a time; field: where a page has it, if not in items. */
 export function List<T>(props: {
 	path: string;
+	field?: string;
 	values: Record<string, string | undefined>;
 	caption: string;
 	columns: string[];
@@ -162,18 +168,20 @@ export function List<T>(props: {
 }) {
 	const { api } = useShell();
 	const first = query(props.path, { ...props.values, limit: 50 });
-	const { data, error, again } = useGet<Page<T>>(first, 5000);
+	const { data, error, again } = useGet<Answer<T>>(first, 5000);
+	const itemsOf = (page: Answer<T>) => page[props.field ?? "items"] as T[];
 	const [more, setMore] = useState<{ of: string; items: T[]; cursor: string | null; error?: Error }>();
 	const extra = more?.of === first ? more : undefined;
 	if (!data)
 		return error ? <Failure error={error} again={again} /> : <Loading />;
-	const known = new Set(data.items.map(props.keyOf));
-	const items = [...data.items, ...(extra?.items.filter((i) => !known.has(props.keyOf(i))) ?? [])];
+	const newest = itemsOf(data);
+	const known = new Set(newest.map(props.keyOf));
+	const items = [...newest, ...(extra?.items.filter((i) => !known.has(props.keyOf(i))) ?? [])];
 	const cursor = extra ? extra.cursor : data.next_cursor;
 	const load = async () => {
 		try {
-			const page = await get<Page<T>>(api, query(props.path, { ...props.values, limit: 50, cursor: cursor ?? "" }));
-			setMore({ of: first, items: [...(extra?.items ?? []), ...page.items], cursor: page.next_cursor });
+			const page = await get<Answer<T>>(api, query(props.path, { ...props.values, limit: 50, cursor: cursor ?? "" }));
+			setMore({ of: first, items: [...(extra?.items ?? []), ...itemsOf(page)], cursor: page.next_cursor });
 		} catch (e) {
 			setMore({ of: first, items: extra?.items ?? [], cursor, error: e as Error });
 		}

@@ -156,11 +156,17 @@ table("routes", parseRoute, [
 	[["/console/deliveries", "?system=erp"], { page: "deliveries", system: "erp", status: "" }],
 	[["/console/dead-letters/d1", ""], { page: "dead-letter", id: "d1" }],
 	[["/console/dead-letters", "?operation=order.post"], { page: "dead-letters", system: "", operation: "order.post" }],
+	[["/console/stock", ""], { page: "find-stock" }],
+	[["/console/stock/TV%2F1", ""], { page: "stock", sku: "TV/1" }],
+	[["/console/stock/TV/A%2F1%2E5", ""], { page: "serial", sku: "TV", serial: "A/1.5" }],
+	[["/console/stock/TV/1/2", ""], { page: "lost" }],
+	[["/console/stock/TV/%zz", ""], { page: "lost" }],
+	[["/console/orders/1/2", ""], { page: "lost" }],
 	[["/console/exceptions/1", ""], { page: "lost" }],
 	[["/console/orders/%zz", ""], { page: "lost" }],
 	[["/elsewhere", ""], { page: "lost" }],
 ]);
-table("links", hrefTo, [[["orders", "a/b.c"], "/console/orders/a%2Fb%2Ec"], [["exceptions"], "/console/exceptions"]]);
+table("links", hrefTo, [[["orders", "a/b.c"], "/console/orders/a%2Fb%2Ec"], [["stock", "TV", "A/1"], "/console/stock/TV/A%2F1"], [["exceptions"], "/console/exceptions"]]);
 table("keys in the address", keyOfFragment, [["#key=cd_acme_x", "cd_acme_x"], ["#", undefined], ["#key=", undefined], ["#a=1&key=k", "k"]]);
 table("whose key it is", tenantOf, [[`cd_acme_${"a".repeat(43)}`, "acme"], [`cd_north_west_${"a".repeat(43)}`, "north_west"],
 	["cd_acme_short", undefined], ["", undefined]]);

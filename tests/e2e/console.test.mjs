@@ -271,6 +271,68 @@ test("a reconciliation: started, followed, its differences in words and as CSV",
 	assert.deepEqual(complaints, []);
 });
 
+test("stock: an item's serial numbers by state, page by page, and the history of one", async (t) => {
+	const { hub } = await world(t, ["shop", "erp", "wms"]);
+	(await hub.push("erp", "item", { sku: "TV/1", base_uom: "EA", tracking: "serial" })).expect(202);
+	await until("the item is known", async () => (await hub.events(0, "item.recorded")).length > 0);
+	let sent = 0;
+	const tell = async (type, minute, serials, more = {}) =>
+		(await hub.post("/v1/stock/movements", { source: "wms", source_event_id: `n-${++sent}`, type, occurred_at: new Date(Date.UTC(2026, 2, 1, 8, minute)).toISOString(),
+			lines: [{ sku: "TV/1", location: "east", quantity: String(serials.length), serials, ...more }] })).expect(200).json;
+	const many = Array.from({ length: 60 }, (_, i) => `S/${String(i).padStart(2, "0")}.x`);
+	await tell("receive", 1, many);
+	const shipped = await tell("ship", 9, ["S/00.x"]);
+	await tell("move", 8, ["S/01.x"], { to_location: "west" });
+	await tell("quarantine", 5, ["S/00.x"]);
+
+	const { page, complaints } = await browse(t, hub);
+	await page.goto(`${hub.url}/console/#key=${createKey(hub.dir, { scopes: "operate,orders:read,events:read,stock:read" })}`);
+	await page.getByRole("navigation").getByRole("link", { name: "Stock" }).click();
+	await page.getByLabel("SKU").fill("TV/1");
+	await page.keyboard.press("Enter");
+	await page.getByRole("heading", { name: "Stock of TV/1" }).waitFor();
+	const rows = page.locator("section[aria-labelledby=serials] tbody tr");
+	await until("a page is listed", async () => (await rows.count()) === 50);
+	await page.getByRole("button", { name: "Show more" }).press("Enter");
+	await until("all are listed", async () => (await rows.count()) === 60);
+	assert.deepEqual((await rows.nth(1).locator("td").allInnerTexts()).slice(0, 3), ["S/01.x", "west", "In stock"]);
+	await shoot(page, "stock");
+	await page.getByRole("button", { name: "Shipped" }).press("Enter");
+	await until("one is shipped", async () => (await rows.count()) === 1);
+	await page.getByRole("button", { name: "Scrapped" }).press("Enter");
+	await page.getByText("No serial number of this item fits.").waitFor();
+	await page.getByRole("button", { name: "All" }).press("Enter");
+	await page.getByLabel("The whole number").fill("S/00.x");
+	await page.keyboard.press("Enter");
+	await until("it is found", async () => (await rows.count()) === 1);
+
+	await page.getByRole("link", { name: "S/00.x" }).click();
+	await page.getByRole("heading", { name: "Serial number S/00.x" }).waitFor();
+	const history = page.locator("section[aria-labelledby=history] tbody tr");
+	await until("its history is there", async () => (await history.count()) === 3);
+	const cells = await Promise.all([0, 1, 2].map(async (i) => (await history.nth(i).locator("td").allInnerTexts()).map((s) => s.trim())));
+	assert.deepEqual(cells.map((c) => [c[1], c[2]]), [["Quarantine Told late", "Quarantined"], ["Ship", "Shipped"], ["Receive", "In stock"]]);
+	assert.equal(cells[1][6], shipped.correlation_id);
+	for (const [name, options] of [["serial", {}], ["serial-dark", { colorScheme: "dark" }]]) {
+		await page.emulateMedia(options);
+		await shoot(page, name);
+	}
+	/* nothing sticks out of a narrow screen */
+	await page.setViewportSize({ width: 390, height: 800 });
+	for (const name of ["serial-phone", "stock-phone"]) {
+		assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} scrolls sideways`);
+		await shoot(page, name);
+		if (name === "serial-phone")
+			await page.getByRole("link", { name: "TV/1" }).click();
+		await rows.first().waitFor();
+	}
+	await page.goto(`${hub.url}/console/stock/TV%2F1/unheard-of`);
+	await page.getByText("No movement has named this serial number.").waitFor();
+	await page.goto(`${hub.url}/console/stock/nothing`);
+	await page.getByText("There is no item 'nothing'.").waitFor();
+	assert.deepEqual(complaints.filter((c) => !c.includes("404")), []);
+});
+
 test("a picture of it", async (t) => {
 	const { hub, wms } = await world(t);
 	shipsAtOnce(hub, wms);
