@@ -12,6 +12,7 @@
 #include "connect/engine.h"
 
 #include "base/mem.h"
+#include "hub/unsent.h"
 
 #include <assert.h>
 
@@ -162,6 +163,14 @@ void dispatch_rendered(struct attempt_run *r)
 		h->rendered_count++;
 }
 
+/* One that may have been sent before is not said to wait. */
+static void hold(struct attempt_run *r)
+{
+	r->held = r->attempt.kind == ATTEMPT_SEND && r->attempt.head.status == DELIVERY_WAITING;
+	if (r->held)
+		unsent_add(hub_unsent(r->destination->hub->hub), r->attempt.head.seq);
+}
+
 void dispatch_start(struct delivery_hub *h)
 {
 	if (!h->rendered)
@@ -174,6 +183,7 @@ void dispatch_start(struct delivery_hub *h)
 	for (struct attempt_run *first = h->rendered; first; first = first->next) {
 		for (struct attempt_run *r = first; r; r = r->behind) {
 			const struct attempt *a = &r->attempt;
+			hold(r);
 			c->starts.items[c->starts.count++] =
 			    (struct delivery_start){.seq = a->head.seq,
 						    .system = a->head.system,

@@ -130,6 +130,7 @@ struct attempt_run {
 	void *transfer;             /* under way, or NULL */
 	bool is_ahead, in_transfer_slot;
 	bool started;    /* the store knows it as being sent */
+	bool held;       /* or is going to, and nothing has left: hub_unsent has it */
 	bool unsent;     /* started, and taken back */
 	bool admitted;   /* a request was taken from the rate for it, and `points` from the budget */
 	bool probe;      /* of the operation's breaker */

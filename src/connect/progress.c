@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "connect/ratelimit.h"
 #include "connect/record.h"
+#include "hub/unsent.h"
 #include "observe/log.h"
 
 #include <assert.h>
@@ -74,8 +75,17 @@ static void leave_slot(struct attempt_run *r)
 	r->destination->hub->engine->transfers--;
 }
 
+/* Something of it leaves, or the store knows better. */
+static void let_go(struct attempt_run *r)
+{
+	if (r->held)
+		unsent_remove(hub_unsent(r->destination->hub->hub), r->attempt.head.seq);
+	r->held = false;
+}
+
 void run_free(struct attempt_run *r)
 {
+	let_go(r);
 	leave_slot(r);
 	admission_give(r);
 	r->destination->unfinished--;
@@ -191,6 +201,8 @@ void run_transfer(struct attempt_run *r)
 		leave_slot(r);
 	else
 		take_slot(r);
+	for (struct attempt_run *one = r; one && !a->ended; one = one->behind)
+		let_go(one);
 	if (!a->ended && d->transport->start(d->transport, &a->request, transferred, r, &r->transfer, &e) != RC_OK) {
 		a->ended = true;
 		a->outcome = OUTCOME_CONFIGURATION;

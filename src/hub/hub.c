@@ -11,6 +11,7 @@
  * batch's time is the larger of the last one's and the clock's.
  */
 #include "hub/state.h"
+#include "hub/unsent.h"
 
 #include "base/mem.h"
 #include "hub/config_secrets.h"
@@ -87,6 +88,11 @@ enum rc hub_secret_key(struct hub *h, struct secretbox_key *out, struct err *e)
 	return rc;
 }
 
+struct unsent *hub_unsent(const struct hub *h)
+{
+	return h->unsent;
+}
+
 bool hub_system_paused(const struct hub *h, uint32_t system)
 {
 	return !system_is_subscription(system) && atomic_load(&h->paused[system]);
@@ -160,6 +166,7 @@ enum rc hub_open(const struct config *config, const struct config_tenant *tenant
 	h->counters = counters_new(tenant->name);
 	h->queue = queue_new(config->limits.queue, -1);
 	h->paused = mem_zalloc(tenant->system_count, sizeof(*h->paused));
+	h->unsent = unsent_new();
 	h->crowded = mem_zalloc(tenant->system_count, sizeof(*h->crowded));
 	h->paused_now = mem_zalloc(tenant->system_count, sizeof(*h->paused_now));
 	uuid_source_init(&h->ids);
@@ -213,6 +220,7 @@ void hub_close(struct hub *h)
 	queue_free(h->queue);
 	arena_done(&h->batch.arena);
 	free(h->paused);
+	unsent_free(h->unsent);
 	free(h->crowded);
 	free(h->paused_now);
 	config_unref(h->config);

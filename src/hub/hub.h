@@ -94,6 +94,9 @@ bool hub_system_paused(const struct hub *h, uint32_t system); /* never of a subs
  * says so, any thread asks. */
 void hub_system_set_crowded(struct hub *h, uint32_t system, bool crowded);
 bool hub_system_crowded(const struct hub *h, uint32_t system);
+struct unsent;
+/* Deliveries that were asked to be started, and of which nothing has left yet. The delivery engine's; any thread. */
+struct unsent *hub_unsent(const struct hub *h);
 /* The ERP that is so crowded that its configuration takes no more orders; NULL: orders are taken. */
 const struct config_system *hub_full_erp(const struct hub *h);
 

@@ -219,7 +219,7 @@ static enum rc write_delivery(struct query *q, struct json_writer *w, const stru
 	enum rc rc;
 
 	jw_key(w, "delivery");
-	rc = query_write_delivery(w, delivery, e);
+	rc = query_write_delivery(q, w, delivery, e);
 	if (rc != RC_OK)
 		return rc;
 	jw_object_end(w);

@@ -180,6 +180,7 @@ enum rc query_system(struct query *q, struct str name, const struct query_live *
 /* ---- deliveries ---- */
 
 struct delivery_filter {
+	const struct query *q;
 	struct str system;
 	int64_t status; /* -1: any */
 };
@@ -187,13 +188,14 @@ struct delivery_filter {
 static bool delivery_matches(void *ctx, const struct store_value *row)
 {
 	const struct delivery_filter *f = ctx;
-	return (!f->system.n || str_eq(row[2].bytes, f->system)) && (f->status < 0 || row[10].integer == f->status);
+	return (!f->system.n || str_eq(row[2].bytes, f->system)) &&
+	       (f->status < 0 || (int64_t)query_delivery_shown(f->q->hub, row).status == f->status);
 }
 
 static enum rc write_delivery_item(void *ctx, struct json_writer *w, const struct store_value *row, struct err *e)
 {
-	(void)ctx;
-	enum rc rc = query_write_delivery(w, row, e);
+	const struct delivery_filter *f = ctx;
+	enum rc rc = query_write_delivery(f->q, w, row, e);
 	if (rc == RC_OK)
 		jw_object_end(w);
 	return rc;
@@ -214,7 +216,7 @@ static int64_t delivery_status_parse(struct str name)
 enum rc query_deliveries(struct query *q, struct str system, struct str status, const struct query_page *p,
 			 struct buf *out, struct err *e)
 {
-	struct delivery_filter f = {system, delivery_status_parse(status)};
+	struct delivery_filter f = {q, system, delivery_status_parse(status)};
 	const struct store_value more[] = {system.n ? SV_TEXT(system) : SV_INT(f.status), SV_INT(f.status)};
 	bool open = f.status >= 0 && f.status<DELIVERY_FINAL, failed = f.status> DELIVERY_DELIVERED;
 	struct query_list list = {.statement = R_DELIVERIES_BEFORE,
@@ -252,7 +254,7 @@ enum rc query_delivery(struct query *q, struct str delivery_id, struct buf *out,
 		rc = store_read_one(q->reader, R_DELIVERY_REPLAYED, &SV_INT(row[0].integer), 1, q->arena, replayed, e);
 	jw_init(&w, out);
 	if (rc == RC_OK)
-		rc = query_write_delivery(&w, row, e);
+		rc = query_write_delivery(q, &w, row, e);
 	if (rc != RC_OK)
 		return rc;
 	jw_opt_text(&w, "replayed_by", replayed[0].bytes);

@@ -1,4 +1,5 @@
 #include "hub/query_parts.h"
+#include "hub/unsent.h"
 
 #include "base/compress.h"
 
@@ -156,8 +157,24 @@ void query_write_time(struct json_writer *w, const char *name, struct store_valu
 		jw_key_time(w, name, v.integer);
 }
 
-enum rc query_write_delivery(struct json_writer *w, const struct store_value *row, struct err *e)
+struct delivery_shown query_delivery_shown(const struct hub *h, const struct store_value *row)
 {
+	struct delivery_shown s = {
+	    .status = (enum delivery_status)row[10].integer, .attempts = row[11].integer, .next_at = row[12].integer};
+
+	if (s.status == DELIVERY_SENDING && unsent_has(hub_unsent(h), row[0].integer)) {
+		s.status = DELIVERY_WAITING;
+		s.attempts--;
+		s.next_at = row[14].integer; /* since then it may be sent */
+	}
+	if (s.status == DELIVERY_SENDING || s.status >= DELIVERY_FINAL)
+		s.next_at = 0;
+	return s;
+}
+
+enum rc query_write_delivery(const struct query *q, struct json_writer *w, const struct store_value *row, struct err *e)
+{
+	const struct delivery_shown now = query_delivery_shown(q->hub, row);
 	struct delivery d;
 
 	if (delivery_from_row(row, &d) != RC_OK)
@@ -166,16 +183,16 @@ enum rc query_write_delivery(struct json_writer *w, const struct store_value *ro
 	jw_key_text(w, "delivery_id", d.delivery_id);
 	jw_key_text(w, "system", d.system);
 	jw_key_text(w, "operation", row[3].bytes);
-	jw_key_text(w, "status", str_from(delivery_status_name((enum delivery_status)d.head.status)));
-	jw_key_int(w, "attempts_made", d.head.attempts);
+	jw_key_text(w, "status", str_from(delivery_status_name(now.status)));
+	jw_key_int(w, "attempts_made", now.attempts);
 	jw_opt_text(w, "order_id", d.order_id);
 	jw_key_text(w, "correlation_id", d.correlation_id);
 	if (d.event)
 		jw_key_int(w, "event_position", d.event);
 	jw_key_time(w, "created_at", d.head.created_at);
 	jw_key_time(w, "updated_at", d.updated_at);
-	if (d.head.status < DELIVERY_FINAL)
-		jw_key_time(w, "next_at", d.head.next_at);
+	if (now.next_at)
+		jw_key_time(w, "next_at", now.next_at);
 	jw_opt_text(w, "result", d.result);
 	jw_opt_text(w, "reason", d.reason);
 	return RC_OK;

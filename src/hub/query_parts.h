@@ -52,7 +52,14 @@ enum rc query_damaged(struct err *e, const char *what);
 void query_write_json(struct json_writer *w, const char *name, struct str json);
 void query_write_time(struct json_writer *w, const char *name, struct store_value v); /* nothing for NULL and 0 */
 /* A delivery without its attempts, as an object left open. */
-enum rc query_write_delivery(struct json_writer *w, const struct store_value *row, struct err *e) MUST_CHECK;
+enum rc query_write_delivery(const struct query *q, struct json_writer *w, const struct store_value *row,
+			     struct err *e) MUST_CHECK;
+/* As a delivery's row says, but what the store knows as being sent waits as long as nothing of it has left. */
+struct delivery_shown {
+	enum delivery_status status;
+	int64_t attempts, next_at; /* next_at 0: there is none */
+};
+struct delivery_shown query_delivery_shown(const struct hub *h, const struct store_value *row);
 /* One attempt: a row of R_ATTEMPTS as an object left open. */
 enum rc query_write_attempt(struct query *q, struct json_writer *w, const struct store_value *row,
 			    struct err *e) MUST_CHECK;

@@ -204,7 +204,7 @@ static char *attempt_summary(struct query *q, const struct trace_entry *entry)
 static char *delivery_summary(struct query *q, const struct store_value *row)
 {
 	return arena_printf(q->arena, "%s " STR_FMT ": %s%s" STR_FMT, operation_words(row[3].bytes),
-			    STR_ARG(row[2].bytes), delivery_status_name((enum delivery_status)row[10].integer),
+			    STR_ARG(row[2].bytes), delivery_status_name(query_delivery_shown(q->hub, row).status),
 			    row[16].bytes.n ? ", " : "", STR_ARG(row[16].bytes));
 }
 
@@ -230,14 +230,16 @@ static void write_event(struct json_writer *w, const struct store_value *row)
 	query_write_json(w, "data", row[7].bytes);
 }
 
-static void write_delivery(struct json_writer *w, const struct store_value *row)
+static void write_delivery(const struct query *q, struct json_writer *w, const struct store_value *row)
 {
+	const struct delivery_shown now = query_delivery_shown(q->hub, row);
+
 	jw_key_text(w, "delivery_id", row[1].bytes);
 	jw_key_text(w, "system", row[2].bytes);
 	jw_key_text(w, "operation", row[3].bytes);
-	jw_key_text(w, "status", str_from(delivery_status_name((enum delivery_status)row[10].integer)));
+	jw_key_text(w, "status", str_from(delivery_status_name(now.status)));
 	jw_opt_text(w, "order_id", row[5].bytes);
-	jw_key_int(w, "attempts", row[11].integer);
+	jw_key_int(w, "attempts", now.attempts);
 	query_write_time(w, "updated_at", row[14]);
 	jw_opt_text(w, "result", row[15].bytes);
 	jw_opt_text(w, "reason", row[16].bytes);
@@ -308,7 +310,7 @@ static void write_entry(struct query *q, struct json_writer *w, const struct tra
 		write_exception(w, entry->row);
 		break;
 	case ENTRY_DELIVERY:
-		write_delivery(w, entry->row);
+		write_delivery(q, w, entry->row);
 		break;
 	case ENTRY_ATTEMPT:
 		write_attempt(w, entry);

@@ -109,7 +109,8 @@ struct hub {
 	bool threaded;
 	_Atomic bool ready, stopping;
 	_Atomic int64_t position;
-	_Atomic bool *paused;  /* by system */
+	_Atomic bool *paused; /* by system */
+	struct unsent *unsent;
 	_Atomic bool *crowded; /* by system: more waits than its backlog limits say; the delivery engine sets it */
 	bool *paused_now;      /* the writer's, ahead of the commit */
 	pthread_mutex_t secret_lock;

@@ -87,6 +87,31 @@ test("RateLimit and Retry-After are obeyed, a date as well", async (t) => {
 	assert.equal(wms.requests.at(-1).key, wms.requests.at(-2).key);
 });
 
+test("what waits for a slot waits, whatever is prepared", async (t) => {
+	const { hub, wms } = await policed(t, "wms", "slots: 1");
+	const held = [];
+	wms.handler = (r) => (r.method === "POST" ? new Promise((done) => held.push(() => done(undefined))) : undefined);
+	await capture(hub, 4);
+	const of = async (status) => (await hub.read(`/v1/deliveries?system=wms&status=${status}`)).items;
+	/* the first is under way, two are prepared, one is not */
+	await until("three are prepared", async () => (await hub.read("/v1/systems/wms")).in_flight === 3 && held.length === 1);
+	await until("all have a state", async () => (await of("sending")).length === 1 && (await of("waiting")).length === 3);
+	const [sending] = await of("sending");
+	assert.deepEqual([sending.attempts_made, sending.next_at], [1, undefined]);
+	for (const d of await of("waiting")) {
+		const one = await hub.read(`/v1/deliveries/${d.delivery_id}`);
+		assert.deepEqual([one.status, one.attempts_made, one.attempts.length], ["waiting", 0, 0]);
+		assert.ok(Date.parse(one.next_at) >= Date.parse(one.created_at), one.next_at);
+	}
+	assert.equal(wms.of("/shipment-requests").length, 1);
+	for (let n = 1; n <= 4; n++) {
+		await until(`${n} are under way`, () => held.length === n);
+		held[n - 1]();
+	}
+	await until("nothing waits", () => idle(hub, "wms"));
+	await hub.audit();
+});
+
 test("an operation that fails is stopped by its breaker, the others go on", async (t) => {
 	const { hub, erp } = await policed(t, "erp", "breaker: {samples: 4, failures: 50%, open: 1h, probes: 1}");
 	erp.handler = (r) => (r.path === "/stock-transactions" ? { status: 500 } : undefined);
