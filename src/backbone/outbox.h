@@ -39,6 +39,8 @@ struct delivery_head {
 	uint8_t status;    /* enum delivery_status */
 	uint8_t priority;  /* enum delivery_priority */
 	bool aside;        /* its key goes on without it (on_failure: skip_after) */
+	bool replayed;     /* keeps its place among the live ones of its key, whatever its priority */
+	uint8_t live;      /* of one that is: the priority of those; the engine sets it */
 	uint64_t batch;    /* 0, or the hash of the batch that it was sent with and is sent with again */
 };
 

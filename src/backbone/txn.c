@@ -169,6 +169,7 @@ int64_t txn_delivery(struct txn *t, const struct txn_delivery *d)
 	    .operation = (uint8_t)d->operation,
 	    .status = DELIVERY_WAITING,
 	    .priority = (uint8_t)d->priority,
+	    .replayed = d->replayed,
 	};
 
 	txn_put(t, W_DELIVERY, SV_INT(head.seq), SV_TEXT(d->id.n ? d->id : txn_uuid(t)), SV_TEXT(d->system),
@@ -216,6 +217,7 @@ void txn_delivery_reopen(struct txn *t, const struct delivery *d, struct str rep
 
 	assert(was >= DELIVERY_FINAL);
 	head.status = DELIVERY_WAITING;
+	head.replayed = true;
 	head.next_at = head.created_at = t->now;
 	txn_put(t, W_DELIVERY_REOPEN, SV_INT(head.seq), SV_INT(t->now), SV_TEXT(txn_copy(t, replay)),
 		SV_INT(head.priority));

@@ -102,6 +102,7 @@ struct txn_delivery {
 	uint32_t system_index;
 	enum operation operation;
 	enum delivery_priority priority;
+	bool replayed;
 	struct str key; /* what order is kept by: an order id. One key has one priority */
 	struct str order_id;
 	int64_t event, document; /* 0: none */

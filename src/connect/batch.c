@@ -35,7 +35,7 @@ void batch_gather(struct attempt_run *r)
 	struct engine_destination *t = r->destination;
 	const struct delivery_head *first = &r->entry->head;
 	const struct operation_policy *p = config_operation(t->system, first->operation);
-	enum delivery_priority priority = (enum delivery_priority)first->priority;
+	enum delivery_priority priority = (enum delivery_priority)r->attempt.head.priority;
 	struct attempt_run **last = &r->behind;
 	uint32_t n = 1;
 	/* Its outcome is unknown and it was alone: so it is again. */

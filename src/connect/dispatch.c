@@ -59,18 +59,21 @@ static struct lane *choose(struct engine_destination *t)
 	return next < PRIORITIES ? lanes_look(t->lanes, next, NULL) : NULL;
 }
 
-/* Does a newer one of this kind wait behind it, and is this one known not to be there? */
-static bool is_superseded(const struct engine_destination *t, const struct lane_entry *e)
+/* Does a newer one of this kind wait behind it, or was one delivered before it, and is this one known not to be there?
+ */
+static bool is_superseded(const struct engine_destination *t, const struct lane *lane, const struct lane_entry *e)
 {
 	const struct lane_entry *behind = e->behind;
-	return behind && behind->head.operation == e->head.operation && e->head.status == DELIVERY_WAITING &&
+	bool newer = behind && behind->head.operation == e->head.operation;
+	bool passed = lane->passed > e->head.seq && lane->passed_op == e->head.operation;
+	return (newer || passed) && e->head.status == DELIVERY_WAITING &&
 	       config_operation(t->system, e->head.operation)->on_failure == ON_FAILURE_LATEST;
 }
 
 static void supersede(struct engine_destination *t, struct lane *lane)
 {
 	struct lane_entry *e = lane->first;
-	for (int n = 0; n < SUPERSEDED_AT_ONCE && is_superseded(t, e); n++) {
+	for (int n = 0; e && n < SUPERSEDED_AT_ONCE && is_superseded(t, lane, e); n++) {
 		if (n)
 			lanes_take_more(lane);
 		dispatch_rendered(run_new(t, lane, e, ATTEMPT_SUPERSEDE));
@@ -85,7 +88,7 @@ static void begin(struct engine_destination *t, struct lane *lane, enum way way)
 	struct attempt_run *r = run_new(t, lane, lane->first, kinds[way]);
 	r->is_ahead = true;
 	t->ahead++;
-	t->ahead_of[lane->priority]++;
+	t->ahead_of[r->attempt.head.priority]++;
 	t->hub->engine->ahead++;
 	if (way != WAY_ABANDON)
 		admission_take(r);
@@ -99,7 +102,7 @@ static bool prepare(struct engine_destination *t, struct lane *lane)
 {
 	enum operation op = (enum operation)lane->first->head.operation;
 	int64_t due, now = t->hub->engine->now;
-	bool superseded = is_superseded(t, lane->first);
+	bool superseded = is_superseded(t, lane, lane->first);
 	int64_t at = superseded ? now : admission_at(t, op);
 	if (at > now) {
 		t->admission.wait_until = at;
@@ -123,6 +126,8 @@ static bool prepare(struct engine_destination *t, struct lane *lane)
 void dispatch(struct engine_destination *t)
 {
 	t->admission.wait_until = 0;
+	if (window_unseen(t))
+		return;
 	lanes_wake(t->lanes, t->hub->engine->now);
 	while (room(t) > 0) {
 		struct lane *lane = choose(t);

@@ -44,6 +44,7 @@ struct note {
 struct engine_window {
 	int64_t loaded_through, load_at;
 	bool more, loading, dropped;
+	bool seen; /* what is in the store was looked at */
 };
 
 /* What may be sent when (admission.c). */
@@ -196,6 +197,7 @@ void window_add(struct engine_destination *t, const struct delivery_head *heads,
 void window_fill(struct engine_destination *t);          /* asks for more from the store if there is room */
 void window_open(struct engine_destination *t);          /* what waits is in the store */
 bool window_more(const struct engine_destination *t);    /* than is in memory */
+bool window_unseen(const struct engine_destination *t);  /* what is first in the store is not known yet */
 int64_t window_next(const struct engine_destination *t); /* when it wants to be filled again by itself */
 void window_loaded(struct note *n);
 void window_forget(struct note *n); /* a load that nobody waits for any more */

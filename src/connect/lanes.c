@@ -86,8 +86,10 @@ static uint64_t lane_key(uint64_t key, unsigned priority)
 	return key + priority * 0x632be59bd9b4e019u;
 }
 
-static struct lane *lane_of(struct lanes *l, uint64_t key, uint8_t priority)
+static struct lane *lane_of(struct lanes *l, const struct delivery_head *head)
 {
+	uint64_t key = lane_key(head->key, head->replayed ? head->live : head->priority);
+
 	size_t i = find(l, key);
 	if (l->table[i])
 		return l->table[i];
@@ -97,7 +99,7 @@ static struct lane *lane_of(struct lanes *l, uint64_t key, uint8_t priority)
 	}
 	struct lane *lane = mem_zalloc(1, sizeof(*lane));
 	lane->key = key;
-	lane->priority = priority;
+	lane->priority = head->priority;
 	l->table[i] = lane;
 	l->lane_count++;
 	return lane;
@@ -249,13 +251,26 @@ static struct lane_entry **place(struct lane *lane, int64_t seq)
 	return *at && (*at)->head.seq == seq ? NULL : at;
 }
 
+/* One that is more urgent came into it. */
+static void promote(struct lanes *l, struct lane *lane, uint8_t priority)
+{
+	if (priority >= lane->priority)
+		return;
+	if (lane->state == LANE_READY)
+		ready_remove(l, lane);
+	lane->priority = priority;
+	if (lane->state == LANE_READY)
+		ready_add(l, lane);
+}
+
 /* Into its lane. false: it is there already. */
 static bool enter(struct lanes *l, struct lane_entry *e, int64_t due, int64_t now)
 {
-	struct lane *lane = lane_of(l, lane_key(e->head.key, e->head.priority), e->head.priority);
+	struct lane *lane = lane_of(l, &e->head);
 	struct lane_entry **at = place(lane, e->head.seq);
 	if (!at)
 		return false;
+	promote(l, lane, e->head.priority);
 	/* The lists go by a lane's first delivery: out of them before it changes. */
 	bool first = at == &lane->first;
 	if (first && lane->state != LANE_NEW)

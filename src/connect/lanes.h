@@ -2,6 +2,10 @@
  * The deliveries of one destination that are in memory: one lane for each key and priority, in order within a lane,
  * lanes independent. Which priority goes first is the taker's to say (turns.h).
  *
+ * What is replayed is in the lane of the live ones of its key (delivery_head.live), in the order of both by seq,
+ * although its own priority is another. Such a lane has the most urgent priority of those that came into it, so that no
+ * live delivery waits behind a replayed one for longer than its turn takes.
+ *
  * Not thread-safe; the delivery loop owns it. Times are wall milliseconds.
  */
 #ifndef CONNECT_LANES_H
@@ -37,14 +41,16 @@ struct lane_doubt {
 };
 
 struct lane {
-	uint64_t key; /* of its deliveries, mixed with the priority */
+	uint64_t key; /* of its deliveries, mixed with the priority of the live ones */
 	enum lane_state state;
-	uint8_t priority;
-	bool lingers;   /* delayed because more may come that go with it */
-	bool failing;   /* delayed because of a failure of the destination: hasten when it is back */
-	uint32_t begun; /* deliveries from the first on that were taken once: nothing gets before them */
-	uint32_t taken; /* that are under way */
+	uint8_t priority;  /* when it is ready */
+	uint8_t passed_op; /* enum operation, of passed */
+	bool lingers;      /* delayed because more may come that go with it */
+	bool failing;      /* delayed because of a failure of the destination: hasten when it is back */
+	uint32_t begun;    /* deliveries from the first on that were taken once: nothing gets before them */
+	uint32_t taken;    /* that are under way */
 	uint32_t heap_at;
+	int64_t passed;               /* the last delivered one after which nothing older is wanted; 0: none */
 	int64_t due;                  /* while it is busy: when those that came back wait until */
 	struct lane *next, *previous; /* of the ready list */
 	struct lane_entry *first, *last;

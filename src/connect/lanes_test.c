@@ -213,6 +213,50 @@ static void priorities_have_lanes_of_their_own(void **state)
 	lanes_free(l);
 }
 
+/* What is replayed is bulk, and yet in line with the live ones of its key, which make the lane as urgent as they are.
+ */
+static void replayed_ones_keep_their_place(void **state)
+{
+	(void)state;
+	struct lanes *l = lanes_new();
+	struct delivery_head h = head_of(2, 7, 0), other = head_of(3, 8, 0);
+	h.priority = other.priority = PRIORITY_BULK;
+	h.replayed = other.replayed = true;
+	h.live = other.live = PRIORITY_NORMAL;
+	assert_true(lanes_add(l, &h, 10));
+	assert_true(lanes_add(l, &other, 10));
+	assert_false(lanes_ready(l, PRIORITY_NORMAL));
+	struct delivery_head live = head_of(5, 7, 0);
+	live.priority = PRIORITY_NORMAL;
+	assert_true(lanes_add(l, &live, 10));
+	h.seq = 1;
+	assert_true(lanes_add(l, &h, 10));
+	h.seq = 4;
+	assert_true(lanes_add(l, &h, 10));
+	assert_false(lanes_add(l, &h, 10));
+	for (int64_t wanted[] = {1, 2, 4, 5}, i = 0; i < 4; i++) {
+		struct lane *lane = lanes_take(l, PRIORITY_NORMAL);
+		assert_non_null(lane);
+		assert_int_equal(lane->first->head.seq, wanted[i]);
+		assert_false(lanes_ready(l, PRIORITY_NORMAL));
+		lanes_settle(l, lane, lane->first, 10);
+	}
+	/* The other key has no live one: it is as bulk as before. */
+	assert_int_equal(lanes_count_of(l, PRIORITY_BULK), 1);
+	struct lane *bulk = lanes_take(l, PRIORITY_BULK);
+	assert_int_equal(bulk->first->head.seq, 3);
+	/* One that is under way is not overtaken, and the lane is urgent when it comes back. */
+	live.key = 8;
+	live.seq = 9;
+	assert_true(lanes_add(l, &live, 10));
+	assert_false(lanes_any_ready(l));
+	lanes_put_back(l, bulk, 0, false);
+	assert_false(lanes_ready(l, PRIORITY_BULK));
+	assert_int_equal(lanes_take(l, PRIORITY_NORMAL)->first->head.seq, 3);
+	assert_true(lanes_remove(l, 8, 9, 10));
+	lanes_free(l);
+}
+
 /* Several of one lane are under way: the lane waits for the last of them, and goes on with what is left, in order. */
 static void a_lane_gives_several(void **state)
 {
@@ -274,6 +318,7 @@ int main(void)
 	    cmocka_unit_test(random_operations),
 	    cmocka_unit_test(keys_do_not_block_each_other),
 	    cmocka_unit_test(priorities_have_lanes_of_their_own),
+	    cmocka_unit_test(replayed_ones_keep_their_place),
 	    cmocka_unit_test(a_lane_gives_several),
 	    cmocka_unit_test(one_is_set_aside),
 	};

@@ -31,6 +31,7 @@ struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, str
 	struct delivery_engine *d = t->hub->engine;
 	struct attempt_run *r = mem_zalloc(1, sizeof(*r));
 	attempt_init(&r->attempt, kind, t->system, &e->head);
+	r->attempt.head.priority = lane->priority; /* as its turn came */
 	r->attempt.hub = t->hub->hub;
 	r->attempt.started_at = d->now;
 	r->destination = t;
@@ -494,6 +495,10 @@ static void settle(struct attempt_run *r, enum delivery_status status)
 	e->head.next_at = due;
 	e->head.batch = r->whole && !r->unsent ? delivery_batch_hash(r->attempt.batch_id) : 0;
 	run_free(r);
+	if (status == DELIVERY_DELIVERED && p->on_failure == ON_FAILURE_LATEST && e->head.seq > lane->passed) {
+		lane->passed = e->head.seq;
+		lane->passed_op = e->head.operation;
+	}
 	if (status >= DELIVERY_FINAL) {
 		t->backlog--;
 		lanes_settle(t->lanes, lane, e, now);

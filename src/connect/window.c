@@ -9,6 +9,10 @@
  * head that is dropped before the load is asked for was committed before, so the load sees it, unless it is final by
  * then.
  *
+ * What is replayed shares the lane of the live deliveries of its key, which are of another window. So nothing is taken
+ * before each window has been looked at once, and the job that replays (hub/job_replay.c) has no more open than fit
+ * into one look: what is replayed is in memory whenever something is taken.
+ *
  * A head at or below loaded_through (a replayed delivery) is always taken: no load would find it. So memory is bounded
  * by queue_max for each priority plus what is replayed. A delivery that its key goes on without (on_failure:
  * skip_after) is set aside when it comes from the store, as it was in memory.
@@ -31,11 +35,19 @@ struct load {
 	struct delivery_head *heads;
 };
 
+static struct delivery_head with_live(const struct engine_destination *t, struct delivery_head head)
+{
+	if (head.replayed)
+		head.live = (uint8_t)config_operation(t->system, head.operation)->priority;
+	return head;
+}
+
 void window_add(struct engine_destination *t, const struct delivery_head *heads, size_t count)
 {
 	int64_t now = t->hub->engine->now;
 	for (size_t i = 0; i < count; i++) {
 		const struct delivery_head *h = &heads[i];
+		struct delivery_head head = with_live(t, *h);
 		struct engine_window *w = &t->windows[h->priority];
 		bool known = h->seq <= w->loaded_through;
 		if (!known && !w->more && lanes_count_of(t->lanes, h->priority) >= t->system->delivery.queue_max)
@@ -45,7 +57,7 @@ void window_add(struct engine_destination *t, const struct delivery_head *heads,
 			t->backlog++;
 			continue;
 		}
-		if (lanes_add(t->lanes, h, now))
+		if (lanes_add(t->lanes, &head, now))
 			t->backlog++;
 		if (!known)
 			w->loaded_through = h->seq;
@@ -66,6 +78,7 @@ static enum rc take_row(void *ctx, const struct store_value *columns, size_t cou
 	}
 	d.head.system = l->destination->index;
 	d.head.priority = (uint8_t)l->priority;
+	d.head.replayed = columns[17].type != STORE_NULL;
 	if (d.head.status == DELIVERY_SENDING)
 		d.head.next_at = 0; /* what became of it is asked at once */
 	l->heads[l->count++] = d.head;
@@ -134,6 +147,14 @@ bool window_more(const struct engine_destination *t)
 	       t->windows[PRIORITY_BULK].more;
 }
 
+bool window_unseen(const struct engine_destination *t)
+{
+	for (int p = 0; p < PRIORITIES; p++)
+		if (t->windows[p].more && !t->windows[p].seen)
+			return true;
+	return false;
+}
+
 int64_t window_next(const struct engine_destination *t)
 {
 	int64_t next = INT64_MAX, now = t->hub->engine->now;
@@ -177,8 +198,10 @@ void window_loaded(struct note *n)
 		if (p->on_failure == ON_FAILURE_SKIP && l->heads[i].status == DELIVERY_WAITING &&
 		    l->heads[i].attempts >= p->skip_after)
 			lane_aside(&l->heads[i]);
-		lanes_add(t->lanes, &l->heads[i], d->now);
+		const struct delivery_head head = with_live(t, l->heads[i]);
+		lanes_add(t->lanes, &head, d->now);
 	}
+	w->seen = true;
 	if (l->last > w->loaded_through)
 		w->loaded_through = l->last;
 	if (l->rows < l->limit && !w->dropped)

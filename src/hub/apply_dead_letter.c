@@ -205,7 +205,8 @@ static enum rc deliver_edited(struct hub *h, struct arena *a, const struct deliv
 				    .priority = system_priority(h, d->head.system, d->head.operation),
 				    .key = txn_copy(t, d->key),
 				    .order_id = txn_copy(t, d->order_id),
-				    .event = d->event};
+				    .event = d->event,
+				    .replayed = true};
 	const struct json_limits limits = {.bytes = DOCUMENT_BYTES_MAX, .depth = 64, .nodes = 1u << 20};
 	const struct json *document, *params;
 	struct store_value type[2];

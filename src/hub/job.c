@@ -1,6 +1,7 @@
 #include "hub/job.h"
 
 #include "base/mem.h"
+#include "hub/newest.h"
 #include "hub/state.h"
 
 #define JOB_ARENA_MAX (1u << 20)
@@ -40,6 +41,7 @@ const char *job_status_name(enum job_status s)
 
 static void job_free(struct job *j)
 {
+	newest_free(j->newest);
 	arena_done(&j->arena);
 	free(j);
 }

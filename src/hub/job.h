@@ -36,7 +36,8 @@ struct job {
 	int64_t position; /* the kind's own: where the next slice begins */
 	int64_t done, failed, total;
 	int64_t due;
-	struct str error; /* of a failed one, and what else is to be said at the end */
+	struct newest *newest; /* of a system's replay, or NULL */
+	struct str error;      /* of a failed one, and what else is to be said at the end */
 	struct arena arena;
 };
 

@@ -520,6 +520,7 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_DELIVERY] = "i",
     [R_DELIVERY_BY_ID] = "t",
     [R_DELIVERIES_OPEN] = "tiii",
+    [R_DELIVERIES_KEYS] = "tii",
     [R_DELIVERIES_BEFORE] = "ii",
     [R_DELIVERIES_TRACE] = "t",
     [R_DELIVERIES_COUNT] = "",

@@ -242,6 +242,71 @@ test("the latest wins: older ones that wait are superseded", async (t) => {
 	await hub.audit();
 });
 
+/* All that was told of stock is asked for again, and waits; the receiver has seen `before` requests. */
+async function replayed(hub, erp, options = {}) {
+	await until("nothing waits", () => idle(hub, "erp"));
+	(await post(hub, "/v1/systems/erp/pause")).expect(200);
+	const before = transactions(erp).length;
+	const { job_id } = (await hub.post("/v1/systems/erp/replay", { after: 0, operations: ["stock.transactions"], ...options })).expect(202).json;
+	const job = await until("the replay is done", async () => {
+		const j = await hub.read(`/v1/jobs/${job_id}`);
+		return j.status === "done" && j;
+	});
+	assert.equal(job.progress.done, job.progress.total);
+	return before;
+}
+
+test("a replayed delivery goes before the newer ones of its key, though it is bulk; also after a kill", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "slots: 4, operations: {stock.transactions: {batch: {count: 1}}}");
+	for (let i = 0; i < 3; i++)
+		await adjust(hub);
+	await until("they have come", async () => transactions(erp).length === 4 && (await idle(hub, "erp")));
+	const told = transactions(erp).map(([id]) => id);
+	for (const kill of [false, true]) {
+		const before = await replayed(hub, erp);
+		told.push(await adjust(hub));
+		if (kill) {
+			await hub.kill();
+			await hub.start();
+		}
+		(await post(hub, "/v1/systems/erp/resume")).expect(200);
+		await until("nothing waits", () => idle(hub, "erp"));
+		assert.deepEqual(transactions(erp).slice(before).map(([id]) => id), told);
+	}
+	const keys = erp.of("/stock-transactions").map((r) => r.key);
+	assert.deepEqual(keys.slice(4, 8), keys.slice(0, 4), "under the same ids");
+	await hub.audit();
+});
+
+test("where the latest wins a replay sends nothing that something newer has replaced", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "slots: 4, operations: {stock.transactions: {on_failure: latest_wins, batch: {count: 1}}}");
+	const ids = [];
+	for (let n = 0; n < 3; n++) {
+		ids.push(await adjust(hub));
+		await until("it has come", async () => transactions(erp).at(-1)[0] === ids[n] && (await idle(hub, "erp")));
+	}
+	const states = async () => (await deliveries(hub, "erp", "stock.transactions")).map((d) => d.status).reverse();
+	/* nothing is newer than the last one */
+	const first = await replayed(hub, erp);
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	await until("nothing waits", () => idle(hub, "erp"));
+	assert.deepEqual(transactions(erp).slice(first), [[ids[2]]]);
+	assert.deepEqual(await states(), ["superseded", "superseded", "superseded", "delivered"]);
+	/* one that comes while it waits */
+	const second = await replayed(hub, erp);
+	const live = await adjust(hub);
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	await until("nothing waits", () => idle(hub, "erp"));
+	assert.deepEqual(transactions(erp).slice(second), [[live]]);
+	/* and as new deliveries */
+	const third = await replayed(hub, erp, { new_ids: true });
+	(await post(hub, "/v1/systems/erp/resume")).expect(200);
+	await until("nothing waits", () => idle(hub, "erp"));
+	assert.deepEqual(transactions(erp).slice(third), [[live]]);
+	assert.deepEqual(await states(), ["superseded", "superseded", "superseded", "superseded", "delivered", "delivered"]);
+	await hub.audit();
+});
+
 test("a key goes on without one that fails, which comes later, also after a restart", async (t) => {
 	const { hub, erp } = await policed(t, "erp", "operations: {stock.transactions: {on_failure: {skip_after: 2}, batch: {count: 1}}}");
 	let away = true;
