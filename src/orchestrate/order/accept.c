@@ -34,9 +34,7 @@ static bool could_have(struct order_book *b, const struct order_line_open *l, st
 		need.item = NULL;
 		need.components = parts;
 		for (size_t i = 0; i < count && i < ITEM_KIT_PARTS_MAX; i++)
-			if (list[i].quantity > 0)
-				parts[need.component_count++] =
-				    (struct allocate_component){list[i].item, list[i].quantity, 0};
+			parts[need.component_count++] = (struct allocate_component){list[i].item, list[i].quantity, 0};
 	}
 	allocate(&r, &need, 1, &b->parts);
 	free(list);

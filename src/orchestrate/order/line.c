@@ -160,15 +160,12 @@ void order_note_kit(struct order_line_open *l)
 static void make_kit(struct order_line_open *l, const struct stock_item *item)
 {
 	struct item_component *list = mem_zalloc(ITEM_KIT_PARTS_MAX, sizeof(*list));
-	size_t count = item_parts(item, list, ITEM_KIT_PARTS_MAX), used = 0;
+	size_t count = item_parts(item, list, ITEM_KIT_PARTS_MAX);
 
 	if (count > ITEM_KIT_PARTS_MAX) /* none of it can be had */
 		count = 0;
+	order_set_parts(l, (uint32_t)count);
 	for (size_t i = 0; i < count; i++)
-		if (list[i].quantity > 0)
-			list[used++] = list[i];
-	order_set_parts(l, (uint32_t)used);
-	for (size_t i = 0; i < used; i++)
 		l->parts[i] = (struct order_part){.item = list[i].item, .per = list[i].quantity};
 	order_note_kit(l);
 	free(list);

@@ -156,13 +156,10 @@ static enum rc add_kit(struct hold_draft *d, const struct stock_item *kit, size_
 		d->component_room = (d->component_count + count) * 2;
 		d->components = mem_grow(d->components, d->component_room * sizeof(*d->components));
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (parts[i].quantity <= 0)
-			continue;
+	for (size_t i = 0; i < count; i++)
 		d->components[d->component_count++] =
 		    (struct allocate_component){.item = parts[i].item, .per = parts[i].quantity};
-		d->needs[line].component_count++;
-	}
+	d->needs[line].component_count = (uint32_t)count;
 	free(parts);
 	return RC_OK;
 }

@@ -114,7 +114,8 @@ static void add_part(struct stock_item *i, qty_t quantity, struct item_component
 static void add_parts(const struct stock_item *i, qty_t times, struct item_component *out, size_t max, size_t *count)
 {
 	if (!item_is_kit(i)) {
-		add_part((struct stock_item *)i, times, out, max, count);
+		if (times > 0)
+			add_part((struct stock_item *)i, times, out, max, count);
 		return;
 	}
 	for (uint32_t n = 0; n < i->rules->component_count; n++) {

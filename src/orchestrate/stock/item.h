@@ -64,8 +64,8 @@ enum rc item_set(struct stock *s, struct txn *t, struct stock_item *i, const str
 enum rc item_load(struct stock *s, struct str sku, struct str uom, struct str rules, bool recorded,
 		  struct err *e) MUST_CHECK;
 
-/* The stocked items in one of i, all levels, each once: itself once if it is no kit. Returns how many; at most max are
- * written. */
+/* The stocked items in one of i, all levels, each once and more than 0 of it: itself once if it is no kit. What comes
+ * to less than the smallest quantity is left out. Returns how many; at most max are written. */
 size_t item_parts(const struct stock_item *i, struct item_component *out, size_t max);
 
 /* Touches it and the kits that it is in, all levels: what may be sold of them has changed. */

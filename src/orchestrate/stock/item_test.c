@@ -17,6 +17,35 @@ static enum rc set(struct world *w, const char *sku, const char *json, struct er
 #define UNIT(uom, n)    "{\"uom\":\"" uom "\",\"factor\":\"" n "\"}"
 #define ALIAS(sys, sku) "{\"system\":\"" sys "\",\"sku\":\"" sku "\"}"
 
+/* What is less than the smallest quantity in a kit is not in it; a kit of nothing can not be had. */
+static void test_parts_of_nothing(void **state)
+{
+	struct item_component parts[8];
+	struct world w;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	world_move(&w, MOVE_RECEIVE, "P", "A", Q(5));
+	world_move(&w, MOVE_RECEIVE, "Q", "A", Q(5));
+	assert_int_equal(
+	    set(&w, "BIT", "{\"sku\":\"BIT\",\"components\":[{\"sku\":\"P\",\"quantity\":\"0.0001\"}]}", &e), RC_OK);
+	assert_int_equal(set(&w, "K",
+			     "{\"sku\":\"K\",\"components\":[{\"sku\":\"BIT\",\"quantity\":\"0.1\"},"
+			     "{\"sku\":\"Q\",\"quantity\":\"2\"}]}",
+			     &e),
+			 RC_OK);
+	assert_int_equal(item_parts(stock_find(w.stock, STR("K")), parts, 8), 1);
+	assert_true(str_is(parts[0].item->sku, "Q"));
+	assert_int_equal(stock_available(w.stock, stock_find(w.stock, STR("K")), &w.channels[0]), Q(2));
+	assert_int_equal(set(&w, "K", "{\"sku\":\"K\",\"components\":[{\"sku\":\"BIT\",\"quantity\":\"0.1\"}]}", &e),
+			 RC_OK);
+	assert_int_equal(item_parts(stock_find(w.stock, STR("K")), parts, 8), 0);
+	assert_int_equal(stock_available(w.stock, stock_find(w.stock, STR("K")), &w.channels[0]), 0);
+	world_done(&w);
+}
+
 static void test_kits(void **state)
 {
 	struct item_component parts[8];
@@ -413,6 +442,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_kits),
+	    cmocka_unit_test(test_parts_of_nothing),
 	    cmocka_unit_test(test_kit_depth),
 	    cmocka_unit_test(test_units),
 	    cmocka_unit_test(test_cross_reference),

@@ -203,7 +203,7 @@ static void compare(struct publisher *p, struct channel *c, struct stock_item *i
 	if (is_frozen(p, c, item)) {
 		qty_t most = told != UNKNOWN || !pub || !pub->version ? told : ch ? ch->at_most : 0;
 
-		if (most == UNKNOWN || current > most)
+		if (current > most) /* UNKNOWN is less than any */
 			current = most;
 	}
 	if (current == told) {

@@ -68,7 +68,7 @@ static qty_t tell_gap(struct publisher *p, struct channel *c, struct stock_item 
 		__int128 units = (__int128)quantity * parts[n].quantity / QTY_ONE;
 		qty_t told = gap_tell(p->stock, parts[n].item, c->index, units > QTY_MAX ? QTY_MAX : (qty_t)units);
 
-		if (parts[n].quantity > 0 && told / parts[n].quantity < known / QTY_ONE)
+		if (told / parts[n].quantity < known / QTY_ONE)
 			known = told / parts[n].quantity * QTY_ONE;
 	}
 	return known;

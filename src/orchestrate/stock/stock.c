@@ -325,11 +325,11 @@ static void available_kit(const struct stock *s, const struct stock_item *i, siz
 	qty_t of_part[CONFIG_CHANNELS_MAX];
 
 	for (size_t c = first; c <= last; c++)
-		out[c - first] = i->rules->blocked || count > ITEM_KIT_PARTS_MAX ? 0 : QTY_MAX;
+		out[c - first] = i->rules->blocked || !count || count > ITEM_KIT_PARTS_MAX ? 0 : QTY_MAX;
 	for (size_t n = 0; n < count && n < ITEM_KIT_PARTS_MAX; n++) {
 		available_plain(s, parts[n].item, first, last, of_part);
 		for (size_t c = 0; c <= last - first; c++) {
-			qty_t kits = parts[n].quantity > 0 ? of_part[c] / parts[n].quantity : out[c] / QTY_ONE;
+			qty_t kits = of_part[c] / parts[n].quantity;
 
 			if (kits < out[c] / QTY_ONE)
 				out[c] = kits * QTY_ONE;

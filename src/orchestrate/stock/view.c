@@ -27,7 +27,7 @@
 struct snapshot {
 	struct snapshot *next_retired;
 	struct ats_item *terms;  /* without its levels; NULL: there is nothing but positions */
-	struct view_part *parts; /* not NULL: a kit */
+	struct view_part *parts; /* not NULL: a kit; of none, if they are too many: then nobody can have it */
 	uint32_t count, part_count;
 	struct stock_position positions[];
 };
@@ -198,7 +198,7 @@ static void fill_parts(struct stock_view *v, struct snapshot *s, const struct it
 		       char **at)
 {
 	s->part_count = (uint32_t)count;
-	if (!count)
+	if (!parts)
 		return;
 	s->parts = (struct view_part *)*at;
 	*at += count * sizeof(*s->parts);
@@ -245,9 +245,12 @@ static struct snapshot *snapshot_with(struct stock_view *v, const struct stock_i
 static struct snapshot *snapshot_of(struct stock_view *v, const struct stock_item *item)
 {
 	struct item_component parts[ITEM_KIT_PARTS_MAX];
+	size_t count;
 
-	return item_is_kit(item) ? snapshot_with(v, item, parts, item_parts(item, parts, ITEM_KIT_PARTS_MAX))
-				 : snapshot_with(v, item, NULL, 0);
+	if (!item_is_kit(item))
+		return snapshot_with(v, item, NULL, 0);
+	count = item_parts(item, parts, ITEM_KIT_PARTS_MAX);
+	return snapshot_with(v, item, parts, count <= ITEM_KIT_PARTS_MAX ? count : 0);
 }
 
 static void grow(struct stock_view *v, struct shelf *shelf, size_t room)
@@ -452,16 +455,16 @@ static void offer_plain(const struct snapshot *s, const struct config_channel *c
 
 static void at_most(qty_t *kits, qty_t of_part, qty_t quantity)
 {
-	if (quantity > 0 && of_part / quantity < *kits / QTY_ONE)
+	if (of_part / quantity < *kits / QTY_ONE)
 		*kits = of_part / quantity * QTY_ONE;
 }
 
 static void offer_kit(const struct snapshot *s, const struct config_channel *c, const struct ats_policy *policy,
 		      const struct ats_now *now, struct stock_offer *out)
 {
-	out->available = s->terms && s->terms->blocked ? 0 : QTY_MAX;
+	out->available = !s->part_count || (s->terms && s->terms->blocked) ? 0 : QTY_MAX;
 	for (size_t i = 0; i < c->location_count; i++)
-		out->by_location[i] = QTY_MAX;
+		out->by_location[i] = s->part_count ? QTY_MAX : 0;
 	for (uint32_t n = 0; n < s->part_count; n++) {
 		struct level_room room;
 		struct ats_item a = ats_of(atomic_load(&s->parts[n].item->current), policy->consignors, &room);

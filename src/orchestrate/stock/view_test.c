@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/test.h"
+#include "orchestrate/stock/item.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -330,11 +331,49 @@ static void test_reclaimed(void **state)
 	stock_view_free(v);
 }
 
+/* A kit of as many items as there may be can be had; of one more, it cannot. */
+static void test_a_kit_of_too_many(void **state)
+{
+	struct config_channel channel = {.location_count = 1, .locations = (uint16_t[]){0}};
+	struct ats_policy policy = {.share_ppm = 1000000, .cap = -1};
+	const qty_t safety[2] = {0};
+	const struct ats_now now = {.safety = safety};
+	struct stock_view *v = stock_view_new();
+	struct item_component *parts = mem_zalloc(ITEM_KIT_PARTS_MAX + 1, sizeof(*parts));
+	struct item_rules rules = {.components = parts};
+	struct stock_item *kit = item_new(0);
+	qty_t there;
+	struct stock_offer offer = {.by_location = &there};
+
+	(void)state;
+	location_set_add(&policy.locations, 0);
+	kit->place_count = 0;
+	kit->rules = &rules;
+	for (int i = 0; i <= ITEM_KIT_PARTS_MAX; i++) {
+		parts[i] = (struct item_component){item_new(i + 1), QTY_ONE};
+		stock_view_put(v, parts[i].item);
+	}
+	for (uint32_t more = 0; more < 2; more++) {
+		rules.component_count = ITEM_KIT_PARTS_MAX + more;
+		stock_view_put(v, kit);
+		stock_view_committed(v, 1);
+		assert_int_equal(stock_view_offer(v, kit->sku, &channel, &policy, &now, &offer), RC_OK);
+		assert_int_equal(offer.available, more ? 0 : EXPECTED);
+		assert_int_equal(there, more ? 0 : EXPECTED);
+	}
+	stock_view_free(v);
+	for (int i = 0; i <= ITEM_KIT_PARTS_MAX; i++)
+		item_free(parts[i].item);
+	kit->place_count = 2;
+	item_free(kit);
+	free(parts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_read),      cmocka_unit_test(test_grow),    cmocka_unit_test(test_reader_that_stays),
-	    cmocka_unit_test(test_reclaimed), cmocka_unit_test(test_readers),
+	    cmocka_unit_test(test_reclaimed), cmocka_unit_test(test_readers), cmocka_unit_test(test_a_kit_of_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
