@@ -347,17 +347,17 @@ static void note_away(struct hub *h, struct command *c)
 	if (!s)
 		return;
 	if (strcmp(c->note.type, "system.failing") == 0 || strcmp(c->note.type, "system.credentials_refused") == 0)
-		away_failing(h->state.away, t, s->index, false);
+		away_failing(h->state.away, t, s->index, AWAY_SIGN_FAILING);
 	else if (strcmp(c->note.type, "system.recovered") == 0)
-		away_back(h->state.away, t, s->index, false);
+		away_back(h->state.away, t, s->index, AWAY_SIGN_FAILING);
 	if (strncmp(c->note.type, "delivery.breaker_", 17) != 0 ||
 	    json_parse(&c->arena, c->note.data, &(struct json_limits){64u << 10, 4, 64}, &data, NULL) != RC_OK ||
 	    !operation_parse(json_get_text(data, "operation"), &op) || op != OP_ORDER_POST)
 		return;
 	if (strcmp(c->note.type, "delivery.breaker_closed") == 0)
-		away_back(h->state.away, t, s->index, true);
+		away_back(h->state.away, t, s->index, AWAY_SIGN_REFUSING);
 	else
-		away_failing(h->state.away, t, s->index, true);
+		away_failing(h->state.away, t, s->index, AWAY_SIGN_REFUSING);
 }
 
 void apply_system_note(struct hub *h, struct command *c)

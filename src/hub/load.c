@@ -274,10 +274,10 @@ static enum rc load_heard(struct loading *l)
 static enum rc load_away(struct loading *l)
 {
 	for (uint16_t i = 0; i < l->h->tenant->system_count; i++) {
-		for (int which = 0; which < AWAY_META; which++) {
+		for (enum away_sign sign = 0; sign < AWAY_SIGNS; sign++) {
 			char name[128];
 			int64_t until = 0;
-			struct str key = away_meta_name(which, l->h->tenant->systems[i].name, name, sizeof(name));
+			struct str key = away_meta_name(sign, l->h->tenant->systems[i].name, name, sizeof(name));
 			enum rc rc;
 
 			if (!key.n)
@@ -285,7 +285,7 @@ static enum rc load_away(struct loading *l)
 			rc = store_read(l->h->reader, R_META, &SV_TEXT(key), 1, one_int, &until, l->e);
 			if (rc != RC_OK)
 				return rc;
-			away_load(l->s->away, i, which, until);
+			away_load(l->s->away, i, sign, until);
 		}
 	}
 	return RC_OK;

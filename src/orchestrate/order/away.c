@@ -15,10 +15,10 @@ struct away {
 	const struct config_tenant *tenant;
 	const struct publisher *publisher;
 	const bool *paused;
-	int64_t *until[AWAY_META]; /* by system: fails, refuses orders; unless heard of, until then; 0: it does not */
-	int poster, record;        /* systems; -1: none */
-	bool active;               /* some channel has a policy */
-	bool resume;               /* orders that wait may have to be let go */
+	int64_t *until[AWAY_SIGNS]; /* by system; unless heard of, until then; 0: there is no such sign */
+	int poster, record;         /* systems; -1: none */
+	bool active;                /* some channel has a policy */
+	bool resume;                /* orders that wait may have to be let go */
 	enum away_cause seen[CONFIG_CHANNELS_MAX];
 };
 
@@ -27,7 +27,7 @@ struct away *away_new(const struct config_tenant *tenant, const struct publisher
 	struct away *a = mem_zalloc(1, sizeof(*a));
 
 	*a = (struct away){.tenant = tenant, .publisher = publisher, .paused = paused, .poster = -1, .resume = true};
-	for (int i = 0; i < AWAY_META; i++)
+	for (enum away_sign i = 0; i < AWAY_SIGNS; i++)
 		a->until[i] = mem_zalloc(tenant->system_count + 1, sizeof(*a->until[i]));
 	a->record = tenant->record_stock;
 	for (size_t i = tenant->system_count; i-- > 0;)
@@ -42,34 +42,41 @@ void away_free(struct away *a)
 {
 	if (!a)
 		return;
-	for (int i = 0; i < AWAY_META; i++)
+	for (enum away_sign i = 0; i < AWAY_SIGNS; i++)
 		free(a->until[i]);
 	free(a);
 }
 
 /* ---- failing ---- */
 
-struct str away_meta_name(int which, struct str system, char *out, size_t size)
+static const char *sign_name(enum away_sign sign)
 {
-	int n = snprintf(out, size, "%s:" STR_FMT, which ? "refusing" : "failing", STR_ARG(system));
+	static const char *const names[AWAY_SIGNS] = {"failing", "refusing"};
+
+	return names[sign];
+}
+
+struct str away_meta_name(enum away_sign sign, struct str system, char *out, size_t size)
+{
+	int n = snprintf(out, size, "%s:" STR_FMT, sign_name(sign), STR_ARG(system));
 
 	return (struct str){out, n < 0 || (size_t)n >= size ? 0 : (size_t)n};
 }
 
-void away_load(struct away *a, uint16_t system, int which, int64_t until)
+void away_load(struct away *a, uint16_t system, enum away_sign sign, int64_t until)
 {
-	a->until[which][system] = until;
+	a->until[sign][system] = until;
 }
 
-static void set_until(struct away *a, struct txn *t, uint16_t system, int which, int64_t until)
+static void set_until(struct away *a, struct txn *t, uint16_t system, enum away_sign sign, int64_t until)
 {
 	char name[128];
 
-	if (a->until[which][system] == until)
+	if (a->until[sign][system] == until)
 		return;
-	a->until[which][system] = until;
+	a->until[sign][system] = until;
 	txn_put(t, W_META,
-		SV_TEXT(txn_copy(t, away_meta_name(which, a->tenant->systems[system].name, name, sizeof(name)))),
+		SV_TEXT(txn_copy(t, away_meta_name(sign, a->tenant->systems[system].name, name, sizeof(name)))),
 		SV_INT(until));
 }
 
@@ -81,23 +88,23 @@ static int64_t patience(const struct away *a, uint16_t system)
 	return PATIENCE_MS + 2 * (BREAKER_LONGER * d->breaker.open_ms + d->retry_max_ms);
 }
 
-void away_failing(struct away *a, struct txn *t, uint16_t system, bool breaker)
+void away_failing(struct away *a, struct txn *t, uint16_t system, enum away_sign sign)
 {
 	if (a->active)
-		set_until(a, t, system, breaker, t->now + patience(a, system));
+		set_until(a, t, system, sign, t->now + patience(a, system));
 }
 
-void away_back(struct away *a, struct txn *t, uint16_t system, bool breaker)
+void away_back(struct away *a, struct txn *t, uint16_t system, enum away_sign sign)
 {
-	set_until(a, t, system, breaker, 0);
+	set_until(a, t, system, sign, 0);
 }
 
 void away_answered(struct away *a, struct txn *t, uint16_t system, enum operation op, bool good)
 {
-	for (int i = 0; i < AWAY_META; i++) {
+	for (enum away_sign i = 0; i < AWAY_SIGNS; i++) {
 		int64_t until = a->until[i][system], again = t->now + patience(a, system);
 
-		if (!until || (i == 1 && op != OP_ORDER_POST))
+		if (!until || (i == AWAY_SIGN_REFUSING && op != OP_ORDER_POST))
 			continue;
 		if (good)
 			set_until(a, t, system, i, 0);
@@ -119,9 +126,9 @@ static enum away_cause system_cause(const struct away *a, int system, int64_t no
 		return AWAY_PAUSED;
 	if (maintenance->count > 0 && calendar_within(maintenance, now, until))
 		return AWAY_MAINTENANCE;
-	if (a->until[0][system])
+	if (a->until[AWAY_SIGN_FAILING][system])
 		return AWAY_FAILING;
-	return a->until[1][system] ? AWAY_REFUSING : AWAY_NOT;
+	return a->until[AWAY_SIGN_REFUSING][system] ? AWAY_REFUSING : AWAY_NOT;
 }
 
 /* When the record of stock was heard of last, of the channel's locations that of which this is longest ago; INT64_MAX:
@@ -263,12 +270,11 @@ enum rc away_judge(const struct away *a, struct stock *s, uint16_t channel, cons
 
 /* ---- what follows ---- */
 
-static void tell(const struct away *a, struct txn *t, const struct config_channel *c, enum away_cause cause)
+static void tell(struct txn *t, const struct config_channel *c, enum away_cause cause)
 {
 	struct json_writer w;
 	struct buf data;
 
-	(void)a;
 	buf_init(&data, 64u << 10);
 	jw_init(&w, &data);
 	jw_object(&w);
@@ -291,7 +297,7 @@ static void look(struct away *a, struct txn *t, int64_t now)
 
 		a->seen[i] = cause;
 		if (changed && t)
-			tell(a, t, &a->tenant->channels[i], cause);
+			tell(t, &a->tenant->channels[i], cause);
 		a->resume = a->resume || (changed && cause == AWAY_NOT);
 	}
 }
@@ -306,13 +312,13 @@ void away_load_done(struct away *a, int64_t now)
 static void try_lapsed(struct away *a, struct order_book *b, struct txn *t)
 {
 	for (uint16_t i = 0; i < a->tenant->system_count; i++) {
-		for (int which = 0; which < AWAY_META; which++) {
-			int64_t until = a->until[which][i];
+		for (enum away_sign sign = 0; sign < AWAY_SIGNS; sign++) {
+			int64_t until = a->until[sign][i];
 			bool probe = i == a->poster && b->awaiting.first && !a->paused[i];
 
 			if (!until || until > t->now)
 				continue;
-			set_until(a, t, i, which, probe ? t->now + patience(a, i) : 0);
+			set_until(a, t, i, sign, probe ? t->now + patience(a, i) : 0);
 			if (probe)
 				order_step_resume(b, t, b->awaiting.first);
 		}
@@ -364,8 +370,8 @@ int64_t away_next(const struct away *a, const struct order_book *b, int64_t now)
 		if (a->tenant->systems[systems[n]].delivery.maintenance.count)
 			calendar_within(&a->tenant->systems[systems[n]].delivery.maintenance, now, &until);
 		next = until < next ? until : next;
-		for (int which = 0; which < AWAY_META; which++) {
-			until = a->until[which][systems[n]];
+		for (enum away_sign sign = 0; sign < AWAY_SIGNS; sign++) {
+			until = a->until[sign][systems[n]];
 			next = until && until < next ? until : next;
 		}
 	}

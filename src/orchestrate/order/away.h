@@ -24,15 +24,17 @@ struct away;
 struct away *away_new(const struct config_tenant *tenant, const struct publisher *publisher, const bool *paused);
 void away_free(struct away *a);
 
+/* What the engine says of a system: all of it fails; the breaker of its order.post is open. */
+enum away_sign { AWAY_SIGN_FAILING, AWAY_SIGN_REFUSING, AWAY_SIGNS };
+
 /* Loading: meta "failing:<system>" and "refusing:<system>"; then, with everything else loaded, what is away now. */
-#define AWAY_META 2
-struct str away_meta_name(int which, struct str system, char *out, size_t size);
-void away_load(struct away *a, uint16_t system, int which, int64_t until);
+struct str away_meta_name(enum away_sign sign, struct str system, char *out, size_t size);
+void away_load(struct away *a, uint16_t system, enum away_sign sign, int64_t until);
 void away_load_done(struct away *a, int64_t now);
 
-/* The engine says that a system fails, or that the breaker of its order.post is open; and that this is over. */
-void away_failing(struct away *a, struct txn *t, uint16_t system, bool breaker);
-void away_back(struct away *a, struct txn *t, uint16_t system, bool breaker);
+/* It begins, and is over. */
+void away_failing(struct away *a, struct txn *t, uint16_t system, enum away_sign sign);
+void away_back(struct away *a, struct txn *t, uint16_t system, enum away_sign sign);
 /* A delivery's answer says the same. */
 void away_answered(struct away *a, struct txn *t, uint16_t system, enum operation op, bool good);
 
