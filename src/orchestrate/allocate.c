@@ -11,20 +11,17 @@
  * A kit is a need of several items at once: what counts of it at a location is how many whole ones its components make
  * there. Only if the channel splits kits, what is then still open is made of components from several locations.
  *
- * By cost two near locations may beat one that has all, so that rule skips step 2. The set is the best of all sets as
- * long as there are at most COVER_STEPS to look at; beyond that it is built greedily (what adds most for its cost) and
- * then thinned out, which may keep a location too many. What the writer spends on it is bounded that way.
+ * By cost two near locations may beat one that has all, so that rule skips step 2.
  */
 #include "orchestrate/allocate.h"
 
 #include "base/mem.h"
+#include "orchestrate/cover.h"
 #include "orchestrate/stock/terms.h"
 
 #include <math.h>
 
-#define COVER_STEPS 65536
-#define COVER_BITS  16
-#define FAR         (INT64_C(1) << 40) /* of a location that the policy says nothing about */
+#define FAR (INT64_C(1) << 40) /* of a location that the policy says nothing about */
 
 struct work {
 	const struct allocate_request *request;
@@ -412,11 +409,10 @@ struct wanted {
 	const struct allocate_need *kit; /* or NULL */
 };
 
-struct cover {
-	const struct work *work;
-	size_t items, locations; /* that have something */
-	qty_t *target;           /* by item: what there is to have, at most what is wanted */
-	qty_t *there;            /* by item and location */
+/* What there is to cover it with (cover.h), at the locations that have something. */
+struct choice {
+	size_t items, locations;
+	qty_t *target, *there;
 	uint16_t location[CONFIG_LOCATIONS_MAX];
 	int64_t price[CONFIG_LOCATIONS_MAX];
 };
@@ -445,7 +441,7 @@ static size_t sum_items(struct work *w, struct wanted *out)
 	return count;
 }
 
-static void cover_fill(struct cover *c, struct work *w, const struct wanted *items)
+static void choice_fill(struct choice *c, struct work *w, const struct wanted *items)
 {
 	for (size_t k = 0; k < w->locations; k++) {
 		qty_t any = 0;
@@ -469,110 +465,18 @@ static void cover_fill(struct cover *c, struct work *w, const struct wanted *ite
 	}
 }
 
-static bool covers(const struct cover *c, const bool *chosen)
-{
-	for (size_t i = 0; i < c->items; i++) {
-		qty_t left = c->target[i];
-
-		for (size_t k = 0; k < c->locations && left > 0; k++)
-			if (chosen[k])
-				left -= c->there[k * c->items + i];
-		if (left > 0)
-			return false;
-	}
-	return true;
-}
-
-static void choose_bits(const struct cover *c, unsigned set, bool *chosen)
-{
-	for (size_t k = 0; k < c->locations; k++)
-		chosen[k] = set & 1u << (c->locations - 1 - k); /* the most preferred is the highest bit */
-}
-
-static void choose_best(const struct cover *c, bool *chosen)
-{
-	unsigned sets = 1u << c->locations, best = sets - 1;
-	int64_t least = INT64_MAX;
-	int fewest = INT32_MAX;
-
-	for (unsigned set = sets - 1; set > 0; set--) {
-		int count = __builtin_popcount(set);
-		int64_t price = 0;
-
-		for (size_t k = 0; k < c->locations; k++)
-			if (set & 1u << (c->locations - 1 - k))
-				price += c->price[k];
-		if (price > least || (price == least && count >= fewest))
-			continue;
-		choose_bits(c, set, chosen);
-		if (!covers(c, chosen))
-			continue;
-		least = price;
-		fewest = count;
-		best = set;
-	}
-	choose_bits(c, best, chosen);
-}
-
-/* What a location adds to those that are chosen, for its price: a share of each item's target. */
-static double adds(const struct cover *c, const bool *chosen, size_t location)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < c->items; i++) {
-		qty_t left = c->target[i], there = c->there[location * c->items + i];
-
-		for (size_t k = 0; k < c->locations && left > 0; k++)
-			if (chosen[k])
-				left -= c->there[k * c->items + i];
-		if (left > 0 && there > 0)
-			sum += (double)(there < left ? there : left) / (double)c->target[i];
-	}
-	return sum / (double)(c->price[location] > 0 ? c->price[location] : 1);
-}
-
-static void choose_greedily(const struct cover *c, bool *chosen)
-{
-	while (!covers(c, chosen)) {
-		size_t best = c->locations;
-		double most = 0;
-
-		for (size_t k = 0; k < c->locations; k++) {
-			double gain = chosen[k] ? 0 : adds(c, chosen, k);
-
-			if (gain > most) {
-				most = gain;
-				best = k;
-			}
-		}
-		if (best == c->locations)
-			return;
-		chosen[best] = true;
-	}
-	for (size_t k = c->locations; k-- > 0;) {
-		if (!chosen[k])
-			continue;
-		chosen[k] = false;
-		if (!covers(c, chosen))
-			chosen[k] = true;
-	}
-}
-
 static void take_from_set(struct work *w)
 {
 	struct wanted *items = mem_zalloc(w->count, sizeof(*items));
-	struct cover c = {.work = w, .items = sum_items(w, items)};
+	struct choice c = {.items = sum_items(w, items)};
 	bool chosen[CONFIG_LOCATIONS_MAX] = {false};
 	uint16_t set[CONFIG_LOCATIONS_MAX];
 	size_t count = 0;
 
 	c.target = mem_zalloc(c.items + 1, sizeof(qty_t));
 	c.there = mem_zalloc((c.items + 1) * w->locations, sizeof(qty_t));
-	cover_fill(&c, w, items);
-	if (c.locations <= COVER_BITS && (c.items + 1) << c.locations <= COVER_STEPS)
-		choose_best(&c, chosen);
-	else
-		choose_greedily(&c, chosen);
+	choice_fill(&c, w, items);
+	cover_choose(&(struct cover){c.items, c.locations, c.target, c.there, c.price}, chosen);
 	for (size_t k = 0; k < c.locations; k++)
 		if (chosen[k])
 			set[count++] = c.location[k];

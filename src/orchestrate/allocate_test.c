@@ -182,79 +182,11 @@ static void test_distance(void **state)
 	world_done(&w);
 }
 
-/* Many locations: the set is built greedily, has what there is, and no location that is not needed. */
-static void test_many_locations(void **state)
-{
-	static struct config_location locations[40];
-	static uint16_t all[40];
-	struct config_channel channel = {.name = STR("shop"), .locations = all, .location_count = 40};
-	struct config_tenant tenant = {
-	    .locations = locations, .location_count = 40, .channels = &channel, .channel_count = 1};
-	struct stock_view *view = stock_view_new();
-	struct stock *s;
-	uint64_t random = 3;
-
-	(void)state;
-	channel.allocation = ALLOCATION_FEWEST_PARCELS;
-	for (uint16_t i = 0; i < 40; i++) {
-		all[i] = i;
-		locations[i] = (struct config_location){.name = STR("x"), .index = i};
-	}
-	for (int round = 0; round < 200; round++) {
-		struct allocate_need needs[4] = {{.item = NULL}};
-		struct allocate_list parts = {0};
-		struct allocate_request r = {.tenant = &tenant, .channel = &channel, .only = ALLOCATE_ANYWHERE};
-		qty_t taken[40] = {0};
-
-		s = stock_new(&tenant, 100, view);
-		for (size_t n = 0; n < 4; n++) {
-			struct stock_item *item =
-			    stock_item_make(s, NULL, str_from((const char *[]){"a", "b", "c", "d"}[n]), STR_NONE);
-			qty_t sum = 0;
-
-			for (uint16_t l = 0; l < 40; l++) {
-				struct stock_place *p = stock_place_make(s, item, l, STR_NONE, STR_NONE);
-
-				sum += p->position.states[STOCK_FREE] = (qty_t)(test_random(&random) % 6);
-			}
-			needs[n] = (struct allocate_need){.item = item,
-							  .want = 1 + (qty_t)(test_random(&random) % 30),
-							  .location = ALLOCATE_ANYWHERE};
-			if (needs[n].want > sum)
-				needs[n].want = sum;
-		}
-		allocate(&r, needs, 4, &parts);
-		for (size_t i = 0; i < parts.count; i++)
-			taken[parts.parts[i].location] += parts.parts[i].quantity;
-		for (size_t n = 0; n < 4; n++)
-			assert_int_equal(needs[n].got, needs[n].want);
-		for (uint16_t out = 0; out < 40; out++) {
-			bool needed = !taken[out];
-
-			for (size_t n = 0; n < 4; n++) {
-				qty_t others = 0;
-
-				for (uint16_t l = 0; l < 40; l++)
-					others += l != out && taken[l]
-						      ? needs[n].item->places[l]->position.states[STOCK_FREE]
-						      : 0;
-				needed = needed || others < needs[n].want;
-			}
-			if (!needed)
-				fail_msg("round %d: location %d is not needed", round, out);
-		}
-		allocate_list_free(&parts);
-		stock_free(s);
-	}
-	stock_view_free(view);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_choices),
 	    cmocka_unit_test(test_distance),
-	    cmocka_unit_test(test_many_locations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
