@@ -121,6 +121,30 @@ test("a count finds what is missing and what is there", async (t) => {
 	await hub.audit();
 });
 
+test("whoever is told of a shipment is told the serial numbers of its kits, whole or in parts", async (t) => {
+	const { hub, shop, erp } = await world(t, ["shop", "erp", "wms"]);
+	await item(hub, { sku: "TV", base_uom: "EA", tracking: "serial" });
+	await item(hub, { sku: "CABLE", base_uom: "EA" });
+	await item(hub, { sku: "SET", kind: "kit", components: [{ sku: "TV", quantity: "1" }, { sku: "CABLE", quantity: "2" }] });
+	await tell(hub, "receive", 1, ["1", "2"]);
+	await hub.count({ CABLE: "4" });
+	const o = await hub.capture(order({ SET: "2" }));
+	await hub.orderIs(o.order_id, "released");
+	const ship = async (minute, lines) => (await hub.push("wms", "shipment", shipment(o.order_id, {}, { shipped_at: at(minute), lines: lines.map((l) => ({ line_id: "1", location: "east", ...l })) }))).expect(202);
+	const whole = [{ sku: "SET", quantity: "1", component_serials: [{ sku: "TV", serials: ["1"] }] }];
+	await ship(5, whole);
+	await hub.orderIs(o.order_id, "partially_shipped");
+	await ship(6, [{ sku: "TV", quantity: "1", serials: ["2"] }, { sku: "CABLE", quantity: "2" }]);
+	await hub.orderIs(o.order_id, "shipped");
+	for (const peer of [shop, erp]) {
+		await until(`${peer.name} is told`, () => peer.of("/shipments").length === 2);
+		const [first, second] = peer.of("/shipments").map((r) => r.json);
+		assert.deepEqual(first.lines, [{ line_id: "1", ...whole[0], location: "east" }], peer.name);
+		assert.deepEqual(second.components.map(({ sku, quantity, serials }) => [sku, quantity, serials]), [["TV", "1", ["2"]], ["CABLE", "2", undefined]], peer.name);
+	}
+	await hub.audit();
+});
+
 test("kits and items that are serialised when they ship", async (t) => {
 	const { hub } = await world(t, ["shop", "erp", "wms"]);
 	await item(hub, { sku: "TV", base_uom: "EA", tracking: "serial", serial_level: "shipment" });
