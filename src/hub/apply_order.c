@@ -104,7 +104,7 @@ static void note_sold(struct hub *h, uint16_t channel, const struct order *order
 		struct stock_item *item = stock_find(h->state.stock, order->lines[i].sku);
 
 		if (item)
-			publish_sold(h->state.publisher, channel, item, order->lines[i].quantity, h->batch.txn.now);
+			publish_sold(h->state.publisher, &h->batch.txn, channel, item, order->lines[i].quantity);
 	}
 }
 

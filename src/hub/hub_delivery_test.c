@@ -242,7 +242,7 @@ static void test_a_channel_is_told_the_newest_value_once(void **state)
 	(void)state;
 	move("receive", "1", "A:10 B:3");
 	assert_int_equal(count_told("shop", OP_AVAILABILITY), 1);
-	assert_string_equal(told("shop"), "{\"channel\":\"shop\",\"items\":["
+	assert_string_equal(told("shop"), "{\"channel\":\"shop\",\"orders\":0,\"items\":["
 					  "{\"sku\":\"B\",\"available\":\"3\",\"version\":1},"
 					  "{\"sku\":\"A\",\"available\":\"10\",\"version\":1}]}");
 	/* While that is under way nothing is cut; then only the newest, zero first. */
@@ -251,7 +251,7 @@ static void test_a_channel_is_told_the_newest_value_once(void **state)
 	assert_int_equal(count_told("shop", OP_AVAILABILITY), 1);
 	deliver("shop", OP_AVAILABILITY, NULL, NULL);
 	assert_int_equal(count_told("shop", OP_AVAILABILITY), 2);
-	assert_string_equal(told("shop"), "{\"channel\":\"shop\",\"items\":["
+	assert_string_equal(told("shop"), "{\"channel\":\"shop\",\"orders\":1,\"items\":["
 					  "{\"sku\":\"B\",\"available\":\"0\",\"version\":2,\"expected\":\"0\","
 					  "\"counts_through\":\"1\"},"
 					  "{\"sku\":\"A\",\"available\":\"14\",\"version\":2,\"expected\":\"9\","
@@ -331,9 +331,8 @@ static void test_what_the_channel_compared_and_refused_is_told_again(void **stat
 	assert_int_equal(start_delivery(first), 1);
 	end_delivery(first,
 		     (struct outcome_told){.outcome = OUTCOME_DELIVERED, .stale = "[{'sku':'A','available':'7'}]"});
-	assert_string_equal(
-	    told("shop"),
-	    "{\"channel\":\"shop\",\"items\":[{\"sku\":\"A\",\"available\":\"10\",\"version\":2,\"expected\":\"7\"}]}");
+	assert_string_equal(told("shop"), "{\"channel\":\"shop\",\"orders\":0,\"items\":[{\"sku\":\"A\",\"available\":"
+					  "\"10\",\"version\":2,\"expected\":\"7\"}]}");
 }
 
 /* Receives one each of I<from> to I<to - 1>. */

@@ -20,7 +20,7 @@ struct loading {
 	struct hub *h;
 	struct state *s;
 	struct err *e;
-	int64_t last, floor, publication_floor;
+	int64_t last, floor, publication_floor, publication_orders;
 	uint64_t rows;
 	bool newest[CONFIG_CHANNELS_MAX]; /* by channel: seen */
 };
@@ -129,11 +129,13 @@ static enum rc load_gap(void *ctx, const struct store_value *c, size_t count)
 static enum rc load_publication(void *ctx, const struct store_value *c, size_t count)
 {
 	struct loading *l = ctx;
-	qty_t told;
+	qty_t told, sold = PUBLISH_UNKNOWN;
 
 	(void)count;
+	if (c[4].type != STORE_NULL && qty_parse(c[4].bytes, &sold, NULL) != RC_OK)
+		sold = PUBLISH_UNKNOWN;
 	if (qty_parse(c[2].bytes, &told, NULL) == RC_OK)
-		publish_load(l->s->publisher, c[0].bytes, c[1].bytes, told, c[3].integer);
+		publish_load(l->s->publisher, c[0].bytes, c[1].bytes, told, c[3].integer, sold, c[5].integer);
 	return RC_OK;
 }
 
@@ -154,6 +156,16 @@ static enum rc load_availability(void *ctx, const struct store_value *c, size_t 
 						      (enum delivery_status)c[2].integer, params);
 	arena_done(&a);
 	return RC_OK;
+}
+
+static enum rc load_sold(void *ctx, const struct store_value *c, size_t count)
+{
+	struct loading *l = ctx;
+
+	(void)count;
+	l->last = c[0].integer;
+	l->rows++;
+	return publish_load_order(l->s->publisher, c[0].integer, c[1].bytes, c[2].bytes, l->e);
 }
 
 static enum rc load_subscription(void *ctx, const struct store_value *c, size_t count)
@@ -227,6 +239,9 @@ static enum rc load_heads(struct loading *l)
 	if (rc == RC_OK)
 		rc = store_read(l->h->reader, R_META, &SV_TEXT(STR("publication_floor")), 1, one_int,
 				&l->publication_floor, l->e);
+	if (rc == RC_OK)
+		rc = store_read(l->h->reader, R_META, &SV_TEXT(STR("publication_orders")), 1, one_int,
+				&l->publication_orders, l->e);
 	return rc;
 }
 
@@ -317,10 +332,13 @@ static enum rc load_all(struct loading *l)
 		rc = load_pages(l, R_ORDERS_OPEN, 0, load_order);
 	if (rc == RC_OK)
 		rc = store_read(r, R_ORDERS_BEFORE, newest, 2, load_newest, l, l->e);
+	publish_load_floor(l->s->publisher, l->publication_floor, l->publication_orders);
 	if (rc == RC_OK)
 		rc = store_read(r, R_PUBLICATIONS, NULL, 0, load_publication, l, l->e);
 	if (rc == RC_OK)
 		rc = load_pages(l, R_AVAILABILITY_AFTER, l->publication_floor, load_availability);
+	if (rc == RC_OK)
+		rc = load_pages(l, R_ORDERS_SOLD, l->publication_orders, load_sold);
 	if (rc == RC_OK)
 		rc = load_pages(l, R_SUBSCRIPTIONS_AFTER, 0, load_subscription);
 	if (rc == RC_OK)

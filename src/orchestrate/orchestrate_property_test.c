@@ -486,21 +486,13 @@ static void note_shown(int channel, int item, int shown)
 	t->believed = t->told = m.told[channel][item] = shown;
 }
 
-/* What is not in the rows is forgotten. */
+/* What is believed outlives it. */
 static void note_load(void)
 {
 	EACH(c, WORLD_CHANNELS)
 	EACH(i, ITEMS)
-	{
-		struct m_told *t = &m.shown[c][i];
-
-		t->believed = t->in_flight ? -1 : t->told;
-		t->expected = -1;
-		t->sold = 0;
-		t->loaded = true;
-		if (m.gap_until[c][i] <= w.now)
-			m.gap[c][i] = 0;
-	}
+	if (m.gap_until[c][i] <= w.now)
+		m.gap[c][i] = 0;
 }
 
 static void end_delivery(int channel, enum publish_result result, const struct json *stale)
@@ -597,12 +589,11 @@ static const char *check_cuts(void)
 				    (m.shown[channel][i].believed < 0 ? -1 : Q(m.shown[channel][i].believed)))
 					return "what the channel shows is believed wrongly";
 				m.told[channel][i] = m_sellable(channel, i);
-				m.shown[channel][i] = (struct m_told){
-				    .believed = m.shown[channel][i].believed,
-				    .told = m.told[channel][i],
-				    .sent = m.told[channel][i],
-				    .expected = m.shown[channel][i].loaded ? -1 : m.shown[channel][i].believed,
-				    .in_flight = true};
+				m.shown[channel][i] = (struct m_told){.believed = m.shown[channel][i].believed,
+								      .told = m.told[channel][i],
+								      .sent = m.told[channel][i],
+								      .expected = m.shown[channel][i].believed,
+								      .in_flight = true};
 			}
 		}
 	}

@@ -46,7 +46,7 @@ struct m_fence {
 /* What a channel is told of an item: what it is believed to show (-1: nobody knows), and what is under way. */
 struct m_told {
 	int believed, told, sent, expected, sold;
-	bool in_flight, loaded; /* loaded: orders since it was told are not taken off */
+	bool in_flight;
 };
 
 struct m_change {

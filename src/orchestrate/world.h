@@ -404,7 +404,7 @@ static inline void world_load_rows(struct world *w, enum store_statement table, 
 	for (size_t i = 0; i < w->row_count; i++) {
 		const struct store_value *v = w->rows[i].values;
 		enum rc rc = RC_OK;
-		qty_t told;
+		qty_t told, sold = PUBLISH_UNKNOWN;
 
 		if (w->rows[i].table != table)
 			continue;
@@ -427,8 +427,9 @@ static inline void world_load_rows(struct world *w, enum store_statement table, 
 			rc = gap_load(w->stock, (struct store_value[]){v[1], v[0], v[2], v[3]}, e);
 		else if (table == W_META)
 			publish_load_heard(w->publisher, v[0].bytes, v[1].integer);
-		else if (table == W_PUBLICATION && qty_parse(v[2].bytes, &told, NULL) == RC_OK)
-			publish_load(w->publisher, v[0].bytes, v[1].bytes, told, v[3].integer);
+		else if (table == W_PUBLICATION && qty_parse(v[2].bytes, &told, NULL) == RC_OK &&
+			 (v[5].type == STORE_NULL || qty_parse(v[5].bytes, &sold, NULL) == RC_OK))
+			publish_load(w->publisher, v[0].bytes, v[1].bytes, told, v[3].integer, sold, v[6].integer);
 		if (rc != RC_OK)
 			fail_msg("%s: %s", e->code, e->detail);
 	}
@@ -450,6 +451,9 @@ static inline void world_reload(struct world *w)
 	static const enum store_statement tables[] = {W_ITEM, W_POSITION,    W_MOVEMENT, W_RING_FENCE,  W_ARRIVAL,
 						      W_GAP,  W_RESERVATION, W_ORDER,    W_PUBLICATION, W_META};
 	struct world_row *floor = world_row(w, W_META, &SV_TEXT(STR("position_floor")), 1);
+	struct world_row *sold = world_row(w, W_META, &SV_TEXT(STR("publication_orders")), 1);
+	struct world_row *told = world_row(w, W_META, &SV_TEXT(STR("publication_floor")), 1);
+	int64_t orders = sold ? sold->values[1].integer : 0;
 	int64_t from = floor ? floor->values[1].integer : 0;
 	struct err e = ERR_NONE;
 
@@ -457,9 +461,16 @@ static inline void world_reload(struct world *w)
 	world_books(w);
 	if (w->row_count)
 		qsort(w->rows, w->row_count, sizeof(*w->rows), world_row_order);
+	publish_load_floor(w->publisher, told ? told->values[1].integer : 0, orders);
 	for (size_t i = 0; i < COUNT(tables); i++)
 		world_load_rows(w, tables[i], from, &e);
 	world_load_deliveries(w);
+	for (size_t i = 0; i < w->row_count; i++)
+		if (w->rows[i].table == W_ORDER && w->rows[i].values[0].integer > orders)
+			assert_int_equal(publish_load_order(w->publisher, w->rows[i].values[0].integer,
+							    w->rows[i].values[2].bytes, w->rows[i].values[11].bytes,
+							    &e),
+					 RC_OK);
 	terms_loaded(w->stock, w->now);
 	publish_load_ages(w->publisher, w->now);
 	publish_load_done(w->publisher, w->now);
@@ -618,8 +629,8 @@ static inline struct order_open *world_order(struct world *w, const char *channe
 		return NULL;
 	for (size_t i = 0; i < count; i++)
 		if (stock_find(w->stock, out[i].sku))
-			publish_sold(w->publisher, capture.out->channel, stock_find(w->stock, out[i].sku),
-				     out[i].quantity, w->now);
+			publish_sold(w->publisher, &w->txn, capture.out->channel, stock_find(w->stock, out[i].sku),
+				     out[i].quantity);
 	if (h)
 		hold_step_commit(w->holds, &w->txn, h, capture.out);
 	order_step_decide(w->orders, &w->txn, capture.out);

@@ -66,6 +66,29 @@ test("a push brings no unit back to life that the channel has sold and not yet t
 	await hub.audit();
 });
 
+test("the first refusal after a restart says what the channel has sold as well", async (t) => {
+	const { hub, shop, portal } = await world(t, { shop: "locations: [east]", portal: "locations: [east]" });
+	const shown = compares(shop);
+	await move(hub, "receive", [{ sku: "A", quantity: "10" }]);
+	await until("the shop shows 10", () => shown.get("A") === "10");
+	shown.set("A", "7"); /* three are sold, and told */
+	await hub.capture(order({ A: "3" }));
+	await told(portal, "A", "7");
+	await until("nothing is under way", async () => (await hub.read("/v1/deliveries?system=shop&limit=1000")).items.every((d) => d.status === "delivered" || d.status === "superseded"));
+	for (const stop of ["kill", "stop"]) {
+		await hub[stop]();
+		await hub.start();
+		const before = Number(await hub.available("portal", "A"));
+		shown.set("A", String(before - 2)); /* two are sold; the order is on its way */
+		await move(hub, "receive", [{ sku: "A", quantity: "5" }]);
+		await told(portal, "A", String(before + 3));
+		await until("the shop shows it", () => shown.get("A") === String(before + 3));
+		await hub.capture(order({ A: "2" }));
+		assert.equal(await hub.available("portal", "A"), String(before + 3));
+	}
+	await hub.audit();
+});
+
 test("what no order explains is kept back for a time only", async (t) => {
 	const { hub, shop, portal } = await world(t, { shop: "locations: [east], provisional: 10m", portal: "locations: [east]" });
 	const shown = compares(shop);

@@ -7,6 +7,7 @@
 #define JSON_MAX      (4u << 20)
 #define SWEEP_SLICE   2000
 #define DUE_SLICE     2000
+#define ORDERS_AGAIN  1000 /* at most about so many are read again at the start for nothing */
 
 struct publisher *publisher_new(const struct config_tenant *tenant, struct stock *stock)
 {
@@ -26,7 +27,6 @@ struct publisher *publisher_new(const struct config_tenant *tenant, struct stock
 		if (op->present)
 			c->batch = op->batch_items ? op->batch_items : ITEMS_DEFAULT;
 		c->items = mem_zalloc(c->batch, sizeof(*c->items));
-		c->untold = mem_zalloc(c->batch, sizeof(struct change *));
 	}
 	age_init(p);
 	return p;
@@ -251,14 +251,24 @@ void publish_compare_one(struct publisher *p, struct channel *c, struct stock_it
 }
 
 /* Its row is to be written; seq: the delivery that it does not know. */
-void publish_mark_dirty(struct channel *c, struct change *ch, int64_t seq)
+void publish_mark_dirty(const struct publisher *p, struct channel *c, struct change *ch, int64_t seq)
 {
 	if (ch->dirty_since)
 		return;
 	ch->dirty_since = seq;
+	ch->orders = p->orders;
 	ch->next_dirty = NULL;
 	*(c->dirty ? &c->dirty_last->next_dirty : &c->dirty) = ch;
 	c->dirty_last = ch;
+}
+
+void publish_write_soon(struct channel *c, struct change *ch)
+{
+	if (c->untold_count == c->untold_room) {
+		c->untold_room = c->untold_room ? c->untold_room * 2 : 64;
+		c->untold = mem_grow(c->untold, c->untold_room * sizeof(struct change *));
+	}
+	c->untold[c->untold_count++] = ch;
 }
 
 struct channel *publish_channel(const struct publisher *p, uint16_t system)
@@ -319,18 +329,38 @@ static void write_item(struct json_writer *w, const struct change *ch, int64_t v
 	jw_object_end(w);
 }
 
+/* What the channel's orders have taken off what it was told. */
+static qty_t sold_of(const struct channel *c, const struct publication *pub)
+{
+	const struct change *ch = pub->change;
+
+	if (pub->told == UNKNOWN || !ch)
+		return pub->told == UNKNOWN || !pub->confirmed ? UNKNOWN : 0;
+	if (ch->in_flight && c->items[ch->flight].change == ch && c->items[ch->flight].told == pub->told)
+		return c->items[ch->flight].sold;
+	return ch->expected == UNKNOWN ? UNKNOWN : pub->told > ch->expected ? pub->told - ch->expected : 0;
+}
+
+static struct store_value qty_value(struct txn *t, qty_t q)
+{
+	char text[DECIMAL_TEXT_MAX];
+	struct str s = {text, qty_format(q, text)};
+
+	return SV_TEXT(txn_copy(t, s));
+}
+
 void publish_write_row(struct channel *c, struct txn *t, const struct stock_item *item)
 {
 	const struct publication *pub = &item->publications[c->index];
-	char told[DECIMAL_TEXT_MAX];
-	struct str text = {told, qty_format(pub->told, told)};
+	qty_t sold = sold_of(c, pub);
 
-	txn_put(t, W_PUBLICATION, SV_TEXT(c->config->name), SV_TEXT(item->sku), SV_TEXT(txn_copy(t, text)),
-		SV_INT(pub->version), SV_INT(t->now));
+	txn_put(t, W_PUBLICATION, SV_TEXT(c->config->name), SV_TEXT(item->sku), qty_value(t, pub->told),
+		SV_INT(pub->version), SV_INT(t->now), sold == UNKNOWN ? SV_NULL : qty_value(t, sold),
+		SV_INT(t->heads->orders));
 }
 
 /* Tells one item: it leaves the list and joins the delivery. */
-static void take_item(struct channel *c, struct txn *t, struct change *ch)
+static void take_item(const struct publisher *p, struct channel *c, struct txn *t, struct change *ch)
 {
 	struct publication *pub = &ch->item->publications[c->index];
 
@@ -341,13 +371,12 @@ static void take_item(struct channel *c, struct txn *t, struct change *ch)
 	if (ch->changed_at < c->changed_at)
 		c->changed_at = ch->changed_at;
 	ch->flight = (uint32_t)c->item_count;
-	c->items[c->item_count++] = (struct flight_item){ch, ch->current, pub->loaded ? UNKNOWN : ch->expected, 0};
-	pub->loaded = false;
+	c->items[c->item_count++] = (struct flight_item){ch, ch->current, ch->expected, 0};
 	ch->in_flight = true;
-	publish_mark_dirty(c, ch, t->heads->delivery + 1);
+	publish_mark_dirty(p, c, ch, t->heads->delivery + 1);
 }
 
-static void cut(struct channel *c, struct order_book *orders, struct txn *t)
+static void cut(const struct publisher *p, struct channel *c, struct order_book *orders, struct txn *t)
 {
 	struct str counts_through = orders->counts_through[c->index], params;
 	struct json_writer w;
@@ -364,10 +393,11 @@ static void cut(struct channel *c, struct order_book *orders, struct txn *t)
 	jw_init(&w, &json);
 	jw_object(&w);
 	jw_key_text(&w, "channel", c->config->name);
+	jw_key_int(&w, "orders", t->heads->orders);
 	jw_key(&w, "items");
 	jw_array(&w);
 	while (c->item_count < c->batch && (ch = next_change(c, t->now))) {
-		take_item(c, t, ch);
+		take_item(p, c, t, ch);
 		write_item(&w, ch, ch->item->publications[c->index].version, counts_through);
 	}
 	jw_array_end(&w);
@@ -423,7 +453,7 @@ static void cut_all(struct publisher *p, struct order_book *orders, struct txn *
 
 		if (next_cut(c, t->now) <= t->now) {
 			t->cause = (struct txn_cause){.correlation_id = txn_uuid(t)};
-			cut(c, orders, t);
+			cut(p, c, orders, t);
 		}
 		while (c->untold_count) {
 			struct change *ch = c->untold[--c->untold_count];
@@ -448,6 +478,7 @@ void publish_step(struct publisher *p, struct order_book *orders, struct txn *t)
 		publish_compare_anew(p, p->stock->list[--p->sweep], t->now);
 	cut_all(p, orders, t);
 	terms_flush(p->stock, t);
+	p->orders = t->heads->orders;
 }
 
 /* Deliveries up to here are in the rows: nothing that is wrong or under way came before. */
@@ -464,9 +495,18 @@ static int64_t floor_of(const struct publisher *p, int64_t last)
 	return last;
 }
 
+/* Orders up to here are in the rows. */
+static int64_t orders_of(const struct publisher *p, int64_t last)
+{
+	for (size_t i = 0; i < p->tenant->channel_count; i++)
+		if (p->channels[i].dirty && p->channels[i].dirty->orders < last)
+			last = p->channels[i].dirty->orders;
+	return last;
+}
+
 void publish_flush(struct publisher *p, struct txn *t, size_t max)
 {
-	if (!publish_dirty(p))
+	if (!publish_dirty(p) && t->heads->orders - p->orders_floor < ORDERS_AGAIN)
 		return;
 	for (size_t i = 0; i < p->tenant->channel_count; i++) {
 		struct channel *c = &p->channels[i];
@@ -481,6 +521,8 @@ void publish_flush(struct publisher *p, struct txn *t, size_t max)
 		}
 	}
 	txn_put(t, W_META, SV_TEXT(STR("publication_floor")), SV_INT(floor_of(p, t->heads->delivery)));
+	p->orders_floor = orders_of(p, t->heads->orders);
+	txn_put(t, W_META, SV_TEXT(STR("publication_orders")), SV_INT(p->orders_floor));
 }
 
 bool publish_dirty(const struct publisher *p)

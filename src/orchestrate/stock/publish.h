@@ -19,7 +19,8 @@
  *
  * What a channel was told is on the disk in its deliveries; the rows of the table publication are a snapshot that is
  * written some at a time, as the stock positions' are (publish_flush). meta.publication_floor says after which delivery
- * the outbox has to be read again at the start. Writer only.
+ * the outbox has to be read again at the start, meta.publication_orders after which order the orders have to be, so
+ * that what is believed of a channel outlives a restart. Writer only.
  */
 #ifndef ORCHESTRATE_STOCK_PUBLISH_H
 #define ORCHESTRATE_STOCK_PUBLISH_H
@@ -34,11 +35,17 @@ struct publisher;
 struct publisher *publisher_new(const struct config_tenant *tenant, struct stock *stock);
 void publisher_free(struct publisher *p); /* before the stock */
 
-/* Loading: what a channel was told (R_PUBLICATIONS), then the deliveries after the floor in order
- * (R_AVAILABILITY_AFTER). */
-void publish_load(struct publisher *p, struct str channel, struct str sku, qty_t told, int64_t version);
+/* Loading: meta.publication_floor and publication_orders, what a channel was told (R_PUBLICATIONS; sold,
+ * PUBLISH_UNKNOWN: nobody knows what it shows, by its orders up to `orders`), then the deliveries after the floor in
+ * order (R_AVAILABILITY_AFTER), then the orders after publication_orders in order (R_ORDERS_SOLD). */
+#define PUBLISH_UNKNOWN ((qty_t)-1)
+void publish_load_floor(struct publisher *p, int64_t delivery, int64_t orders);
+void publish_load(struct publisher *p, struct str channel, struct str sku, qty_t told, int64_t version, qty_t sold,
+		  int64_t orders);
 void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, enum delivery_status status,
 			   const struct json *params);
+enum rc publish_load_order(struct publisher *p, int64_t seq, struct str channel, struct str progress,
+			   struct err *e) MUST_CHECK;
 /* meta "heard:<system>": its last message. */
 void publish_load_heard(struct publisher *p, struct str name, int64_t at);
 /* After the floor's deliveries and before publish_load_done: what is too old now. */
@@ -70,7 +77,7 @@ void publish_shown(struct publisher *p, uint16_t system, struct str sku, qty_t s
 /* The items that these params of a delivery name are told anew, with what is true now. */
 void publish_again(struct publisher *p, struct txn *t, uint16_t system, const struct json *params);
 /* An order of the channel has come: it has taken the quantity off what it shows. */
-void publish_sold(struct publisher *p, uint16_t channel, struct stock_item *item, qty_t quantity, int64_t now);
+void publish_sold(struct publisher *p, struct txn *t, uint16_t channel, struct stock_item *item, qty_t quantity);
 /* A system has sent something. */
 void publish_heard(struct publisher *p, struct str source, int64_t now);
 /* When the record of a location was heard of last; 0: never, -1: it has none. */

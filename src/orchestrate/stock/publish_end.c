@@ -15,17 +15,10 @@ bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t a
 	return false;
 }
 
-/* Its row says so with this batch: what is stored would be believed after a restart. */
-static void note_untold(struct channel *c, struct change *ch)
-{
-	if (c->untold_count < c->batch)
-		c->untold[c->untold_count++] = ch;
-}
-
 /* It goes back to the list, and is found there after a restart too. */
 static void tell_again(struct publisher *p, struct channel *c, struct change *ch, int64_t now)
 {
-	note_untold(c, ch);
+	publish_write_soon(c, ch);
 	publish_compare_one(p, c, ch->item, now);
 }
 
@@ -74,24 +67,36 @@ static qty_t tell_gap(struct publisher *p, struct channel *c, struct stock_item 
 	return known;
 }
 
-void publish_sold(struct publisher *p, uint16_t channel, struct stock_item *item, qty_t quantity, int64_t now)
+void publish_take_off(struct publisher *p, struct channel *c, struct stock_item *item, qty_t quantity,
+		      int64_t next_delivery)
 {
-	struct channel *c = &p->channels[channel];
-	struct publication *pub;
-	struct change *ch;
+	struct change *ch = change_of(p, c, item);
 
-	if (!c->batch)
-		return;
-	quantity -= tell_gap(p, c, item, quantity);
-	pub = publication_of(p, item, channel);
-	publish_speed_add(pub, now);
-	if (quantity <= 0 || (!pub->change && !pub->confirmed))
-		return;
-	ch = change_of(p, c, item);
 	if (ch->expected != UNKNOWN)
 		ch->expected = ch->expected > quantity ? ch->expected - quantity : 0;
 	if (ch->in_flight && c->items[ch->flight].change == ch)
 		c->items[ch->flight].sold += quantity;
+	publish_mark_dirty(p, c, ch, next_delivery);
+}
+
+void publish_sold(struct publisher *p, struct txn *t, uint16_t channel, struct stock_item *item, qty_t quantity)
+{
+	struct channel *c = &p->channels[channel];
+	struct publication *pub;
+	qty_t known;
+
+	if (!c->batch)
+		return;
+	known = tell_gap(p, c, item, quantity);
+	pub = publication_of(p, item, channel);
+	publish_speed_add(pub, t->now);
+	if (!pub->change && !pub->confirmed)
+		return;
+	if (quantity > known)
+		publish_take_off(p, c, item, quantity - known, t->heads->delivery + 1);
+	/* Reading the order again would not tell what was known of it. */
+	if (known > 0)
+		publish_write_soon(c, change_of(p, c, item));
 }
 
 /* Items that the channel compared and refused: it shows something else than we believed. */
@@ -147,7 +152,7 @@ void publish_end(struct publisher *p, uint16_t system, int64_t seq, enum publish
 		doubt(f->change, less(f->expected, f->sold), less(f->told, f->sold));
 		if (pub->told == f->told)
 			pub->told = UNKNOWN;
-		note_untold(c, f->change);
+		publish_write_soon(c, f->change);
 		if (result == PUBLISH_OVERTAKEN)
 			publish_compare_one(p, c, f->change->item, now);
 	}

@@ -4,7 +4,7 @@
 
 #include "orchestrate/stock/publish.h"
 
-#define UNKNOWN ((qty_t)-1)
+#define UNKNOWN PUBLISH_UNKNOWN
 
 /*
  * Of what is to be told: what goes first. FAST to SLOW by how much the channel sells of it. ANEW is what would be
@@ -21,7 +21,6 @@ struct publication {
 	struct change *change; /* what is not settled; NULL: nothing */
 	uint32_t speed_at;     /* of speed: hours since 1970 */
 	uint16_t speed;        /* sales, halved every hour, in 1/16 */
-	bool loaded;           /* told comes from a row: orders that came since then are not taken off it */
 	bool confirmed;        /* the channel is believed to show it; if there is a change, that knows better */
 };
 
@@ -36,6 +35,8 @@ struct change {
 	qty_t at_most;       /* while nobody knows what it shows: what it may be told if it must not rise */
 	int64_t changed_at;  /* since when current is not told */
 	int64_t dirty_since; /* the first delivery that is not in its row; 0: its row is right */
+	int64_t orders;      /* while it is dirty: orders up to here are in its row */
+	int64_t counted;     /* while loading: orders up to here are taken off what is believed */
 	struct change *next_dirty;
 };
 
@@ -62,8 +63,8 @@ struct channel {
 	struct flight_item *items;
 	size_t item_count;
 	struct change *dirty, *dirty_last; /* rows to write, the one that is longest wrong first */
-	struct change **untold;            /* in this batch: the channel was told something else than what is stored */
-	size_t untold_count;
+	struct change **untold;            /* in this batch: what is stored is not what is so now */
+	size_t untold_count, untold_room;
 };
 
 /* How old a channel lets the data of a system of record become, at the locations that both have. */
@@ -82,6 +83,9 @@ struct publisher {
 	int64_t *heard, *heard_written; /* by system: its last message; 0: never */
 	bool *records;                  /* by system: some location's record */
 	bool heard_dirty, heard_unseen; /* has no row yet; readers do not see it yet */
+	int64_t orders;                 /* that have come before this batch */
+	int64_t orders_floor;           /* orders up to here are in the rows */
+	int64_t delivery_floor;         /* when it was loaded */
 	size_t sweep;                   /* items of stock->list that are to be compared again, from the end */
 };
 
@@ -99,7 +103,12 @@ struct change *publish_news(struct channel *c, int64_t now);
 void publish_speed_add(struct publication *pub, int64_t now);
 /* told may be UNKNOWN: it is a quantity like any other. */
 void publish_write_row(struct channel *c, struct txn *t, const struct stock_item *item);
-void publish_mark_dirty(struct channel *c, struct change *ch, int64_t seq);
+void publish_mark_dirty(const struct publisher *p, struct channel *c, struct change *ch, int64_t seq);
+/* Its row is written with this batch. */
+void publish_write_soon(struct channel *c, struct change *ch);
+/* The channel has sold so many of what it shows. */
+void publish_take_off(struct publisher *p, struct channel *c, struct stock_item *item, qty_t quantity,
+		      int64_t next_delivery);
 
 /* publish_age.c */
 void age_init(struct publisher *p);

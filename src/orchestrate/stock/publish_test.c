@@ -1,3 +1,4 @@
+#include "orchestrate/stock/publish_internal.h"
 #include "orchestrate/world.h"
 
 static struct world w;
@@ -366,7 +367,7 @@ static void test_changed_at(void **state)
 static void sold(const char *sku, int times)
 {
 	for (int i = 0; i < times; i++)
-		publish_sold(w.publisher, 0, stock_find(w.stock, str_from(sku)), Q(1), w.now);
+		publish_sold(w.publisher, &w.txn, 0, stock_find(w.stock, str_from(sku)), Q(1));
 }
 
 /* What the channel sells goes before what it does not, but that is not forgotten. */
@@ -482,9 +483,143 @@ static void test_gap_of_a_kit(void **state)
 	assert_int_equal(item_set(w.stock, &w.txn, item, &kit, &e), RC_OK);
 	in = stock_find(w.stock, STR("PART"));
 	assert_int_equal(gap_of(in, 0), Q(2));
-	publish_sold(w.publisher, 0, stock_find(w.stock, STR("KIT")), Q(1), w.now);
+	publish_sold(w.publisher, &w.txn, 0, stock_find(w.stock, STR("KIT")), Q(1));
 	assert_int_equal(gap_of(in, 0), 0);
 	assert_int_equal(stock_available(w.stock, in, &w.channels[0]), Q(10));
+}
+
+/* ---- what is believed that the channel shows ---- */
+
+static qty_t belief(const char *sku)
+{
+	const struct stock_item *item = stock_find(w.stock, str_from(sku));
+	const struct publication *pub = item && item->publications ? &item->publications[0] : NULL;
+
+	if (!pub)
+		return UNKNOWN;
+	return pub->change ? pub->change->expected : pub->confirmed ? pub->told : UNKNOWN;
+}
+
+/* As the hub does it: with the row of the delivery. */
+static void answered(int64_t seq, enum delivery_status status, const struct json *stale)
+{
+	publish_end(w.publisher, 0, seq, status == DELIVERY_DELIVERED ? PUBLISH_DELIVERED : PUBLISH_FAILED, stale,
+		    w.now);
+	txn_put(&w.txn, W_DELIVERY_STATE, SV_INT(seq), SV_INT(status), SV_INT(1), SV_INT(0), SV_INT(w.now), SV_NULL,
+		SV_NULL);
+}
+
+static void sell(const char *sku, int units)
+{
+	assert_non_null(world_order(&w, "shop", &(struct world_line)WANT(sku, NULL, Q(units)), 1, NULL));
+}
+
+/* The first refusal after a restart says what the channel has sold: its orders since it was told are known. */
+static void test_gap_after_a_restart(void **state)
+{
+	int64_t seq = 0;
+
+	for (int rows = 0; rows < 2; rows++) {
+		assert_int_equal(rows ? set_up(state) : 0, 0);
+		set("A-1", 10);
+		assert_string_equal(told(&seq), "A-1=10");
+		answered(seq, DELIVERY_DELIVERED, NULL);
+		assert_string_equal(told(&seq), "-");
+		w.channels[0].linger_ms = 1000;
+		sell("A-1", 3);
+		world_finish(&w, rows ? 9 : 0);
+		seq = world_delivery(&w, "shop", "availability")->values[0].integer;
+		world_committed(&w);
+		answered(seq, DELIVERY_DELIVERED, NULL);
+		world_commit(&w, rows ? 9 : 0);
+		sell("A-1", 2); /* it shows five */
+		world_commit(&w, 0);
+		world_reload(&w);
+		assert_int_equal(belief("A-1"), Q(5));
+		w.channels[0].linger_ms = 0;
+		set("A-1", 9);
+		assert_string_equal(told(&seq), "A-1=4"); /* five of nine are allocated */
+		answered(seq, DELIVERY_DELIVERED, stale_item("A-1", "3"));
+		assert_int_equal(gap_of(stock_find(w.stock, STR("A-1")), 0), Q(2));
+		if (rows == 0)
+			tear_down(state);
+	}
+}
+
+/* What was under way, and was not being sent yet, says what was believed. */
+static void test_gap_of_what_was_under_way(void **state)
+{
+	int64_t seq = 0;
+
+	(void)state;
+	set("A-1", 10);
+	assert_string_equal(told(&seq), "A-1=10");
+	answered(seq, DELIVERY_DELIVERED, NULL);
+	set("A-1", 8);
+	assert_string_equal(told(&seq), "A-1=8");
+	sell("A-1", 1);
+	world_commit(&w, 0);
+	world_reload(&w);
+	answered(seq, DELIVERY_DELIVERED, stale_item("A-1", "6"));
+	assert_int_equal(gap_of(stock_find(w.stock, STR("A-1")), 0), Q(3));
+	world_commit(&w, 9);
+	world_reload(&w);
+	assert_int_equal(gap_of(stock_find(w.stock, STR("A-1")), 0), Q(3));
+}
+
+/* Random histories: a restart changes nothing of what is believed of what is not under way. */
+static void test_belief_outlives_restarts(void **state)
+{
+	static const char *const skus[] = {"A-1", "A-2", "A-3"};
+	uint64_t random = 7;
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		const char *sku = skus[test_random(&random) % 3];
+		struct channel *c = &w.publisher->channels[0];
+		qty_t before[3];
+
+		switch (test_random(&random) % 8) {
+		case 0:
+			set(sku, (qty_t)(test_random(&random) % 30));
+			break;
+		case 1:
+		case 2:
+			if (stock_find(w.stock, str_from(sku)))
+				sell(sku, 1 + (int)(test_random(&random) % 3));
+			break;
+		case 3:
+			if (c->under_way)
+				answered(c->under_way, DELIVERY_DELIVERED, NULL);
+			break;
+		case 4:
+			if (c->under_way)
+				answered(c->under_way, DELIVERY_DELIVERED, stale_item(sku, "2"));
+			break;
+		case 5:
+			if (c->under_way)
+				answered(c->under_way, DELIVERY_DEAD, NULL);
+			break;
+		case 6:
+			world_commit(&w, (size_t)(test_random(&random) % 4));
+			break;
+		default:
+			world_commit(&w, (size_t)(test_random(&random) % 4));
+			for (int n = 0; n < 3; n++)
+				before[n] = belief(skus[n]);
+			world_reload(&w);
+			for (int n = 0; n < 3; n++) {
+				const struct stock_item *item = stock_find(w.stock, str_from(skus[n]));
+				const struct change *ch =
+				    item && item->publications ? item->publications[0].change : NULL;
+
+				if (belief(skus[n]) != before[n] && !(ch && ch->in_flight))
+					fail_msg("%d: %s is believed to be %lld, not %lld", i, skus[n],
+						 (long long)belief(skus[n]), (long long)before[n]);
+			}
+		}
+		w.now += 10;
+	}
 }
 
 /* As of the last message of the warehouse: what is older does not rise, or does not count; also after a restart. */
@@ -579,6 +714,9 @@ int main(void)
 	    TEST(test_plenty_may_wait),
 	    TEST(test_opening_zero),
 	    TEST(test_gap_of_a_kit),
+	    TEST(test_gap_after_a_restart),
+	    TEST(test_gap_of_what_was_under_way),
+	    TEST(test_belief_outlives_restarts),
 	    TEST(test_age),
 	    TEST(test_age_in_doubt),
 	};
