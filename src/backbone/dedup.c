@@ -21,7 +21,8 @@ struct slot {
 };
 
 /* Slots an insertion: the new table takes 7/10 of the old one's slots in insertions before it is full itself. */
-#define MOVE 4
+#define MOVE    4
+#define AT_ONCE ((size_t)16384) /* slots, up to which the table moves as a whole */
 
 struct dedup {
 	struct slot *slots, *old; /* old: NULL unless it grows; its slots below moved are in slots as well */
@@ -127,6 +128,8 @@ static void grow(struct dedup *d)
 	d->moved = 0;
 	d->room *= 2;
 	d->slots = pages_zalloc(d->room * sizeof(*d->slots));
+	if (d->old_room <= AT_ONCE)
+		move(d, d->old_room);
 }
 
 enum rc dedup_look(struct dedup *d, struct hash128 hash, struct dedup_entry *out)

@@ -141,22 +141,22 @@ static void test_look(void **state)
 /* Each key again with another content while the table grows: the newer content is what counts, and counts once. */
 static void test_replaced_while_growing(void **state)
 {
-	struct dedup *d = dedup_new(100000);
+	struct dedup *d = dedup_new(200000);
 
 	(void)state;
-	for (int n = 0; n < 20000; n++) {
+	for (int n = 0; n < 150000; n++) {
 		int again = n * 7 / 8;
 
 		assert_int_equal(dedup_insert(d, key_of(n), (struct dedup_entry){1, n}), RC_OK);
 		assert_int_equal(dedup_insert(d, key_of(again), (struct dedup_entry){2, again}), RC_OK);
 		assert_int_equal(dedup_find(d, key_of(again))->fingerprint, 2);
 	}
-	assert_int_equal(dedup_count(d), 20000);
-	for (int n = 0; n < 20000; n++) {
+	assert_int_equal(dedup_count(d), 150000);
+	for (int n = 0; n < 150000; n++) {
 		const struct dedup_entry *e = dedup_find(d, key_of(n));
 
 		assert_non_null(e);
-		assert_true(e->ref == n && e->fingerprint == (n <= 19999 * 7 / 8 ? 2 : 1));
+		assert_true(e->ref == n && e->fingerprint == (n <= 149999 * 7 / 8 ? 2 : 1));
 	}
 	dedup_free(d);
 }

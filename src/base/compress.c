@@ -1,5 +1,6 @@
 #include "base/compress.h"
 
+#include "base/compress_dictionary.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -16,6 +17,8 @@ struct contexts {
 
 static once_flag once = ONCE_FLAG_INIT;
 static tss_t key;
+static ZSTD_CDict *pack_with; /* the newest dictionary */
+static ZSTD_DDict *unpack_with[COMPRESS_DICTIONARIES];
 
 static void contexts_free(void *p)
 {
@@ -25,8 +28,28 @@ static void contexts_free(void *p)
 	free(c);
 }
 
+static void load_dictionary(size_t i)
+{
+	const struct compress_dictionary *d = &compress_dictionaries[i];
+	size_t n = d->head.n + d->text.n;
+	char *whole = mem_alloc(n);
+	memcpy(whole, d->head.p, d->head.n);
+	memcpy(whole + d->head.n, d->text.p, d->text.n);
+	assert(ZSTD_getDictID_fromDict(whole, n) == i + 1);
+	unpack_with[i] = ZSTD_createDDict(whole, n);
+	if (i + 1 == COMPRESS_DICTIONARIES)
+		pack_with = ZSTD_createCDict(whole, n, LEVEL);
+	free(whole);
+	if (!unpack_with[i])
+		abort();
+}
+
 static void start(void)
 {
+	for (size_t i = 0; i < COMPRESS_DICTIONARIES; i++)
+		load_dictionary(i);
+	if (!pack_with)
+		abort();
 	int failed = tss_create(&key, contexts_free);
 	assert(failed == thrd_success);
 }
@@ -51,7 +74,8 @@ enum rc compress(struct arena *a, struct str raw, struct str *out)
 	char *p = arena_alloc(a, room);
 	if (!p)
 		return RC_LIMIT;
-	size_t n = ZSTD_compressCCtx(contexts()->pack, p, room, raw.p, raw.n, LEVEL);
+	struct contexts *c = contexts();
+	size_t n = ZSTD_compress_usingCDict(c->pack, p, room, raw.p, raw.n, pack_with);
 	assert(!ZSTD_isError(n));
 	*out = (struct str){arena_grow(a, p, room, n), n};
 	return RC_OK;
@@ -65,10 +89,16 @@ enum rc decompress(struct arena *a, struct str packed, size_t max, struct str *o
 		return err_set(e, RC_IO, "payload_damaged", "not a complete compressed frame");
 	if (size > max)
 		return err_set(e, RC_LIMIT, "payload_too_large", "%llu bytes, at most %zu are taken", size, max);
+	unsigned number = ZSTD_getDictID_fromFrame(packed.p, packed.n);
+	if (number > COMPRESS_DICTIONARIES)
+		return err_set(e, RC_IO, "payload_is_newer", "packed with dictionary %u, this program knows less",
+			       number);
 	char *p = arena_alloc(a, (size_t)size + 1);
 	if (!p)
 		return err_set(e, RC_LIMIT, "out_of_room", "no room for %llu bytes", size);
-	size_t n = ZSTD_decompressDCtx(contexts()->unpack, p, (size_t)size, packed.p, packed.n);
+	struct contexts *c = contexts();
+	const ZSTD_DDict *with = number ? unpack_with[number - 1] : NULL;
+	size_t n = ZSTD_decompress_usingDDict(c->unpack, p, (size_t)size, packed.p, packed.n, with);
 	if (ZSTD_isError(n) || n != size)
 		return err_set(e, RC_IO, "payload_damaged", "the compressed frame is damaged: %s",
 			       ZSTD_isError(n) ? ZSTD_getErrorName(n) : "wrong size");

@@ -4,9 +4,9 @@
  * map_next may go on behind a removed entry.
  *
  * Growing and clearing out tombs is the same: entries move to a new table. They move a few at a time, with each put, so
- * that no put waits for a million others; meanwhile an entry is in one of the two tables, and a moved one leaves a tomb
- * in the old. The new table takes as many puts as a quarter of its slots before it is full, and the old
- * one has no more slots than it, so MOVE slots a put are done by then.
+ * that no put waits for a million others (a small table moves at once); meanwhile an entry is in one of the two tables,
+ * and a moved one leaves a tomb in the old. The new table takes as many puts as a quarter of its slots before it is
+ * full, and the old one has no more slots than it, so MOVE slots a put are done by then.
  */
 #include "base/map.h"
 
@@ -17,6 +17,7 @@
 
 #define ROOM_FIRST ((size_t)16)
 #define MOVE       8
+#define AT_ONCE    ((size_t)16384) /* slots, up to which a table moves as a whole */
 
 struct map_slot {
 	struct str key;
@@ -106,6 +107,8 @@ static void resize(struct map *m, size_t room)
 	m->slots = pages_zalloc(room * sizeof(*m->slots));
 	m->room = room;
 	m->tombs = 0;
+	if (m->old_room <= AT_ONCE)
+		move(m, m->old_room);
 }
 
 void *map_get(const struct map *m, struct str key)

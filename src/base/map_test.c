@@ -61,6 +61,33 @@ static void test_random_against_model(void **state)
 	map_done(&m);
 }
 
+/* A table so large that it moves a little at a time: all of it is found meanwhile, once. */
+static void test_many(void **state)
+{
+	enum { MANY = 150000 };
+	(void)state;
+	static char names[MANY][8];
+	struct map m;
+	map_init(&m, MANY);
+	for (int i = 0; i < MANY; i++) {
+		int n = snprintf(names[i], sizeof(names[i]), "%d", i);
+		assert_int_equal(map_put(&m, (struct str){names[i], (size_t)n}, names[i]), RC_OK);
+		int back = i - i % 1009, gone = i * 3 / 4;
+		if (i > 0 && i % 4 == 0)
+			assert_ptr_equal(map_remove(&m, str_from(names[gone])), names[gone]);
+		assert_ptr_equal(map_get(&m, (struct str){names[i], (size_t)n}), names[i]);
+		if (back % 3)
+			assert_ptr_equal(map_get(&m, str_from(names[back])), names[back]);
+	}
+	size_t visited = 0;
+	for (size_t at = 0; map_next(&m, &at, NULL); visited++)
+		;
+	assert_int_equal(visited, m.count);
+	for (int i = 0; i < MANY; i++)
+		assert_ptr_equal(map_get(&m, str_from(names[i])), i > 0 && i % 3 == 0 && i < MANY * 3 / 4 ? NULL : names[i]);
+	map_done(&m);
+}
+
 static void test_limit_and_replace(void **state)
 {
 	(void)state;
@@ -105,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_random_against_model),
+	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_limit_and_replace),
 	    cmocka_unit_test(test_remove_while_visiting),
 	};

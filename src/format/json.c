@@ -236,10 +236,11 @@ static uint64_t rotated(uint64_t v)
 }
 
 /* One hash over head, name and text; head tells the type and where the name ends. */
-static uint64_t hash_parts(const struct hash_key *key, const uint64_t head[3], struct str name, struct str text)
+static uint64_t hash_parts(const struct hash_key *key, const uint64_t head[3], size_t heads, struct str name,
+			   struct str text)
 {
 	char small[256];
-	size_t room = sizeof(uint64_t[3]);
+	size_t room = heads * sizeof(head[0]);
 	size_t n = room + name.n + text.n;
 	if (n > sizeof(small)) {
 		struct hash128 of_text = hash128(key, text);
@@ -279,9 +280,11 @@ static uint64_t fingerprint(const struct json *j, const struct hash_key *key, st
 			content += fingerprint(&j->members[i].value, key, j->members[i].name);
 		break;
 	}
-	uint64_t count = j->type == JSON_ARRAY || j->type == JSON_OBJECT ? j->count : 0;
-	const uint64_t head[3] = {(uint64_t)j->type | (uint64_t)name.n << 8, count, content};
-	return hash_parts(key, head, name, text);
+	uint64_t type = (uint64_t)j->type | (uint64_t)name.n << 8;
+	if (j->type == JSON_ARRAY || j->type == JSON_OBJECT)
+		return hash_parts(key, (const uint64_t[3]){type, j->count, content}, 3, name, text);
+	/* What is short enough to be hashed in one piece has lengths that fit into one word. */
+	return hash_parts(key, (const uint64_t[3]){type | content << 32}, 1, name, text);
 }
 
 uint64_t json_fingerprint(const struct json *j, const struct hash_key *key)
