@@ -84,7 +84,8 @@ static void test_many(void **state)
 		;
 	assert_int_equal(visited, m.count);
 	for (int i = 0; i < MANY; i++)
-		assert_ptr_equal(map_get(&m, str_from(names[i])), i > 0 && i % 3 == 0 && i < MANY * 3 / 4 ? NULL : names[i]);
+		assert_ptr_equal(map_get(&m, str_from(names[i])),
+				 i > 0 && i % 3 == 0 && i < MANY * 3 / 4 ? NULL : names[i]);
 	map_done(&m);
 }
 

@@ -51,11 +51,12 @@ struct order_book *order_book_new(const struct config_tenant *tenant, struct sto
 	b->held.last = &b->held.first;
 	b->awaiting.last = &b->awaiting.first;
 	map_init(&b->orders, max);
+	pool_init(&b->memory);
 	b->counts_through = mem_zalloc(tenant->channel_count + 1, sizeof(*b->counts_through));
 	return b;
 }
 
-static void free_order(struct order_open *o)
+static void free_order(struct order_book *b, struct order_open *o)
 {
 	for (uint32_t i = 0; i < o->line_count; i++) {
 		if (o->lines[i].allocation_count > 1)
@@ -65,7 +66,7 @@ static void free_order(struct order_open *o)
 	}
 	free((char *)o->external.id.p);
 	free(o->await);
-	free(o);
+	pool_free(&b->memory, o, o->bytes);
 }
 
 void order_book_free(struct order_book *b)
@@ -76,7 +77,8 @@ void order_book_free(struct order_book *b)
 	if (!b)
 		return;
 	while ((o = map_next(&b->orders, &at, NULL)))
-		free_order(o);
+		free_order(b, o);
+	pool_done(&b->memory);
 	allocate_list_free(&b->parts);
 	free(b->needs);
 	free(b->components);
@@ -115,7 +117,9 @@ struct order_open *order_make(struct order_book *b, const struct order_texts *t)
 
 	for (size_t i = 0; i < t->line_count; i++)
 		bytes += t->line_ids[i].n + t->skus[i].n;
-	o = mem_zalloc(1, sizeof(*o) + t->line_count * (sizeof(*o->lines) + sizeof(*first)) + bytes);
+	bytes += sizeof(*o) + t->line_count * (sizeof(*o->lines) + sizeof(*first));
+	o = pool_alloc(&b->memory, bytes);
+	o->bytes = bytes;
 	o->lines = (struct order_line_open *)(o + 1);
 	first = (struct allocation *)(o->lines + t->line_count);
 	at = (char *)(first + t->line_count);
@@ -136,7 +140,7 @@ struct order_open *order_make(struct order_book *b, const struct order_texts *t)
 		o->lines[i].item = stock_find(b->stock, o->lines[i].sku);
 	}
 	if (map_put(&b->orders, o->order_id, o) != RC_OK) {
-		free_order(o);
+		free_order(b, o);
 		return NULL;
 	}
 	return o;
@@ -256,7 +260,7 @@ void order_committed(struct order_book *b)
 		if (o->status < ORDER_CLOSED)
 			continue;
 		map_remove(&b->orders, o->order_id);
-		free_order(o);
+		free_order(b, o);
 	}
 }
 

@@ -11,6 +11,7 @@
 #ifndef ORCHESTRATE_ORDER_ORDER_H
 #define ORCHESTRATE_ORDER_ORDER_H
 
+#include "base/pool.h"
 #include "orchestrate/allocate.h"
 #include "orchestrate/stock/stock.h"
 
@@ -91,6 +92,7 @@ struct order_open {
 	bool posted; /* the ERP has accepted it (or there is none) */
 	struct order_line_open *lines;
 	uint32_t line_count;
+	size_t bytes;                   /* of this piece of memory */
 	struct order_external external; /* the ERP's */
 	struct str currency;
 	struct str country, postal_code; /* it goes to; empty where the channel's allocation does not ask for them */
@@ -115,6 +117,7 @@ struct order_book {
 	const struct config_tenant *tenant;
 	struct stock *stock;
 	struct map orders;          /* by order_id */
+	struct pool memory;         /* of the open orders */
 	struct order_open *changed; /* in this batch: rows to write */
 	struct order_list held;     /* for an unknown item */
 	struct order_list awaiting; /* for the ERP */
