@@ -3,8 +3,7 @@
 
 #include "orchestrate/stock/serial.h"
 
-#define NAMED    16 /* of R_SERIALS_NAMED */
-#define UNDO_MAX 4000000
+#define NAMED 16 /* of R_SERIALS_NAMED */
 
 static enum rc put_row(void *ctx, const struct store_value *c, size_t count)
 {
@@ -75,6 +74,23 @@ static enum rc fetch_place(struct hub *h, const struct serial_place *p, struct e
 	return rc;
 }
 
+static enum rc fact_row(void *ctx, const struct store_value *c, size_t count)
+{
+	struct hub *h = ctx;
+
+	(void)count;
+	return serial_fact_put(h->state.stock->serials, &h->batch.txn, c) ? RC_OK : RC_LIMIT;
+}
+
+static enum rc fetch_history(struct hub *h, struct serial *s, struct err *e)
+{
+	const struct store_value args[] = {SV_TEXT(s->sku), SV_TEXT(s->serial)};
+	enum rc rc = s->whole ? RC_OK : store_read(h->reader, R_SERIAL_STANDING, args, 2, fact_row, h, e);
+
+	s->whole = rc == RC_OK;
+	return rc;
+}
+
 enum rc serials_fetch(struct hub *h, const struct movement *m, struct err *e)
 {
 	struct serial_wants wants;
@@ -84,9 +100,12 @@ enum rc serials_fetch(struct hub *h, const struct movement *m, struct err *e)
 		return RC_OK;
 	serials_wanted(h->state.stock, &h->batch.txn, m,
 		       m->order_id.n ? order_find(h->state.orders, m->order_id) : NULL, &wants);
-	if (!wants.serials && !wants.places)
+	if (!wants.named && !wants.places)
 		return RC_OK;
 	rc = fetch_named(h, wants.serials, e);
+	for (const struct serial_named *n = wants.named; n && rc == RC_OK; n = n->next)
+		if (serial_is_late(n->serial, m->occurred_at))
+			rc = fetch_history(h, n->serial, e);
 	for (const struct serial_place *p = wants.places; p && rc == RC_OK; p = p->next)
 		rc = fetch_place(h, p, e);
 	return rc;
@@ -96,117 +115,78 @@ enum rc serials_fetch(struct hub *h, const struct movement *m, struct err *e)
 
 struct undo_reading {
 	struct hub *h;
-	int64_t seq;
-	struct serial *named; /* to be fetched */
-	bool look;            /* the first look: for what is to be undone */
-	struct map by_serial;
+	struct serial *named; /* by next_fetch */
 };
 
-static struct serial_undo *add_undo(struct undo_reading *r, struct serial *s, struct str place, struct str lot,
-				    struct str owner)
+static void want_undo(struct undo_reading *r, struct serial *s)
 {
-	struct txn *t = &r->h->batch.txn;
-	struct serial_book *b = r->h->state.stock->serials;
-	struct serial_undo *u = arena_new(t->arena, struct serial_undo);
-
-	if (!u) {
-		t->failed = true;
-		return NULL;
-	}
-	*u = (struct serial_undo){.serial = s, .place = place, .lot = lot, .owner = owner, .next = b->undo};
-	b->undo = u;
-	if (!s->fetched && !s->wanted) {
-		s->wanted = true;
-		s->next_fetch = r->named;
-		r->named = s;
-	}
-	return u;
+	if (s->wanted)
+		return;
+	s->wanted = true;
+	s->next_fetch = r->named;
+	r->named = s;
 }
 
-/* A row of the movement itself makes an undo; the others come after it, in the second look. */
 static enum rc history_row(void *ctx, const struct store_value *c, size_t count)
 {
 	struct undo_reading *r = ctx;
-	struct txn *t = &r->h->batch.txn;
-	struct serial *s = serial_make(r->h->state.stock->serials, t, c[0].bytes, c[1].bytes);
-	struct serial_at at;
+	struct serial *s = serial_fact_put(r->h->state.stock->serials, &r->h->batch.txn, c);
 
 	(void)count;
 	if (!s)
 		return RC_LIMIT;
-	at = serial_at_of(t, c);
-	if (r->look && at.movement == r->seq && !serial_is_void(s, r->seq)) {
-		struct serial_undo *u = add_undo(r, s, txn_copy(t, c[9].bytes), at.lot, at.owner);
-
-		if (!u || map_put(&r->by_serial, (struct str){(const char *)&u->serial, sizeof(u->serial)}, u) != RC_OK)
-			t->failed = true;
-	} else if (!r->look && at.movement != r->seq) {
-		struct serial_undo *u = map_get(&r->by_serial, (struct str){(const char *)&s, sizeof(s)});
-
-		if (u)
-			serial_undo_consider(u, &at, r->seq);
-	}
-	return t->failed ? RC_LIMIT : RC_OK;
-}
-
-static enum rc fetch_histories(struct undo_reading *r, struct err *e)
-{
-	enum rc rc;
-
-	map_init(&r->by_serial, UNDO_MAX);
-	r->look = true;
-	rc = store_read(r->h->reader, R_SERIAL_HISTORIES, &SV_INT(r->seq), 1, history_row, r, e);
-	r->look = false;
-	if (rc == RC_OK)
-		rc = store_read(r->h->reader, R_SERIAL_HISTORIES, &SV_INT(r->seq), 1, history_row, r, e);
-	map_done(&r->by_serial);
-	return rc;
-}
-
-static enum rc standing_row(void *ctx, const struct store_value *c, size_t count)
-{
-	struct undo_reading *r = ctx;
-	struct serial_at at = serial_at_of(&r->h->batch.txn, c);
-
-	(void)count;
-	serial_undo_consider(r->h->state.stock->serials->undo, &at, r->seq);
+	want_undo(r, s);
 	return RC_OK;
 }
 
-/* The movement is of the open batch. */
-static enum rc fetch_made(struct undo_reading *r, struct err *e)
+/* Of all that a movement of the open batch names. */
+static enum rc fetch_made(struct undo_reading *r, int64_t seq, struct err *e)
 {
-	struct serial_book *b = r->h->state.stock->serials;
 	enum rc rc = RC_OK;
 
-	for (struct serial_move *m = b->made; m && rc == RC_OK; m = m->next_made) {
-		const struct store_value args[] = {SV_TEXT(m->of->sku), SV_TEXT(m->of->serial)};
-
-		if (m->movement != r->seq || serial_is_void(m->of, r->seq))
+	for (struct serial_fact *f = r->h->state.stock->serials->made; f && rc == RC_OK; f = f->next_made) {
+		if (f->after.movement != seq)
 			continue;
-		if (!add_undo(r, m->of, m->place, m->after.lot, m->after.owner))
-			return RC_LIMIT;
-		rc = store_read(r->h->reader, R_SERIAL_STANDING, args, 2, standing_row, r, e);
+		want_undo(r, f->of);
+		rc = fetch_history(r->h, f->of, e);
 	}
 	return rc;
+}
+
+static enum rc add_undo(struct hub *h, struct serial *s, int64_t seq)
+{
+	struct serial_book *b = h->state.stock->serials;
+	struct serial_fact *f = serial_fact_of(s, seq);
+	struct serial_undo *u = f ? arena_new(h->batch.txn.arena, struct serial_undo) : NULL;
+
+	s->whole = true;
+	if (!f)
+		return RC_OK;
+	if (!u) {
+		h->batch.txn.failed = true;
+		return RC_LIMIT;
+	}
+	*u = (struct serial_undo){f, b->undo};
+	b->undo = u;
+	return RC_OK;
 }
 
 enum rc serials_fetch_undo(struct hub *h, int64_t seq, struct err *e)
 {
 	struct serial_book *b = h->state.stock->serials;
-	struct undo_reading r = {.h = h, .seq = seq};
+	struct undo_reading r = {.h = h};
 	enum rc rc;
 
 	b->undo = NULL;
-	b->undone = seq;
 	if (h->state.stock->serial_items == 0)
 		return RC_OK;
-	rc = seq > h->batch.committed.movement ? fetch_made(&r, e) : fetch_histories(&r, e);
+	rc = seq > h->batch.committed.movement
+		 ? fetch_made(&r, seq, e)
+		 : store_read(h->reader, R_SERIAL_HISTORIES, &SV_INT(seq), 1, history_row, &r, e);
+	for (struct serial *s = r.named; s && rc == RC_OK; s = s->next_fetch)
+		rc = add_undo(h, s, seq);
 	if (rc == RC_OK)
 		rc = fetch_named(h, r.named, e);
-	for (struct serial_undo *u = b->undo; u && rc == RC_OK; u = u->next)
-		for (const struct serial_move *m = u->serial->moves; m; m = m->next)
-			serial_undo_consider(u, &m->after, seq);
 	if (rc != RC_OK)
 		b->undo = NULL;
 	return rc;

@@ -39,11 +39,12 @@ struct movement_line {
 	struct str order_line_id; /* line_id of the document; may be empty */
 	qty_t quantity;           /* positive, but signed for MOVE_ADJUST and 0 or more for MOVE_COUNT */
 	struct str uom;
-	struct str kit;             /* of a kit that was taken apart: its SKU; else empty */
-	struct str owner;           /* of consigned stock; empty: our own */
-	int32_t expires_on;         /* of the lot, in days since 1970; 0: not said */
-	enum movement_state state;  /* receive, return, quarantine */
-	const struct json *serials; /* array of texts, or NULL */
+	struct str kit;              /* of a kit that was taken apart: its SKU; else empty */
+	struct str owner;            /* of consigned stock; empty: our own */
+	bool lot_found, owner_found; /* not said: found by the serial numbers */
+	int32_t expires_on;          /* of the lot, in days since 1970; 0: not said */
+	enum movement_state state;   /* receive, return, quarantine */
+	const struct json *serials;  /* array of texts, or NULL */
 	struct component_serials *component_serials;
 	uint32_t component_count;
 };

@@ -111,27 +111,17 @@ struct serial *serial_make(struct serial_book *b, struct txn *t, struct str sku,
 	return s;
 }
 
-struct serial_at serial_at_of(struct txn *t, const struct store_value *row)
+static bool note_named(struct txn *t, struct serial *one, struct serial_wants *out)
 {
-	return (struct serial_at){
-	    .state = (enum serial_state)row[2].integer,
-	    .location = txn_copy(t, row[3].bytes),
-	    .lot = txn_copy(t, row[4].bytes),
-	    .owner = txn_copy(t, row[5].bytes),
-	    .order_id = txn_copy(t, row[6].bytes),
-	    .movement = row[7].integer,
-	    .occurred_at = row[8].integer,
-	};
-}
+	struct serial_named *n = arena_new(t->arena, struct serial_named);
 
-void serial_put(struct serial_book *b, struct txn *t, const struct store_value *row)
-{
-	struct serial *s = serial_make(b, t, row[0].bytes, row[1].bytes);
-
-	if (!s || s->fetched)
-		return;
-	s->fetched = true;
-	s->now = serial_at_of(t, row);
+	if (!n) {
+		t->failed = true;
+		return false;
+	}
+	*n = (struct serial_named){one, out->named};
+	out->named = n;
+	return true;
 }
 
 static void want_line(struct stock *s, struct txn *t, const struct movement_line *l, struct serial_wants *out)
@@ -139,7 +129,7 @@ static void want_line(struct stock *s, struct txn *t, const struct movement_line
 	for (uint32_t i = 0; l->serials && i < l->serials->count; i++) {
 		struct serial *one = serial_make(s->serials, t, l->sku, json_text(&l->serials->items[i]));
 
-		if (!one || one->fetched || one->wanted)
+		if (!one || !note_named(t, one, out) || one->fetched || one->wanted)
 			continue;
 		one->wanted = true;
 		one->next_fetch = out->serials;
@@ -179,7 +169,7 @@ void serials_wanted(struct stock *s, struct txn *t, const struct movement *given
 	struct movement m = *given;
 	struct err e = ERR_NONE;
 
-	*out = (struct serial_wants){NULL, NULL};
+	*out = (struct serial_wants){NULL, NULL, NULL};
 	if (s->serial_items == 0 || m.type == MOVE_REVERSE || !may_name_any(s, &m) ||
 	    verbs_prepare(s, t, &m, order, &e) != RC_OK)
 		return;
@@ -222,24 +212,4 @@ struct str serial_owner(struct serial_book *b, struct txn *t, const struct movem
 		owner = one->now.owner;
 	}
 	return owner;
-}
-
-bool serial_is_void(const struct serial *s, int64_t movement)
-{
-	for (const struct serial_void *v = s->voided; v; v = v->next)
-		if (v->movement == movement)
-			return true;
-	return false;
-}
-
-void serial_undo_consider(struct serial_undo *u, const struct serial_at *at, int64_t undone)
-{
-	const struct serial_at *best = &u->best;
-
-	if (at->movement == undone || serial_is_void(u->serial, at->movement))
-		return;
-	if (best->movement && (at->occurred_at < best->occurred_at ||
-			       (at->occurred_at == best->occurred_at && at->movement < best->movement)))
-		return;
-	u->best = *at;
 }

@@ -5,10 +5,12 @@
  * a movement is applied the hub asks serials_wanted for what it names, reads it and gives it to serial_put; the steps
  * find it in the book and write what changes. A serial that has no row is SERIAL_UNKNOWN.
  *
- * Each movement that names a serial adds a row to its history (serial_move): what it makes of the serial. The registry
- * says what the standing row with the greatest occurred_at says (of equal ones, that of the later movement). So late
- * and reordered facts end where the same facts in order would, and a movement that is taken back leaves what the others
- * say. A late fact is not judged: what it met is not known any more.
+ * Each movement that names a serial adds a fact to its history (serial_history.c). The registry says what all facts
+ * that stand come to in order of occurred_at (of equal ones, in order of the log), whatever the order in which they
+ * arrived; a movement that is taken back leaves what the others say. For a fact that comes late the hub reads the
+ * history first; it is not judged: what it met is not known any more. Only of counts the order of arrival matters: one
+ * that is older than the last count of its place says nothing, and a count does not miss a serial that is heard of only
+ * later.
  *
  * Movements are facts. What the registry cannot explain is applied, and told by an event serial.drift and an exception.
  */
@@ -46,35 +48,42 @@ struct serial_at {
 	int64_t movement; /* that says so; 0: none */
 };
 
-struct serial_move {
+/* What a fact leaves as it was. Stored: never renumbered. */
+enum {
+	SERIAL_LEAVES_LOT = 1,
+	SERIAL_LEAVES_OWNER = 2,
+	SERIAL_SEEN = 4,   /* counted: if it was here, all but that */
+	SERIAL_MISSED = 8, /* not counted: if it was here, it is lost; else everything */
+	SERIAL_ALL_LOTS = 16
+};
+
+/* serial_move.kind; stored. */
+enum serial_move_kind { SERIAL_MOVE_STANDS, SERIAL_MOVE_TAKEN_BACK, SERIAL_MOVE_TAKES_BACK };
+
+struct serial_fact {
 	struct serial *of;
-	int64_t movement;
 	struct str place; /* the location of its line */
-	struct serial_at after;
-	struct serial_move *next;      /* of the same serial */
-	struct serial_move *next_made; /* of the open batch */
+	struct serial_at said, after;
+	unsigned leaves;
+	bool late; /* it came after a fact that happened later */
+	bool taken_back;
+	struct serial_fact *next;
+	struct serial_fact *next_made; /* of the open batch */
 };
 
 struct serial {
 	struct str sku, serial;
 	struct serial_at now;
 	bool wanted, fetched;
-	struct serial_move *moves;  /* of the open batch, the newest first */
-	struct serial_void *voided; /* movements that the open batch took back */
-	struct serial *next;        /* of the item */
+	bool whole;                /* facts has all that stand; else those of the open batch */
+	struct serial_fact *facts; /* in order of occurred_at */
+	struct serial *next;       /* of the item */
 	struct serial *next_fetch;
 };
 
-struct serial_void {
-	int64_t movement;
-	struct serial_void *next;
-};
-
-/* What a reversal is to put back. */
+/* A fact that is to be taken back. */
 struct serial_undo {
-	struct serial *serial;
-	struct str place, lot, owner; /* of the line that is taken back */
-	struct serial_at best;        /* what the others say; movement 0: nothing */
+	struct serial_fact *fact;
 	struct serial_undo *next;
 };
 
@@ -86,9 +95,8 @@ struct serial_item {
 
 struct serial_book {
 	struct map serials, items;
-	struct serial_move *made; /* the newest first */
+	struct serial_fact *made; /* the newest first */
 	struct serial_undo *undo; /* of the reversal that is being applied */
-	int64_t undone;           /* the movement that it takes back */
 };
 
 struct serial_book *serial_book_new(void);
@@ -97,17 +105,25 @@ void serial_book_begin(struct serial_book *b); /* a new batch: it is empty */
 
 /* Finds or makes; the texts must live as long as the batch. NULL: there is no room, and the transaction has failed. */
 struct serial *serial_make(struct serial_book *b, struct txn *t, struct str sku, struct str serial);
-/* The columns that rows of the registry and of histories begin with: sku, serial, then where it is. Copies. */
-struct serial_at serial_at_of(struct txn *t, const struct store_value *row);
 /* A row of R_SERIALS_NAMED or R_SERIALS_HERE, unless the batch has changed it. Copies. */
 void serial_put(struct serial_book *b, struct txn *t, const struct store_value *row);
+
+static inline bool serial_is_late(const struct serial *s, int64_t occurred_at)
+{
+	return s->now.movement && occurred_at < s->now.occurred_at;
+}
 
 /* What a movement needs in the book. */
 struct serial_place {
 	struct str sku, location;
 	struct serial_place *next;
 };
+struct serial_named {
+	struct serial *serial;
+	struct serial_named *next;
+};
 struct serial_wants {
+	struct serial_named *named;  /* all: those that are late when they are fetched need their history */
 	struct serial *serials;      /* by next_fetch; those of one item follow each other */
 	struct serial_place *places; /* that are counted: all that are here */
 };
@@ -115,9 +131,6 @@ struct serial_wants {
  * serial numbers. */
 void serials_wanted(struct stock *s, struct txn *t, const struct movement *m, const struct order_open *order,
 		    struct serial_wants *out);
-
-/* Has the open batch taken the movement back? */
-bool serial_is_void(const struct serial *s, int64_t movement);
 
 /* The lot that all serial numbers of a line are of, as far as they are known to be at its location; empty: it is not
  * known, or they are of several. */
@@ -141,8 +154,19 @@ void serial_step_count(struct serial_step *s, const struct movement_line *l, con
 void serial_step_reverse(struct serial_step *s);
 void serial_step_end(struct serial_step *s);
 
-/* A standing row of the history of one of undo's serials (R_SERIAL_HISTORIES), or a move of the batch: it may say where
- * it is. */
-void serial_undo_consider(struct serial_undo *u, const struct serial_at *at, int64_t undone);
+/* ---- the facts of a serial (serial_history.c) ---- */
+
+/* A row of R_SERIAL_HISTORIES or R_SERIAL_STANDING, unless it is whole already. Copies. NULL: there is no room. */
+struct serial *serial_fact_put(struct serial_book *b, struct txn *t, const struct store_value *row);
+/* What the movement says of it; NULL: nothing that stands. */
+struct serial_fact *serial_fact_of(const struct serial *s, int64_t movement);
+/* Of place, said, leaves and late; a late one needs the whole history. */
+void serial_add(struct serial_book *b, struct txn *t, struct serial *s, const struct serial_fact *fact);
+/* Needs the whole history. */
+void serial_take_back(struct txn *t, struct serial_fact *f);
+/* Is it where the count looked? */
+bool serial_counted_at(const struct serial_at *at, const struct serial_at *count, bool all_lots);
+void serial_write_move(struct txn *t, const struct serial *one, const struct serial_at *after, struct str place,
+		       enum serial_move_kind kind, unsigned leaves, bool late);
 
 #endif

@@ -5,9 +5,6 @@
 #define ONE(state) (1u << (state))
 #define HERE       (ONE(SERIAL_IN_STOCK) | ONE(SERIAL_QUARANTINED) | ONE(SERIAL_PICKED) | ONE(SERIAL_RETURNED))
 
-/* serial_move.kind; stored. */
-enum { MOVE_STANDS = 0, MOVE_TAKEN_BACK = 1, MOVE_TAKES_BACK = 2 };
-
 /* By type of movement: where a serial may come from, where it goes, and whether an item that is tracked fully must name
  * it. */
 struct serial_rule {
@@ -200,69 +197,28 @@ static bool check_number(struct serial_step *s, const struct movement_line *l, b
 
 static bool is_late(const struct serial_step *s, const struct serial *one)
 {
-	return one->now.movement && s->movement->occurred_at < one->now.occurred_at;
+	return serial_is_late(one, s->movement->occurred_at);
 }
 
-static void write_row(struct txn *t, const struct serial *one)
+/* What a line says of a serial that it names. */
+static struct serial_fact fact_of(const struct serial_step *s, const struct movement_line *l, const struct serial *one,
+				  enum serial_state to)
 {
-	const struct serial_at *at = &one->now;
+	bool lot_left = !l->lot.n || l->lot_found;
+	bool owner_left = owner_is_open(s, l) || l->owner_found;
 
-	txn_put(t, W_SERIAL, SV_TEXT(one->sku), SV_TEXT(one->serial), SV_INT(at->state), SV_TEXT(at->location),
-		SV_TEXT(at->lot), SV_TEXT(at->owner), SV_TEXT(at->order_id), SV_INT(at->movement),
-		SV_INT(at->occurred_at));
-}
-
-static void write_move(struct serial_step *s, const struct serial *one, struct str place, const struct serial_at *after,
-		       int kind, bool late)
-{
-	txn_put(s->draft->txn, W_SERIAL_MOVE, SV_TEXT(one->sku), SV_TEXT(one->serial), SV_INT(s->draft->seq),
-		SV_INT(kind), SV_INT(s->movement->occurred_at), SV_TEXT(place), SV_INT(after->state),
-		SV_TEXT(after->location), SV_TEXT(after->lot), SV_TEXT(after->owner), SV_TEXT(after->order_id),
-		SV_INT(late));
-}
-
-/* The fact is in the serial's history; it is where that says, unless it is known to have gone on since. */
-static void apply(struct serial_step *s, struct serial *one, struct str place, const struct serial_at *after)
-{
-	struct txn *t = s->draft->txn;
-	struct serial_book *b = s->draft->stock->serials;
-	struct serial_move *move = arena_new(t->arena, struct serial_move);
-	bool late = is_late(s, one);
-
-	if (!move) {
-		t->failed = true;
-		return;
-	}
-	*move = (struct serial_move){.of = one,
-				     .movement = s->draft->seq,
-				     .place = place,
-				     .after = *after,
-				     .next = one->moves,
-				     .next_made = b->made};
-	one->moves = b->made = move;
-	write_move(s, one, place, after, MOVE_STANDS, late);
-	if (late)
-		return;
-	one->now = *after;
-	write_row(t, one);
-}
-
-static struct serial_at after_line(const struct serial_step *s, const struct movement_line *l, const struct serial *one,
-				   enum serial_state to)
-{
-	bool goes = s->movement->type == MOVE_MOVE;
-	struct serial_at after = {
-	    .state = to,
-	    .location = goes ? l->to_location : l->location,
-	    .lot = l->lot.n || is_late(s, one) ? l->lot : one->now.lot,
-	    .owner = owner_is_open(s, l) ? one->now.owner : l->owner,
-	    .occurred_at = s->movement->occurred_at,
-	    .movement = s->draft->seq,
+	return (struct serial_fact){
+	    .place = l->location,
+	    .said = {.state = to,
+		     .location = s->movement->type == MOVE_MOVE ? l->to_location : l->location,
+		     .lot = lot_left ? STR_NONE : l->lot,
+		     .owner = owner_left ? STR_NONE : l->owner,
+		     .order_id = to == SERIAL_SHIPPED || to == SERIAL_PICKED ? s->movement->order_id : STR_NONE,
+		     .occurred_at = s->movement->occurred_at,
+		     .movement = s->draft->seq},
+	    .leaves = (lot_left ? SERIAL_LEAVES_LOT : 0u) | (owner_left ? SERIAL_LEAVES_OWNER : 0u),
+	    .late = is_late(s, one),
 	};
-
-	if (to == SERIAL_SHIPPED || to == SERIAL_PICKED)
-		after.order_id = s->movement->order_id;
-	return after;
 }
 
 void serial_step_line(struct serial_step *s, const struct movement_line *l, const struct stock_item *item)
@@ -276,42 +232,29 @@ void serial_step_line(struct serial_step *s, const struct movement_line *l, cons
 	(void)check_number(s, l, full ? rule.needed : s->movement->type == MOVE_SHIP);
 	for (uint32_t i = 0; l->serials && i < l->serials->count; i++) {
 		struct serial *one = serial_make(b, s->draft->txn, l->sku, json_text(&l->serials->items[i]));
-		struct serial_at after;
+		struct serial_fact fact;
 
 		if (!one)
 			return;
-		if (!is_late(s, one))
+		fact = fact_of(s, l, one, rule.to);
+		if (!fact.late)
 			judge(s, l, one, &rule, full);
-		after = after_line(s, l, one, rule.to);
-		apply(s, one, l->location, &after);
+		serial_add(b, s->draft->txn, one, &fact);
 	}
 }
 
 /* ---- counts ---- */
 
-static bool same_place(const struct movement_line *l, const struct serial_at *at, bool all_lots)
-{
-	return serial_is_here(at->state) && str_eq(at->location, l->location) && str_eq(at->owner, l->owner) &&
-	       (all_lots || str_eq(at->lot, l->lot));
-}
-
 /* It was seen: where it is stays as it is said, but for what it was thought to be. */
 static void count_one(struct serial_step *s, const struct movement_line *l, struct serial *one, bool full,
 		      bool all_lots)
 {
-	struct serial_at after = after_line(s, l, one, SERIAL_IN_STOCK);
+	struct serial_fact fact = fact_of(s, l, one, SERIAL_IN_STOCK);
 
-	if (!is_late(s, one)) {
-		bool here = same_place(l, &one->now, all_lots);
-
-		if (full && !here)
-			tell_serial(s, l, one, "serial_found", "It was counted here.");
-		if (here) {
-			after.state = one->now.state;
-			after.order_id = one->now.order_id;
-		}
-	}
-	apply(s, one, l->location, &after);
+	fact.leaves |= SERIAL_SEEN | (all_lots ? SERIAL_ALL_LOTS : 0u);
+	if (full && !fact.late && !serial_counted_at(&one->now, &fact.said, all_lots))
+		tell_serial(s, l, one, "serial_found", "It was counted here.");
+	serial_add(s->draft->stock->serials, s->draft->txn, one, &fact);
 }
 
 /* What was here at that instant and was not seen is lost. */
@@ -319,17 +262,16 @@ static void count_missing(struct serial_step *s, const struct movement_line *l, 
 			  bool all_lots)
 {
 	for (struct serial *one = book->first; one; one = one->next) {
-		struct serial_at after = {.state = SERIAL_UNKNOWN,
-					  .location = l->location,
-					  .lot = one->now.lot,
-					  .owner = l->owner,
-					  .occurred_at = s->movement->occurred_at,
-					  .movement = s->draft->seq};
+		struct serial_fact fact = fact_of(s, l, one, SERIAL_UNKNOWN);
 
-		if (one->now.movement == s->draft->seq || is_late(s, one) || !same_place(l, &one->now, all_lots))
+		fact.said.owner = l->owner;
+		if (one->now.movement == s->draft->seq || fact.late ||
+		    !serial_counted_at(&one->now, &fact.said, all_lots))
 			continue;
+		fact.said.lot = one->now.lot;
+		fact.leaves = SERIAL_MISSED | (all_lots ? SERIAL_ALL_LOTS : 0u);
 		tell_serial(s, l, one, "serial_missing", "It was not counted.");
-		apply(s, one, l->location, &after);
+		serial_add(s->draft->stock->serials, s->draft->txn, one, &fact);
 	}
 }
 
@@ -361,38 +303,27 @@ void serial_step_count(struct serial_step *s, const struct movement_line *l, con
 
 /* ---- taking back ---- */
 
-static bool is_named(const struct movement *m, const struct serial_undo *u)
+static bool is_named(const struct movement *m, const struct serial_fact *f)
 {
 	for (size_t i = 0; i < m->line_count; i++) {
 		const struct movement_line *l = &m->lines[i];
 
-		if (str_eq(l->sku, u->serial->sku) && str_eq(l->location, u->place) && str_eq(l->owner, u->owner) &&
-		    (!l->lot.n || str_eq(l->lot, u->lot)))
+		if (str_eq(l->sku, f->of->sku) && str_eq(l->location, f->place) && str_eq(l->owner, f->after.owner) &&
+		    (!l->lot.n || str_eq(l->lot, f->after.lot)))
 			return true;
 	}
 	return m->line_count == 0;
 }
 
-static void put_back(struct serial_step *s, struct serial_undo *u, int64_t undone)
+static void put_back(struct serial_step *s, struct serial_fact *f)
 {
-	struct txn *t = s->draft->txn;
-	struct serial *one = u->serial;
-	struct serial_void *gone = arena_new(t->arena, struct serial_void);
+	struct serial_at after;
 
-	if (!gone) {
-		t->failed = true;
-		return;
-	}
-	*gone = (struct serial_void){undone, one->voided};
-	one->voided = gone;
-	txn_put(t, W_SERIAL_MOVE_VOID, SV_TEXT(one->sku), SV_TEXT(one->serial), SV_INT(undone));
-	if (one->now.movement == undone) {
-		one->now = u->best;
-		if (!u->best.movement) /* nothing else has ever been said */
-			one->now = (struct serial_at){.state = SERIAL_UNKNOWN};
-		write_row(t, one);
-	}
-	write_move(s, one, u->place, &one->now, MOVE_TAKES_BACK, false);
+	serial_take_back(s->draft->txn, f);
+	after = f->of->now;
+	after.movement = s->draft->seq;
+	after.occurred_at = s->movement->occurred_at;
+	serial_write_move(s->draft->txn, f->of, &after, f->place, SERIAL_MOVE_TAKES_BACK, 0, false);
 }
 
 void serial_step_reverse(struct serial_step *s)
@@ -400,8 +331,8 @@ void serial_step_reverse(struct serial_step *s)
 	struct serial_book *b = s->draft->stock->serials;
 
 	for (struct serial_undo *u = b->undo; u; u = u->next)
-		if (is_named(s->movement, u))
-			put_back(s, u, b->undone);
+		if (is_named(s->movement, u->fact))
+			put_back(s, u->fact);
 	b->undo = NULL;
 }
 

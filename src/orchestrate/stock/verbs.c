@@ -428,9 +428,9 @@ static void name_lot(struct stock *s, struct txn *t, const struct movement *m, s
 	if (!item || !item->rules || !item->rules->serials)
 		return;
 	if (!l->lot.n && item->rules->lot_tracked)
-		l->lot = serial_lot(s->serials, t, l);
+		l->lot_found = (l->lot = serial_lot(s->serials, t, l)).n > 0;
 	if (!l->owner.n && m->order_id.n && (m->type == MOVE_PICK || m->type == MOVE_SHIP))
-		l->owner = serial_owner(s->serials, t, l);
+		l->owner_found = (l->owner = serial_owner(s->serials, t, l)).n > 0;
 }
 
 static void step_serials(struct line_step *l, struct serial_step *s)
