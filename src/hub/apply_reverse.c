@@ -112,7 +112,7 @@ enum rc reverse_movement(struct hub *h, struct command *c, const struct movement
 	if (rc != RC_OK)
 		return rc;
 	undo = (struct movement_undo){row[OCCURRED].integer, row[ENTRIES].bytes, taken, chosen};
-	rc = stock_step_reverse(h->state.stock, t, &m, &undo, out, e);
+	rc = stock_step_reverse(h->state.stock, h->state.orders, t, &m, &undo, out, e);
 	for (size_t i = 0; rc == RC_OK && i < count; i++)
 		if (chosen[i] && !taken[i])
 			txn_dedup(t, DEDUP_REVERSAL, entry_key(m.reverses, i), 0, out->seq);

@@ -113,6 +113,14 @@ test("item records: cases, kits, a system's own names", async (t) => {
 	assert.equal(inState(await hub.stock("CUP"), "free"), 12);
 	assert.equal(inState(await hub.stock("LID"), "free"), 6);
 	(await move(hub, "count", [{ sku: "SET", quantity: "3" }])).expect(422, "kit_not_stocked");
+	/* What is taken back is named likewise. */
+	(await move(hub, "receive", [{ sku: "4711", quantity: "2", uom: "CS" }, { sku: "LID", quantity: "1" }], { source_event_id: "too-much" })).expect(200);
+	(await move(hub, "ship", [{ sku: "SET", quantity: "1" }], { source_event_id: "not-gone" })).expect(200);
+	(await move(hub, "reverse", [{ sku: "SET", quantity: "2" }], { reverses_event_id: "not-gone" })).expect(422, "quantity_differs");
+	(await move(hub, "reverse", [{ sku: "SET", quantity: "1" }], { reverses_event_id: "not-gone" })).expect(200);
+	(await move(hub, "reverse", [{ sku: "4711", quantity: "2", uom: "CS" }], { reverses_event_id: "too-much" })).expect(200);
+	(await move(hub, "reverse", [{ sku: "LID", quantity: "1" }], { reverses_event_id: "too-much" })).expect(200);
+	assert.deepEqual([inState(await hub.stock("CUP"), "free"), inState(await hub.stock("LID"), "free")], [12, 6]);
 	/* The shop's order names it as the shop does. */
 	const o = await hub.capture(order({ "gid-1": "2" }));
 	await until("it is reserved", async () => inState(await hub.stock("CUP"), "allocated") === 2);

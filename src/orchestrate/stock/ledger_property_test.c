@@ -324,7 +324,7 @@ static void step_reverse(struct step *s)
 	undo.taken = taken;
 	undo.chosen = chosen;
 	assert_true(stock_entry_count(undo.entries) < COUNT(taken));
-	assert_int_equal(stock_step_reverse(w.stock, &w.txn, &fact, &undo, &result, &e),
+	assert_int_equal(stock_step_reverse(w.stock, w.orders, &w.txn, &fact, &undo, &result, &e),
 			 f->reversed ? RC_CONFLICT : RC_OK);
 	if (f->reversed)
 		return;

@@ -16,12 +16,13 @@
 
 struct reversal {
 	struct stock *stock;
+	struct txn *txn;
 	struct stock_draft *draft;
 	const struct movement *m;
 	const struct movement_undo *undo;
 	struct entry *entries;
 	struct str sku, location, lot, owner; /* of the line that is looked for */
-	bool has_lot;
+	bool has_lot, any_owner;
 	size_t at, found;
 	struct entry told;  /* the last entry that a count has not added */
 	qty_t all, outside; /* what the line's entries moved */
@@ -66,8 +67,8 @@ static enum rc choose_entry(void *ctx, const struct entry *e)
 
 	if (!counted)
 		r->told = *e;
-	if (!moves(e) || !str_eq(e->sku, r->sku) || !str_eq(e->location, r->location) || !str_eq(e->owner, r->owner) ||
-	    (r->has_lot && !str_eq(e->lot, r->lot)))
+	if (!moves(e) || !str_eq(e->sku, r->sku) || !str_eq(e->location, r->location) ||
+	    (!r->any_owner && !str_eq(e->owner, r->owner)) || (r->has_lot && !str_eq(e->lot, r->lot)))
 		return RC_OK;
 	r->found++;
 	r->undo->chosen[at] = true;
@@ -89,39 +90,136 @@ static enum rc choose_all(void *ctx, const struct entry *e)
 	return RC_OK;
 }
 
-/* The entries of the lines that are named, or all. */
-static enum rc choose(struct reversal *r, struct err *e)
+/* ---- the lines that are named ---- */
+
+/* As the ledger keeps them. */
+struct named {
+	struct movement_line *lines;
+	size_t *of; /* by line: of which one that was told */
+	size_t count;
+};
+
+/* By what the source calls it, in base units, a kit by its components. */
+static enum rc read_line(const struct reversal *r, const struct order_open *order, size_t i, struct movement *out,
+			 struct err *e)
 {
-	struct str entries = r->undo->entries;
+	struct movement_line *copy = arena_new(r->txn->arena, struct movement_line);
+	static const char head[] = "/lines/0";
+	char tail[32];
+	enum rc rc;
 
+	if (!copy)
+		return err_set(e, RC_LIMIT, "too_many_lines", "the movement has too many lines");
+	*copy = r->m->lines[i];
+	*out = *r->m;
+	out->lines = copy;
+	out->line_count = 1;
+	rc = verbs_prepare(r->stock, r->txn, out, order, e);
+	if (rc == RC_OK || strncmp(e->where, head, strlen(head)) != 0)
+		return rc;
+	snprintf(tail, sizeof(tail), "%.31s", e->where + strlen(head));
+	snprintf(e->where, sizeof(e->where), "/lines/%zu%s", i, tail);
+	return rc;
+}
+
+static enum rc read_lines(const struct reversal *r, const struct order_open *order, struct named *out, struct err *e)
+{
+	size_t room = 0;
+
+	*out = (struct named){NULL, NULL, 0};
 	for (size_t i = 0; i < r->m->line_count; i++) {
-		const struct movement_line *l = &r->m->lines[i];
-		qty_t quantity = l->quantity < 0 ? -l->quantity : l->quantity;
-		char where[48];
-		int n = snprintf(where, sizeof(where), "/lines/%zu", i);
+		struct movement one;
+		enum rc rc = read_line(r, order, i, &one, e);
+		size_t need = out->count + one.line_count;
 
-		(void)n;
-		r->sku = l->sku;
-		r->location = l->location;
-		r->owner = l->owner;
-		r->lot = l->lot;
-		r->has_lot = l->lot.n > 0;
-		r->at = r->found = 0;
-		r->all = r->outside = 0;
-		if (entries_each(entries, choose_entry, r) != RC_OK)
-			return err_set(e, RC_IO, "store_damaged", "the entries of the movement are damaged");
-		if (!r->found)
-			return err_set_at(e, RC_INVALID, "not_in_movement", where,
-					  "the movement has no such line of " STR_FMT " at " STR_FMT, STR_ARG(l->sku),
-					  STR_ARG(l->location));
-		if (quantity != r->all && quantity != r->outside)
-			return err_set_at(e, RC_INVALID, "quantity_differs", where,
-					  "a line is taken back as a whole, with the quantity that it moved");
+		if (rc != RC_OK)
+			return rc;
+		if (need > room) {
+			struct arena *a = r->txn->arena;
+
+			out->lines =
+			    arena_grow(a, out->lines, room * sizeof(*out->lines), 2 * need * sizeof(*out->lines));
+			out->of = arena_grow(a, out->of, room * sizeof(*out->of), 2 * need * sizeof(*out->of));
+			room = 2 * need;
+			if (!out->lines || !out->of)
+				return err_set(e, RC_LIMIT, "too_many_lines", "the movement has too many lines");
+		}
+		for (size_t n = 0; n < one.line_count; n++) {
+			out->of[out->count] = i;
+			out->lines[out->count++] = one.lines[n];
+		}
 	}
-	r->at = 0;
-	if (!r->m->line_count && entries_each(entries, choose_all, r) != RC_OK)
-		return err_set(e, RC_IO, "store_damaged", "the entries of the movement are damaged");
 	return RC_OK;
+}
+
+static bool same_goods(const struct movement_line *a, const struct movement_line *b)
+{
+	return str_eq(a->sku, b->sku) && str_eq(a->location, b->location) && str_eq(a->lot, b->lot) &&
+	       str_eq(a->owner, b->owner);
+}
+
+/* What the lines name of these goods together: a component may be of several kits. */
+static qty_t named_of(const struct named *named, const struct movement_line *l)
+{
+	__int128 sum = 0;
+
+	for (size_t i = 0; i < named->count; i++)
+		if (same_goods(&named->lines[i], l))
+			sum += named->lines[i].quantity < 0 ? -named->lines[i].quantity : named->lines[i].quantity;
+	return sum > QTY_MAX ? QTY_MAX : (qty_t)sum;
+}
+
+/* True: they have moved just that. */
+static enum rc choose_goods(struct reversal *r, const struct movement_line *l, qty_t quantity, bool any_owner,
+			    bool *fits, struct err *e)
+{
+	r->sku = l->sku;
+	r->location = l->location;
+	r->owner = l->owner;
+	r->any_owner = any_owner;
+	r->lot = l->lot;
+	r->has_lot = l->lot.n > 0;
+	r->at = r->found = 0;
+	r->all = r->outside = 0;
+	if (entries_each(r->undo->entries, choose_entry, r) != RC_OK)
+		return err_set(e, RC_IO, "store_damaged", "the entries of the movement are damaged");
+	*fits = r->found && (quantity == r->all || quantity == r->outside);
+	return RC_OK;
+}
+
+/* A line that names no owner is of ours, or of what an order had of anybody's. */
+static enum rc choose_line(struct reversal *r, const struct named *named, size_t i, struct err *e)
+{
+	const struct movement_line *l = &named->lines[i];
+	qty_t quantity = named_of(named, l);
+	char where[48];
+	bool fits;
+	enum rc rc = choose_goods(r, l, quantity, false, &fits, e);
+
+	if (rc == RC_OK && !fits && !l->owner.n)
+		rc = choose_goods(r, l, quantity, true, &fits, e);
+	if (rc != RC_OK || fits)
+		return rc;
+	snprintf(where, sizeof(where), "/lines/%zu", named->of[i]);
+	if (!r->found)
+		return err_set_at(e, RC_INVALID, "not_in_movement", where,
+				  "the movement has no such line of " STR_FMT " at " STR_FMT, STR_ARG(l->sku),
+				  STR_ARG(l->location));
+	return err_set_at(e, RC_INVALID, "quantity_differs", where,
+			  "a line is taken back as a whole, with the quantity that it moved");
+}
+
+/* The entries of the lines that are named, or all. */
+static enum rc choose(struct reversal *r, const struct named *named, struct err *e)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < named->count && rc == RC_OK; i++)
+		rc = choose_line(r, named, i, e);
+	r->at = 0;
+	if (rc == RC_OK && !named->count && entries_each(r->undo->entries, choose_all, r) != RC_OK)
+		return err_set(e, RC_IO, "store_damaged", "the entries of the movement are damaged");
+	return rc;
 }
 
 static enum stock_state back_to(enum stock_state s)
@@ -187,17 +285,24 @@ static enum rc post_entries(struct reversal *r, size_t count)
 	return rc;
 }
 
-enum rc stock_step_reverse(struct stock *s, struct txn *t, const struct movement *m, const struct movement_undo *undo,
-			   struct movement_result *out, struct err *e)
+enum rc stock_step_reverse(struct stock *s, const struct order_book *orders, struct txn *t,
+			   const struct movement *given, const struct movement_undo *undo, struct movement_result *out,
+			   struct err *e)
 {
 	struct stock_draft d;
-	struct reversal r = {.stock = s, .draft = &d, .m = m, .undo = undo};
+	struct movement told = *given, *m = &told;
+	struct reversal r = {.stock = s, .txn = t, .draft = &d, .m = given, .undo = undo};
 	size_t count = stock_entry_count(undo->entries);
+	struct named named;
 	bool any = false;
-	enum rc rc = choose(&r, e);
+	enum rc rc = read_lines(&r, m->order_id.n ? order_find(orders, m->order_id) : NULL, &named, e);
 
+	if (rc == RC_OK)
+		rc = choose(&r, &named, e);
 	if (rc != RC_OK)
 		return rc;
+	m->lines = named.lines;
+	m->line_count = named.count;
 	for (size_t i = 0; i < count; i++) {
 		if (undo->chosen[i] && undo->taken[i] && m->line_count)
 			return err_set(e, RC_CONFLICT, "already_reversed", "a line was taken back already");

@@ -308,7 +308,8 @@ static bool is_named(const struct movement *m, const struct serial_fact *f)
 	for (size_t i = 0; i < m->line_count; i++) {
 		const struct movement_line *l = &m->lines[i];
 
-		if (str_eq(l->sku, f->of->sku) && str_eq(l->location, f->place) && str_eq(l->owner, f->after.owner) &&
+		if (str_eq(l->sku, f->of->sku) && str_eq(l->location, f->place) &&
+		    (str_eq(l->owner, f->after.owner) || (!l->owner.n && m->order_id.n)) &&
 		    (!l->lot.n || str_eq(l->lot, f->after.lot)))
 			return true;
 	}

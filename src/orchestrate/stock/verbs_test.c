@@ -503,7 +503,7 @@ static enum rc reverse(struct world *w, struct movement_line *lines, size_t coun
 
 	undo.taken = taken;
 	undo.chosen = chosen;
-	rc = stock_step_reverse(w->stock, &w->txn, &fact, &undo, &result, e);
+	rc = stock_step_reverse(w->stock, w->orders, &w->txn, &fact, &undo, &result, e);
 	for (int i = 0; rc == RC_OK && i < 8; i++)
 		taken[i] |= chosen[i];
 	return rc;
