@@ -323,7 +323,7 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 	for (int i = 0; f->type == MOVE_COUNT && i < f->line_count; i++)
 		if (f->at > m->counted_at[f->lines[i].item][f->lines[i].place])
 			m->counted_at[f->lines[i].item][f->lines[i].place] = f->at;
-	for (int p = 0; p < MODEL_PLACES; p++)
+	for (int p = 0; f->lines[0].item < MODEL_ITEMS && p < MODEL_PLACES; p++) /* else it is of a kit */
 		f->effect[p] = t->delta[f->lines[0].item][p];
 	note_arrival(m, f);
 	note_changes(m, t, instant_of(m, f));
