@@ -281,18 +281,20 @@ static void step_answer(struct step *s)
 }
 
 /* Where n of an item are, not counting what is planned; round 0: only where they fit whole. */
-static int plan_at(int channel, int planned[ITEMS][PLACES], int item, int p, int n, int round)
+static int plan_at(struct m_hold *h, int planned[ITEMS][PLACES], int item, int p, int n, int round)
 {
-	int there = m_free_for(channel, item, p) - planned[item][p],
+	int there = m_free_for(h->channel, item, p) - planned[item][p],
 	    part = n > 0 && there > 0 && (round == 1 || there >= n) ? least(n, there) : 0;
 
+	if (part && !planned[item][p])
+		h->used[item][h->used_count[item]++] = p;
 	planned[item][p] += part;
 	return n - part;
 }
 
 /* Lines of a hold: at the first place that has all of them, else each where it fits whole, else split. Returns how much
  * of them there is not. */
-static int plan_lines(const struct m_hold *h, const int *items, const int *wants, int count, int planned[ITEMS][PLACES])
+static int plan_lines(struct m_hold *h, const int *items, const int *wants, int count, int planned[ITEMS][PLACES])
 {
 	int sums[ITEMS] = {0}, missing = 0;
 
@@ -308,7 +310,7 @@ static int plan_lines(const struct m_hold *h, const int *items, const int *wants
 		if (!all)
 			continue;
 		EACH(i, ITEMS)
-		planned[i][p] = sums[i];
+		plan_at(h, planned, i, p, sums[i], 0);
 		return 0;
 	}
 	EACH(i, count)
@@ -317,7 +319,7 @@ static int plan_lines(const struct m_hold *h, const int *items, const int *wants
 
 		EACH(round, 2)
 		EACH(k, 2)
-		n = plan_at(h->channel, planned, items[i], sells_at[h->channel][k], n, round);
+		n = plan_at(h, planned, items[i], sells_at[h->channel][k], n, round);
 		missing += n;
 	}
 	return missing;

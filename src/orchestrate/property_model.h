@@ -35,6 +35,7 @@ struct m_order {
 struct m_hold {
 	char id[8];
 	int channel, held[ITEMS][PLACES], ended;
+	int used[ITEMS][PLACES], used_count[ITEMS]; /* places where it was held, as they were chosen */
 	int64_t expires_at;
 	bool live;
 };
@@ -365,9 +366,9 @@ static int m_give(struct m_order *o, int item, int p, int n)
 static void m_end(struct m_hold *h, struct m_order *o)
 {
 	EACH(item, ITEMS)
-	EACH(p, PLACES)
+	EACH(i, h->used_count[item])
 	{
-		int given = m_give(o, item, p, h->held[item][p]);
+		int p = h->used[item][i], given = m_give(o, item, p, h->held[item][p]);
 
 		m_move(item, p, STOCK_HELD, STOCK_FREE, h->held[item][p] - given, w.now);
 		m_use(h->channel, item, p, given - h->held[item][p]);
