@@ -285,8 +285,12 @@ void admission_note(struct attempt_run *r)
 		return;
 	r->admitted = false;
 	points_give(&adm->points, r->points);
-	if (a->cost.known)
+	if (a->cost.known) {
 		points_note(&adm->points, op, &a->cost, now);
+		trouble_points(t, op);
+	} else if (a->kind == ATTEMPT_SEND && a->outcome == OUTCOME_DELIVERED) {
+		points_silent(&adm->points);
+	}
 	if (a->cost.known && a->outcome == OUTCOME_THROTTLED && !a->retry_after_ms)
 		a->retry_after_ms = points_at(&adm->points, op, now) - now;
 	note_breaker(r);

@@ -182,6 +182,41 @@ static void points_are_kept(void **state)
 	}
 }
 
+/* What hardly changes is kept for the next start, once; no event tells it. */
+static void points_are_remembered(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t value;
+	} kept[] = {{"points:one:maximum", 2000000},
+		    {"points:one:restore", 100000},
+		    {"points:one:price", 400000},
+		    {"points:one:price", 500000},
+		    {"points:one:restore", 50000}};
+	static const int64_t answers[][2] = {{400, 100}, {400, 100}, {300, 100}, {500, 100}, {400, 50}};
+	(void)state;
+	bare_init();
+	bare_begin();
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct attempt_run *r = take(OP_PRICE);
+		r->attempt.cost = (struct pack_cost){.known = true,
+						     .requested = answers[i][0] * 1000,
+						     .available = 2000000 - (int64_t)i,
+						     .maximum = 2000000,
+						     .restore_rate = answers[i][1] * 1000};
+		answer(r, OUTCOME_DELIVERED);
+	}
+	const struct submission *s = bare.hub.first;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++, s = s->next) {
+		assert_non_null(s);
+		assert_null(s->command->note.type);
+		assert_true(str_is(s->command->note.state, kept[i].name));
+		assert_int_equal(s->command->note.value, kept[i].value);
+	}
+	assert_null(s);
+	bare_done();
+}
+
 /* A refusal for want of points says how long by the points, if by nothing else. */
 static void a_throttled_request_waits_for_its_points(void **state)
 {
@@ -264,6 +299,7 @@ int main(void)
 	    cmocka_unit_test(a_breaker_is_told_and_kept),
 	    cmocka_unit_test(an_open_breaker_is_open_after_a_restart),
 	    cmocka_unit_test(points_are_kept),
+	    cmocka_unit_test(points_are_remembered),
 	    cmocka_unit_test(a_throttled_request_waits_for_its_points),
 	    cmocka_unit_test(a_backlog_is_watched),
 	    cmocka_unit_test(a_pause_holds),

@@ -52,9 +52,10 @@ struct admission {
 	struct rate rate, catch_up;
 	bool catching_up;
 	struct points points;
-	struct breaker *breakers[OPERATIONS]; /* NULL: closed, and nothing was answered yet */
-	int64_t wait_until;                   /* what waits is held by rate or points until then; 0: it is not */
-	bool maintenance, held;               /* now; nothing is sent: maintenance, or an operator's pause */
+	int64_t kept_maximum, kept_restore, kept_cost[OPERATIONS]; /* of the points: in the store (trouble.c) */
+	struct breaker *breakers[OPERATIONS];                      /* NULL: closed, and nothing was answered yet */
+	int64_t wait_until;     /* what waits is held by rate or points until then; 0: it is not */
+	bool maintenance, held; /* now; nothing is sent: maintenance, or an operator's pause */
 	int64_t maintenance_until;
 	bool crowded;          /* more waits than backlog says may */
 	int64_t request_bytes; /* of the last requests, on the average */
@@ -207,7 +208,7 @@ struct submission *submission_new(struct delivery_hub *h, enum note_type type, s
 void submission_free(struct submission *s); /* with its command */
 void submit(struct submission *s);
 void submit_again(struct delivery_hub *h);
-/* An event about the system, to be submitted; data: a JSON object. */
+/* An event about the system, to be submitted; data: a JSON object. type NULL: none, only what is kept with it. */
 struct submission *submit_prepare(struct engine_destination *t, const char *type, const struct buf *data);
 void submit_told(struct submission *s);
 
@@ -257,6 +258,8 @@ void admission_restore(struct engine_destination *t, enum operation op, int64_t 
 /* trouble.c */
 void trouble_health(struct submission *s, const struct engine_destination *t); /* is kept with this event */
 void trouble_breaker(struct submission *s, const struct engine_destination *t, enum operation op);
+/* What an answer has said of points that is not in the store yet: submitted. */
+void trouble_points(struct engine_destination *t, enum operation op);
 enum rc trouble_load(struct engine_destination *t, struct store_reader *r, struct err *e) MUST_CHECK;
 
 /* progress.c */

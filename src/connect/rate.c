@@ -83,10 +83,25 @@ void points_give(struct points *p, int64_t reserved)
 	p->reserved -= reserved < p->reserved ? reserved : p->reserved;
 }
 
+void points_restore(struct points *p, int64_t maximum, int64_t restore_per_s, int64_t now)
+{
+	if (maximum <= 0 || restore_per_s <= 0)
+		return; /* it would never be more than nothing */
+	*p = (struct points){
+	    .known = true, .remembered = true, .maximum = maximum, .restore_per_s = restore_per_s, .at = now};
+}
+
+void points_silent(struct points *p)
+{
+	if (p->remembered)
+		p->known = p->remembered = false;
+}
+
 void points_note(struct points *p, enum operation op, const struct pack_cost *c, int64_t now)
 {
 	int64_t cost = c->requested > c->actual ? c->requested : c->actual;
 	p->known = true;
+	p->remembered = false;
 	p->available = c->available;
 	p->maximum = c->maximum > c->available ? c->maximum : c->available;
 	p->restore_per_s = c->restore_rate;

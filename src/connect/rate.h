@@ -27,6 +27,7 @@ void rate_give(struct rate *r); /* it did not go after all */
 
 struct points {
 	bool known;
+	bool remembered;                           /* from before a restart, and no answer has said it yet */
 	int64_t available, maximum, restore_per_s; /* thousandths of points */
 	int64_t at;
 	int64_t reserved;             /* for what is under way */
@@ -38,6 +39,10 @@ int64_t points_at(const struct points *p, enum operation op, int64_t now);
 /* What it may cost is kept for it; give it back with points_note or points_give. */
 int64_t points_take(struct points *p, enum operation op);
 void points_give(struct points *p, int64_t reserved);
+/* After a restart, by what the answers before it said: as if nothing were left now. It cannot be more than there is. */
+void points_restore(struct points *p, int64_t maximum, int64_t restore_per_s, int64_t now);
+/* An answer without points: what was remembered of them does not hold any more. */
+void points_silent(struct points *p);
 /* An answer says where the budget stands. */
 void points_note(struct points *p, enum operation op, const struct pack_cost *c, int64_t now);
 

@@ -129,12 +129,39 @@ static void rate_limits_are_read(void **state)
 	}
 }
 
+/* After a restart nothing is left, whatever there was, until it has come back or an answer says how much there is. */
+static void remembered_points_are_none(void **state)
+{
+	(void)state;
+	struct points p = {0};
+	points_restore(&p, 1000000, 50000, 10000);
+	p.expected[OP_PRICE] = 100000;
+	assert_int_equal(points_at(&p, OP_PRICE, 10000), 12000);
+	assert_int_equal(points_at(&p, OP_PRICE, 12000), 12000);
+	int64_t taken = points_take(&p, OP_PRICE);
+	assert_int_equal(points_at(&p, OP_PRICE, 12000), 14000); /* one that is under way has what there was */
+	struct pack_cost c = {
+	    .known = true, .requested = 100000, .available = 900000, .maximum = 1000000, .restore_rate = 50000};
+	points_give(&p, taken);
+	points_note(&p, OP_PRICE, &c, 12000);
+	assert_int_equal(points_at(&p, OP_PRICE, 12000), 12000);
+	points_silent(&p);
+	assert_true(p.known); /* it was said since */
+	points_restore(&p, 1000000, 50000, 20000);
+	points_silent(&p);
+	assert_false(p.known);
+	/* What never comes back says nothing. */
+	points_restore(&p, 1000000, 0, 20000);
+	points_restore(&p, 0, 50000, 20000);
+	assert_false(p.known);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_bucket_keeps_its_rate), cmocka_unit_test(an_idle_bucket_holds_its_burst_only),
-	    cmocka_unit_test(points_are_waited_for),   cmocka_unit_test(the_meter_forgets),
-	    cmocka_unit_test(rate_limits_are_read),
+	    cmocka_unit_test(a_bucket_keeps_its_rate),    cmocka_unit_test(an_idle_bucket_holds_its_burst_only),
+	    cmocka_unit_test(points_are_waited_for),      cmocka_unit_test(the_meter_forgets),
+	    cmocka_unit_test(remembered_points_are_none), cmocka_unit_test(rate_limits_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,8 @@ struct submission *submit_prepare(struct engine_destination *t, const char *type
 	struct submission *s = submission_new(t->hub, NOTE_TOLD, c);
 	c->target = t->system->name;
 	c->note.type = type;
-	c->note.data = arena_copy(&c->arena, buf_str(data));
+	if (data)
+		c->note.data = arena_copy(&c->arena, buf_str(data));
 	return s;
 }
 

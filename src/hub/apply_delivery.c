@@ -364,10 +364,12 @@ void apply_system_note(struct hub *h, struct command *c)
 {
 	struct txn *t = &h->batch.txn;
 
-	t->cause.correlation_id = txn_uuid(t);
-	txn_event(t, c->note.type, c->target, 0, c->note.data);
 	if (c->note.state.n)
 		txn_put(t, W_META, SV_TEXT(c->note.state), SV_INT(c->note.value));
-	note_away(h, c);
+	if (c->note.type) {
+		t->cause.correlation_id = txn_uuid(t);
+		txn_event(t, c->note.type, c->target, 0, c->note.data);
+		note_away(h, c);
+	}
 	c->answer = answer_json(200, STR("{}"));
 }

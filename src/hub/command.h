@@ -173,7 +173,7 @@ struct command {
 			size_t count;
 		} results;
 		struct {
-			const char *type; /* static */
+			const char *type; /* static; NULL: no event, only the state */
 			struct str data;  /* a JSON object */
 			struct str state; /* a name in meta that keeps value with it; empty: none */
 			int64_t value;

@@ -4,7 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { order, until, world } from "./harness.mjs";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { order, root, until, world } from "./harness.mjs";
 
 const HOUR = 3_600_000;
 const names = ["shop", "erp", "wms"];
@@ -61,6 +63,40 @@ test("a rate is kept, with its burst", async (t) => {
 	await hub.advance(10 * HOUR);
 	await until("the rest", () => wms.of("/shipment-requests").length === 5);
 	await until("both are in what the system had in the last minute", async () => (await hub.read("/v1/systems/wms")).rates.requests_per_minute >= 2);
+});
+
+/* The canonical connector, but an answer to a shipment request says what it cost. */
+function counting() {
+	const file = (name) => readFileSync(join(root, "connectors/canonical", name), "utf8");
+	const told = "answer: {external_id: /external_id}", yaml = file("connector.yaml").replace("connector: canonical", "connector: counting");
+	const at = yaml.indexOf(told, yaml.indexOf("shipment.request:"));
+	return {
+		"connector.yaml": yaml.slice(0, at) + "answer: {external_id: /external_id, map: in.counted}" + yaml.slice(at + told.length),
+		"in.lua": `${file("in.lua")}\nfunction counted(answer)\n\treturn {cost = opt(answer.body, "cost")}\nend\n`,
+		"out.lua": file("out.lua"),
+	};
+}
+
+test("points are kept over a kill: what there may be left is not guessed", async (t) => {
+	const { hub, wms } = await world(t, names, { packs: { counting: counting() }, systems: { wms: { connector: "counting", delivery: "{slots: 4}" } } });
+	let available = 900;
+	wms.handler = (r) => (r.method === "POST" ? { status: 201, body: { external_id: r.key, cost: { requested: "100", available: String(available), maximum: "1000", restore_rate: "0.1" } } } : undefined);
+	await hub.count({ A: "1000" });
+	const [first] = await capture(hub, 1);
+	await hub.orderIs(first.order_id, "released");
+	await hub.kill();
+	await hub.start();
+	await capture(hub, 3);
+	/* for what one costs 1,000 s have to pass */
+	await stopsAt(hub, wms, "/shipment-requests", 1, 3);
+	available = 0;
+	await hub.advance(HOUR / 3);
+	await stopsAt(hub, wms, "/shipment-requests", 2, 2);
+	available = 900;
+	await hub.advance(HOUR);
+	await until("the rest", () => wms.of("/shipment-requests").length === 4);
+	await until("nothing waits", () => idle(hub, "wms"));
+	await hub.audit();
 });
 
 test("RateLimit and Retry-After are obeyed, a date as well", async (t) => {

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { randomInt, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -314,9 +314,9 @@ export function configuration(systems, { store = "sqlite", extra = "", rules = {
 		`    locations: {${locations}}`,
 		"    systems:",
 		...named.map(([name, rest]) => {
-			const { url, ...more } = typeof systems[name] === "string" ? { url: systems[name] } : systems[name];
+			const { url, connector = "canonical", ...more } = typeof systems[name] === "string" ? { url: systems[name] } : systems[name];
 			const fields = Object.entries(more).map(([key, value]) => `, ${key}: ${value}`).join("");
-			return `      ${name}: {connector: canonical, url: "${url}", ${rest}${fields}}`;
+			return `      ${name}: {connector: ${connector}, url: "${url}", ${rest}${fields}}`;
 		}),
 		"    channels:",
 		...Object.entries(channels).filter(([name]) => systems[name]).map(([, row]) => `      ${row}`),
@@ -334,10 +334,16 @@ export function configuration(systems, { store = "sqlite", extra = "", rules = {
 }
 
 /* A server over a folder with this configuration. */
-export async function serve(t, text, { secrets = {}, listen } = {}) {
+/* packs: files of connectors of its own, by name and file. */
+export async function serve(t, text, { secrets = {}, packs = {}, listen } = {}) {
 	const dir = folder(t);
 	assert.equal(cli(["init", dir]).code, 0);
 	writeFileSync(join(dir, "crossdock.yaml"), text);
+	for (const [name, files] of Object.entries(packs)) {
+		mkdirSync(join(dir, "connectors", name), { recursive: true });
+		for (const [file, content] of Object.entries(files))
+			writeFileSync(join(dir, "connectors", name, file), content);
+	}
 	for (const [name, value] of Object.entries(secrets)) {
 		const { code, err } = cli(["secret", "set", name, "--dir", dir], value);
 		assert.equal(code, 0, err);
