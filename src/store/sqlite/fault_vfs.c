@@ -3,14 +3,11 @@
 #include "store/sqlite/fault_disk.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 _Static_assert(FAULT_DISK_FULL == SQLITE_FULL && FAULT_WRITE_ERROR == SQLITE_IOERR_WRITE &&
 		   FAULT_SYNC_ERROR == SQLITE_IOERR_FSYNC,
