@@ -168,7 +168,6 @@ enum rc query_events(struct query *q, int64_t after, const struct str *types, si
 			       .ctx = &w,
 			       .e = e};
 	bool end = false;
-	char cursor[24];
 
 	jw_init(&w, out);
 	jw_object(&w);
@@ -180,13 +179,5 @@ enum rc query_events(struct query *q, int64_t after, const struct str *types, si
 	*last = s.last;
 	if (rc != RC_OK)
 		return rc;
-	jw_array_end(&w);
-	jw_key(&w, "next_cursor");
-	snprintf(cursor, sizeof(cursor), "%lld", (long long)s.last);
-	if (end)
-		jw_null(&w);
-	else
-		jw_text(&w, str_from(cursor));
-	jw_object_end(&w);
-	return query_done(out, e);
+	return query_end_at(&w, !end, s.last, out, e);
 }

@@ -8,9 +8,6 @@
 #include "hub/query_parts.h"
 #include "orchestrate/stock/entry.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 enum { SEQ, ID, AT, OCCURRED, TYPE, SOURCE, EVENT, ORDER, REASON, CORRELATION, ENTRIES, COLUMNS };
 #define TAIL_PAGE 500
 
@@ -154,7 +151,6 @@ enum rc query_movements(struct query *q, struct str sku, const struct query_page
 	struct json_writer w;
 	struct chain c = {.q = q, .sku = sku, .w = &w, .e = e};
 	int64_t at = 0;
-	char cursor[24];
 	enum rc rc = query_cursor(p->cursor, &at, e);
 
 	if (rc == RC_OK && !p->cursor.n)
@@ -168,13 +164,5 @@ enum rc query_movements(struct query *q, struct str sku, const struct query_page
 	rc = write_page(&c, &at, p->limit);
 	if (rc != RC_OK)
 		return rc == RC_NOT_FOUND ? err_set(e, RC_INVALID, "bad_cursor", "The cursor is not one of ours.") : rc;
-	jw_array_end(&w);
-	jw_key(&w, "next_cursor");
-	snprintf(cursor, sizeof(cursor), "%" PRId64, at);
-	if (at)
-		jw_text(&w, str_from(cursor));
-	else
-		jw_null(&w);
-	jw_object_end(&w);
-	return query_done(out, e);
+	return query_end_at(&w, at != 0, at, out, e);
 }

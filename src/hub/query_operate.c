@@ -153,11 +153,7 @@ enum rc query_systems(struct query *q, const struct query_live *live, struct buf
 	jw_array(&w);
 	for (size_t i = 0; i < t->system_count && rc == RC_OK; i++)
 		rc = write_system(q, &w, &t->systems[i], backlog_of(c, n, t->systems[i].name), live, e);
-	jw_array_end(&w);
-	jw_key(&w, "next_cursor");
-	jw_null(&w);
-	jw_object_end(&w);
-	return rc == RC_OK ? query_done(out, e) : rc;
+	return rc == RC_OK ? query_end(&w, STR_NONE, out, e) : rc;
 }
 
 enum rc query_system(struct query *q, struct str name, const struct query_live *live, struct buf *out, struct err *e)

@@ -191,11 +191,7 @@ static enum rc orders_by_external(struct query *q, struct order_filter *f, struc
 	jw_key(&w, "items");
 	jw_array(&w);
 	rc = rc == RC_OK && order_matches(f, row) ? write_order_row(NULL, &w, row, e) : RC_OK;
-	jw_array_end(&w);
-	jw_key(&w, "next_cursor");
-	jw_null(&w);
-	jw_object_end(&w);
-	return rc == RC_OK ? query_done(out, e) : rc;
+	return rc == RC_OK ? query_end(&w, STR_NONE, out, e) : rc;
 }
 
 enum rc query_orders(struct query *q, const struct query_orders *f, const struct query_page *p, struct buf *out,

@@ -103,7 +103,6 @@ enum rc query_list(struct query *q, const struct query_list *l, const struct que
 	struct scan s = {.list = l, .w = &w, .e = e, .limit = p->limit};
 	uint32_t page = p->limit + 1; /* what suffices where every row matches */
 	bool end = false;
-	char cursor[24];
 
 	assert(p->limit >= 1 && p->limit <= 1000 && l->more_count <= QUERY_MORE_MAX);
 	enum rc rc = query_cursor(p->cursor, &s.last, e);
@@ -124,15 +123,27 @@ enum rc query_list(struct query *q, const struct query_list *l, const struct que
 		end = !s.more && s.rows - before < page;
 		page = SCAN_PAGE;
 	}
-	jw_array_end(&w);
-	jw_key(&w, "next_cursor");
-	snprintf(cursor, sizeof(cursor), "%lld", (long long)s.last);
-	if (end)
-		jw_null(&w);
+	return query_end_at(&w, !end, s.last, out, e);
+}
+
+enum rc query_end(struct json_writer *w, struct str cursor, const struct buf *out, struct err *e)
+{
+	jw_array_end(w);
+	jw_key(w, "next_cursor");
+	if (cursor.n)
+		jw_text(w, cursor);
 	else
-		jw_text(&w, str_from(cursor));
-	jw_object_end(&w);
+		jw_null(w);
+	jw_object_end(w);
 	return query_done(out, e);
+}
+
+enum rc query_end_at(struct json_writer *w, bool more, int64_t seq, const struct buf *out, struct err *e)
+{
+	char cursor[24];
+	int n = snprintf(cursor, sizeof(cursor), "%lld", (long long)seq);
+
+	return query_end(w, more ? (struct str){cursor, (size_t)n} : STR_NONE, out, e);
 }
 
 enum rc query_done(const struct buf *out, struct err *e)

@@ -44,6 +44,10 @@ enum rc query_list(struct query *q, const struct query_list *l, const struct que
 /* RC_INVALID "bad_cursor". Empty: from the newest. */
 enum rc query_cursor(struct str cursor, int64_t *before, struct err *e) MUST_CHECK;
 
+/* The end of a list: closes its array and the object about it. cursor: where the next page begins; empty: there is
+ * none. As query_done. */
+enum rc query_end(struct json_writer *w, struct str cursor, const struct buf *out, struct err *e) MUST_CHECK;
+enum rc query_end_at(struct json_writer *w, bool more, int64_t seq, const struct buf *out, struct err *e) MUST_CHECK;
 /* RC_OK, or RC_LIMIT "answer_too_large". */
 enum rc query_done(const struct buf *out, struct err *e) MUST_CHECK;
 enum rc query_damaged(struct err *e, const char *what);

@@ -147,7 +147,6 @@ enum rc query_drift(struct query *q, struct str id, struct str class_, const str
 {
 	struct drift_rows d = {.q = q, .out = out, .class_ = class_, .limit = p->limit};
 	int64_t seq, after = 0;
-	char cursor[24];
 	enum rc rc = find_run(q, id, &seq, e);
 
 	if (rc == RC_OK && p->cursor.n)
@@ -163,15 +162,7 @@ enum rc query_drift(struct query *q, struct str id, struct str class_, const str
 	rc = store_read(q->reader, R_DRIFT_AFTER, args, 3, json_row, &d, e);
 	if (rc != RC_OK && !d.more)
 		return rc;
-	jw_array_end(&d.w);
-	jw_key(&d.w, "next_cursor");
-	if (d.more || d.seen == QUERY_SCAN_MAX)
-		jw_text(&d.w,
-			(struct str){cursor, (size_t)snprintf(cursor, sizeof(cursor), "%lld", (long long)d.last)});
-	else
-		jw_null(&d.w);
-	jw_object_end(&d.w);
-	return query_done(out, e);
+	return query_end_at(&d.w, d.more || d.seen == QUERY_SCAN_MAX, d.last, out, e);
 }
 
 enum rc query_drift_csv(struct query *q, struct str id, struct str class_, struct buf *out, struct err *e)

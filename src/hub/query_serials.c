@@ -2,9 +2,6 @@
 #include "hub/query_parts.h"
 #include "orchestrate/stock/serial.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 enum { SKU, SERIAL, STATE, LOCATION, LOT, OWNER, ORDER, MOVEMENT, OCCURRED, COLUMNS };
 #define READ_PAGE 1000
 
@@ -101,14 +98,7 @@ enum rc query_serials(struct query *q, struct str sku, const struct query_serial
 		rc = read_page(&p, sku, &more, e);
 	if (rc != RC_OK)
 		return rc;
-	jw_array_end(&w);
-	jw_key(&w, "next_cursor");
-	if (more)
-		jw_text(&w, p.last);
-	else
-		jw_null(&w);
-	jw_object_end(&w);
-	return query_done(out, e);
+	return query_end(&w, more ? p.last : STR_NONE, out, e);
 }
 
 /* ---- one ---- */
@@ -177,7 +167,6 @@ enum rc query_serial(struct query *q, struct str sku, struct str serial, const s
 	    args[] = {SV_TEXT(sku), SV_TEXT(serial), SV_INT(INT64_MAX), SV_INT((int64_t)page->limit + 1)};
 	struct json_writer w;
 	struct serial_history h = {.w = &w, .limit = page->limit};
-	char cursor[24];
 	enum rc rc = query_cursor(page->cursor, &args[2].integer, e);
 
 	if (rc == RC_OK)
@@ -195,13 +184,5 @@ enum rc query_serial(struct query *q, struct str sku, struct str serial, const s
 	rc = store_read(q->reader, R_SERIAL_HISTORY, args, 4, history_row, &h, e);
 	if (rc != RC_OK && rc != RC_LIMIT)
 		return rc;
-	jw_array_end(&w);
-	jw_key(&w, "next_cursor");
-	snprintf(cursor, sizeof(cursor), "%" PRId64, h.last);
-	if (h.more)
-		jw_text(&w, str_from(cursor));
-	else
-		jw_null(&w);
-	jw_object_end(&w);
-	return query_done(out, e);
+	return query_end_at(&w, h.more, h.last, out, e);
 }

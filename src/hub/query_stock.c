@@ -232,7 +232,7 @@ static void write_fence(struct json_writer *w, struct str channel, const struct 
 enum rc query_ring_fences(struct query *q, struct str channel, const struct query_page *p, struct buf *out,
 			  struct err *e)
 {
-	struct str sku = STR(""), location = STR("");
+	struct str sku = STR(""), location = STR(""), cursor = STR_NONE;
 	struct query_rows rows;
 	struct json_writer w;
 	enum rc rc;
@@ -258,19 +258,13 @@ enum rc query_ring_fences(struct query *q, struct str channel, const struct quer
 	jw_array(&w);
 	for (size_t i = 0; i < rows.count; i++)
 		write_fence(&w, channel, query_row(&rows, i));
-	jw_array_end(&w);
-	jw_key(&w, "next_cursor");
 	if (rows.count == p->limit) {
 		const struct store_value *last = query_row(&rows, rows.count - 1);
-		const char *cursor =
-		    arena_printf(q->arena, STR_FMT " " STR_FMT, STR_ARG(last[0].bytes), STR_ARG(last[1].bytes));
 
-		jw_text(&w, str_from(cursor));
-	} else {
-		jw_null(&w);
+		cursor = str_from(
+		    arena_printf(q->arena, STR_FMT " " STR_FMT, STR_ARG(last[0].bytes), STR_ARG(last[1].bytes)));
 	}
-	jw_object_end(&w);
-	return query_done(out, e);
+	return query_end(&w, cursor, out, e);
 }
 
 enum rc query_reservation(struct query *q, struct str id, struct buf *out, struct err *e)
