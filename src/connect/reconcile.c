@@ -39,7 +39,7 @@ enum rc reconciler_reader(struct reconciler *r, size_t hub_index, struct store_r
 {
 	struct store_reader **reader = &r->readers[hub_index];
 	if (!*reader) {
-		enum rc rc = store_reader_open(hub_store(node_hub(r->node, hub_index)), reader, e);
+		enum rc rc = store_reader_open(hub_store(r->hubs[hub_index]), reader, e);
 		if (rc != RC_OK) {
 			*reader = NULL;
 			return rc;
@@ -69,7 +69,7 @@ static enum rc take_open(void *ctx, const struct store_value *row, size_t count)
 	struct open_runs *f = ctx;
 	struct reconciler *r = f->r;
 	(void)count;
-	struct run *known = run_of(r, node_hub(r->node, f->hub_index), row[0].integer);
+	struct run *known = run_of(r, r->hubs[f->hub_index], row[0].integer);
 	if (known)
 		known->open = true;
 	if (known || r->run_count >= RECONCILE_RUNS_MAX)
@@ -97,18 +97,18 @@ static void note_cancelled(struct reconciler *r, const struct hub *h)
 
 static void find_open(struct reconciler *r)
 {
-	for (size_t i = 0; i < node_tenants(r->node); i++) {
+	for (size_t i = 0; i < r->hub_count; i++) {
 		struct open_runs f = {r, i};
 		struct store_reader *reader;
 		struct err e = ERR_NONE;
 		for (struct run *run = r->runs; run; run = run->next)
-			run->open = run->open && run->hub != node_hub(r->node, i);
+			run->open = run->open && run->hub != r->hubs[i];
 		if (reconciler_reader(r, i, &reader, &e) != RC_OK ||
 		    store_read(reader, R_RECONCILIATIONS_OPEN, NULL, 0, take_open, &f, &e) != RC_OK)
 			log_warn("reconcile", "the reconciliations cannot be read",
 				 LOG_STR("detail", str_from(e.detail)));
 		else
-			note_cancelled(r, node_hub(r->node, i));
+			note_cancelled(r, r->hubs[i]);
 	}
 	r->started = true;
 }
@@ -171,8 +171,8 @@ static bool under_way(const struct reconciler *r, const struct config_system *s)
 static int64_t schedule(struct reconciler *r)
 {
 	int64_t next = INT64_MAX;
-	for (size_t i = 0; i < node_tenants(r->node); i++) {
-		struct hub *h = node_hub(r->node, i);
+	for (size_t i = 0; i < r->hub_count; i++) {
+		struct hub *h = r->hubs[i];
 		const struct config_tenant *t = hub_tenant(h);
 		for (size_t k = 0; k < t->system_count; k++) {
 			const struct config_reconcile *c = &t->systems[k].reconcile;
@@ -209,7 +209,8 @@ static bool any_with_hub(const struct reconciler *r)
 	return false;
 }
 
-static void round_once(struct reconciler *r, bool stop)
+/* When the next one is due (wall ms). */
+static int64_t step_runs(struct reconciler *r, bool stop)
 {
 	r->now = clock_wall_ms(r->clock);
 	if (r->look && !stop) {
@@ -224,8 +225,18 @@ static void round_once(struct reconciler *r, bool stop)
 		next = at < next ? at : next;
 	}
 	drop_ended(r);
-	int64_t wait = r->look ? 0 : next - r->now;
+	return r->look ? r->now : next;
+}
+
+static void round_once(struct reconciler *r, bool stop)
+{
+	int64_t wait = step_runs(r, stop) - r->now;
 	http_run(r->http, wait < 0 ? 0 : wait < TICK_MS ? (int)wait : TICK_MS, r->wake_fd);
+}
+
+int64_t reconciler_turn(struct reconciler *r)
+{
+	return stopping(r) ? INT64_MAX : step_runs(r, false);
 }
 
 /* A nice value. */
@@ -243,29 +254,43 @@ static void *reconciler_main(void *arg)
 	return NULL;
 }
 
-enum rc reconciler_start(struct node *n, struct reconciler **out, struct err *e)
+void reconciler_open(struct hub *const *hubs, size_t count, const struct clock *clock, struct reconciler **out)
 {
 	struct reconciler *r = mem_zalloc(1, sizeof(*r));
 	size_t systems = 0;
-	(void)e;
-	r->node = n;
-	r->clock = node_clock(n);
+
+	r->hub_count = count;
+	r->hubs = mem_zalloc(count, sizeof(struct hub *));
+	memcpy(r->hubs, hubs, count * sizeof(struct hub *));
+	r->clock = clock;
 	pthread_mutex_init(&r->lock, NULL);
 	r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert(r->wake_fd >= 0);
-	r->http = http_new("crossdock/" CROSSDOCK_VERSION);
-	r->mediator = mediator_new(&MEDIATOR_LIMITS_DEFAULT);
-	r->readers = mem_zalloc(node_tenants(n), sizeof(struct store_reader *));
-	r->first_due = mem_zalloc(node_tenants(n), sizeof(size_t));
-	for (size_t i = 0; i < node_tenants(n); i++) {
+	r->readers = mem_zalloc(count, sizeof(struct store_reader *));
+	r->first_due = mem_zalloc(count, sizeof(size_t));
+	for (size_t i = 0; i < count; i++) {
 		r->first_due[i] = systems;
-		systems += hub_tenant(node_hub(n, i))->system_count;
+		systems += hub_tenant(hubs[i])->system_count;
 	}
 	r->next_due = mem_zalloc(systems, sizeof(int64_t));
 	r->look = true;
-	if (pthread_create(&r->thread, NULL, reconciler_main, r) != 0)
-		abort();
 	*out = r;
+}
+
+enum rc reconciler_start(struct node *n, struct reconciler **out, struct err *e)
+{
+	size_t count = node_tenants(n);
+	struct hub **hubs = mem_zalloc(count, sizeof(struct hub *));
+
+	(void)e;
+	for (size_t i = 0; i < count; i++)
+		hubs[i] = node_hub(n, i);
+	reconciler_open(hubs, count, node_clock(n), out);
+	free(hubs);
+	(*out)->http = http_new("crossdock/" CROSSDOCK_VERSION);
+	(*out)->mediator = mediator_new(&MEDIATOR_LIMITS_DEFAULT);
+	if (pthread_create(&(*out)->thread, NULL, reconciler_main, *out) != 0)
+		abort();
 	return RC_OK;
 }
 
@@ -277,8 +302,9 @@ void reconciler_stop(struct reconciler *r)
 	r->stopping = true;
 	pthread_mutex_unlock(&r->lock);
 	reconciler_signal(r);
-	pthread_join(r->thread, NULL);
-	for (size_t i = 0; i < node_tenants(r->node); i++)
+	if (r->http)
+		pthread_join(r->thread, NULL);
+	for (size_t i = 0; i < r->hub_count; i++)
 		if (r->readers[i])
 			store_reader_close(r->readers[i]);
 }
@@ -292,10 +318,13 @@ void reconciler_free(struct reconciler *r)
 		r->runs = run->next;
 		run_end(run);
 	}
-	http_free(r->http);
-	mediator_free(r->mediator);
+	if (r->http) {
+		http_free(r->http);
+		mediator_free(r->mediator);
+	}
 	close(r->wake_fd);
 	pthread_mutex_destroy(&r->lock);
+	free(r->hubs);
 	free(r->readers);
 	free(r->first_due);
 	free(r->next_due);

@@ -24,9 +24,13 @@
 struct reconciler;
 
 enum rc reconciler_start(struct node *n, struct reconciler **out, struct err *e) MUST_CHECK;
+/* Without a thread and a network: balances have to be given, and the caller takes the turns. */
+void reconciler_open(struct hub *const *hubs, size_t count, const struct clock *clock, struct reconciler **out);
+/* One step of each run; when the next is wanted (wall ms; INT64_MAX: when it is woken). */
+int64_t reconciler_turn(struct reconciler *r);
 /* The hubs' writers must still run: they give our commands back. What runs is begun again by the next start. */
 void reconciler_stop(struct reconciler *r);
-void reconciler_free(struct reconciler *r); /* stopped; NULL is fine */
+void reconciler_free(struct reconciler *r); /* stopped, NULL is fine; of an opened one the hubs are closed before */
 
 /* A run was begun. Any thread. */
 void reconciler_wake(struct reconciler *r);

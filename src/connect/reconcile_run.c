@@ -56,7 +56,7 @@ static struct reconcile *comparison(const struct config_tenant *t, const struct 
 
 struct run *run_begin(struct reconciler *r, size_t hub_index, const struct store_value *row)
 {
-	struct hub *h = node_hub(r->node, hub_index);
+	struct hub *h = r->hubs[hub_index];
 	const struct config_system *s = config_find_system(hub_tenant(h), row[3].bytes);
 	struct run *run = mem_zalloc(1, sizeof(*run));
 	run->owner = r;
@@ -86,6 +86,7 @@ void run_end(struct run *run)
 {
 	if (run->transfer)
 		http_cancel(run->transfer);
+	command_free(run->command); /* of a hub that is gone */
 	for (struct given_page *p = run->given_first, *next; p; p = next) {
 		next = p->next;
 		arena_done(&p->arena);

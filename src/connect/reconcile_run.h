@@ -79,9 +79,10 @@ struct run {
 };
 
 struct reconciler {
-	struct node *node;
+	struct hub **hubs;
+	size_t hub_count;
 	const struct clock *clock;
-	pthread_t thread;
+	pthread_t thread; /* with http and mediator; NULL and none: the caller takes the turns */
 	pthread_mutex_t lock;
 	bool stopping; /* under the lock */
 	bool woken;    /* under the lock */

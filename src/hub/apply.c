@@ -11,12 +11,29 @@ static void keep_answer(struct hub *h, struct command *c, int64_t inbox_before)
 		inbox_settle(h, c, fate, STR_NONE, STR_NONE, STR_NONE);
 }
 
+/* What the hub does for a system by itself says nothing of whether the system is alive: it may be a reconciliation that
+ * gets no answer. */
+static bool is_heard(enum command_type type)
+{
+	switch (type) {
+	case COMMAND_DELIVERY_START:
+	case COMMAND_DELIVERY_RESULT:
+	case COMMAND_RECONCILE_BEGIN:
+	case COMMAND_RECONCILE_DRIFT:
+	case COMMAND_RECONCILE_END:
+	case COMMAND_RECONCILE_CANCEL:
+		return false;
+	default:
+		return true;
+	}
+}
+
 void apply_command(struct hub *h, struct command *c)
 {
 	int64_t inbox = h->state.heads.inbox;
 
 	h->batch.txn.cause = (struct txn_cause){c->correlation_id, c->source};
-	if (c->source.n && c->type != COMMAND_DELIVERY_START && c->type != COMMAND_DELIVERY_RESULT)
+	if (c->source.n && is_heard(c->type))
 		publish_heard(h->state.publisher, c->source, h->now);
 	if (inbox_replayed(h, c))
 		return;

@@ -187,6 +187,8 @@ void choose_world(struct world *w, const struct simulate_options *o, struct mode
 	}
 	for (int i = 0; i < MODEL_CHANNELS; i++)
 		choose_channel(w, i, p);
+	p->blurred = goods_blurred(w);
+	w->tenant->systems[SYSTEM_WMS].reconcile.settle_ms = dice_between(&w->dice, 1, 90) * INT64_C(1000);
 	for (int i = 0; i < WORLD_SYSTEMS; i++)
 		choose_delivery(w, &w->tenant->systems[i].delivery);
 }

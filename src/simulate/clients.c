@@ -120,6 +120,8 @@ static void hear(struct world *w, void *arg)
 	c->status = h->status;
 	if (h->status < 300 && c->kind == CALL_ORDER)
 		order_heard(w, c);
+	if (c->kind == CALL_RECONCILE)
+		report_heard(w, c);
 	if (h->status < 300 && c->kind == CALL_HOLD)
 		send_after_hold(w, c);
 }
@@ -142,9 +144,9 @@ static void answer(struct world *w, struct call *c, int status)
 
 static const char *kind_name(enum call_kind k)
 {
-	static const char *const names[] = {"order", "order by webhook", "cancel", "movement", "shipment",     "hold",
-					    "void",  "commit",           "item",   "fences",   "subscription", "pause",
-					    "resume"};
+	static const char *const names[] = {
+	    "order", "order by webhook", "cancel",       "movement", "shipment", "hold",  "void", "commit",
+	    "item",  "fences",           "subscription", "pause",    "resume",   "report"};
 
 	return names[k];
 }
@@ -153,8 +155,10 @@ static void keep_id(struct call *c, struct arena *a, struct str body)
 {
 	struct json *j = NULL;
 
-	if (json_parse(a, body, NULL, &j, NULL) == RC_OK && json_get_text(j, "order_id").n)
-		snprintf(c->id, sizeof(c->id), STR_FMT, STR_ARG(json_get_text(j, "order_id")));
+	const char *name = c->kind == CALL_RECONCILE ? "reconciliation_id" : "order_id";
+
+	if (json_parse(a, body, NULL, &j, NULL) == RC_OK && json_get_text(j, name).n)
+		snprintf(c->id, sizeof(c->id), STR_FMT, STR_ARG(json_get_text(j, name)));
 }
 
 /* A later repeat without a key may hear how things stand by now. */
@@ -193,7 +197,7 @@ static void hear_warehouse(struct world *w, const struct call *c)
 {
 	/* The hub's own time does not go back with the clock. */
 	w->latest = world_wall(w) > w->latest ? world_wall(w) : w->latest;
-	if (str_is(c->source, "wms"))
+	if (str_is(c->source, "wms") && c->kind != CALL_RECONCILE)
 		w->model->heard = w->latest;
 }
 
@@ -407,6 +411,7 @@ static void check_call(struct world *w, const struct call *c)
 	case CALL_FENCES:
 	case CALL_PAUSE:
 	case CALL_RESUME:
+	case CALL_RECONCILE:
 		return;
 	}
 }

@@ -68,7 +68,7 @@ static bool is_quiet(struct world *w)
 	for (int i = 0; i < WORLD_SYSTEMS; i++)
 		if (open_delivery(w, i))
 			return false;
-	if (missing_event(w))
+	if (missing_event(w) || report_under_way(w))
 		return false;
 	return rows(w, R_INBOX_PENDING, pending, 2) == 0;
 }
@@ -232,16 +232,26 @@ static void check_audit(struct world *w)
 	buf_done(&out);
 }
 
+static bool becomes_quiet(struct world *w)
+{
+	for (int i = 0; i < ROUNDS_MAX && !world_is_broken(w) && !is_quiet(w); i++)
+		world_pass(w, ROUND_MS);
+	if (!world_is_broken(w) && !is_quiet(w))
+		say_why(w);
+	return !world_is_broken(w);
+}
+
 void check_ending(struct world *w)
 {
 	faults_end(w);
-	for (int i = 0; i < ROUNDS_MAX && !world_is_broken(w) && !is_quiet(w); i++)
-		world_pass(w, ROUND_MS);
-	if (world_is_broken(w))
+	if (!becomes_quiet(w))
 		return;
-	if (!is_quiet(w)) {
-		say_why(w);
-		return;
+	if (world_has(w, FEATURE_REPORTS)) {
+		world_pass(w, 1000);
+		(void)send_report(w);
+		if (!becomes_quiet(w))
+			return;
+		check_reported(w);
 	}
 	world_say(w, "all is quiet");
 	follow_all(w);

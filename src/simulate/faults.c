@@ -48,7 +48,7 @@ static void move_clock(struct world *w)
 		by *= 100;
 	w->skew += by;
 	world_say(w, "the clock jumps by %lld ms", (long long)by);
-	w->hub_at = w->engine_at = w->now;
+	w->hub_at = w->engine_at = w->reconciler_at = w->now;
 }
 
 static void take_away(struct world *w)

@@ -1,6 +1,7 @@
 /* What makes goods more than a number: lots that expire, other owners, cases, goods on their way, corrections. */
 #include "simulate/world.h"
 
+#define OWNED_ITEM        0
 #define CASES_ITEM        1
 #define LOTS_ITEM         2
 #define DISCONTINUED_ITEM 3
@@ -19,6 +20,12 @@ bool goods_countable(const struct world *w, int item)
 	if (item == LOTS_ITEM && world_has(w, FEATURE_LOTS))
 		return w->model->recorded[item];
 	return item != OFF_SITE_ITEM || !is_off_site(w);
+}
+
+int goods_blurred(const struct world *w)
+{
+	return (world_has(w, FEATURE_LOTS) ? 1 << LOTS_ITEM : 0) |
+	       (world_has(w, FEATURE_OWNERS) ? 1 << OWNED_ITEM : 0) | (is_off_site(w) ? 1 << OFF_SITE_ITEM : 0);
 }
 
 struct str goods_record(struct world *w, int product)
@@ -127,7 +134,7 @@ static bool move_owned(struct world *w)
 	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_RECEIVE, MOVE_ADJUST, MOVE_SCRAP};
 	enum movement_type type = types[dice_between(&w->dice, 0, 3)];
 	int number;
-	struct model_fact *f = fact_of(w, type, 0, some_place(w), dice_between(&w->dice, 1, 6), &number);
+	struct model_fact *f = fact_of(w, type, OWNED_ITEM, some_place(w), dice_between(&w->dice, 1, 6), &number);
 
 	if (!f)
 		return false;
@@ -227,6 +234,7 @@ static bool reverse(struct world *w)
 		return false;
 	f->reverses = of;
 	first->reversed = true;
+	(void)report_forgets(w, f, number);
 	if (!was_counted(w->model, first))
 		w->physical[first->lines[0].item][first->lines[0].place] -= first->lines[0].quantity;
 	send_fact(w, f, number, STR_NONE, a_while(w, 5));

@@ -61,6 +61,11 @@ struct model *model_again(const struct model *m)
 		memcpy(o->lines, m->orders[i].lines, sizeof(o->lines));
 		memcpy(o->ordered, m->orders[i].ordered, sizeof(o->ordered));
 	}
+	n->report_count = m->report_count;
+	for (int i = 0; i < m->report_count; i++) {
+		n->reports[i] = m->reports[i];
+		memset(n->reports[i].corrected, 0, sizeof(n->reports[i].corrected));
+	}
 	for (int i = 0; i < m->hold_count; i++) {
 		n->holds[i].channel = m->holds[i].channel;
 		n->holds[i].line_count = m->holds[i].line_count;
@@ -159,6 +164,8 @@ void model_take_event(struct model *m, const struct model_event *row)
 	model_chain(&m->event_chain, row->position, row->data, row->type);
 	if (str_is(row->type, "item.recorded") && model_product(row->subject) >= 0)
 		take_record(m, model_product(row->subject));
+	if (str_is(row->type, "reconciliation.completed") || str_is(row->type, "reconciliation.failed"))
+		model_report_ends(m, row->subject, str_is(row->type, "reconciliation.failed"));
 	bool told = str_is(row->type, "availability.changed"), fences = str_is(row->type, "ring_fences.set");
 	bool shipment = str_is(row->type, "shipment.created");
 

@@ -29,6 +29,7 @@
 #define MODEL_HOLDS      2048
 #define MODEL_VERSIONS   1024
 #define MODEL_TOLD       64
+#define MODEL_REPORTS    64
 
 struct model_policy {
 	int safety[MODEL_PLACES];
@@ -41,6 +42,7 @@ struct model_policy {
 		int64_t horizon_ms, max_age_ms; /* 0: none */
 	} channels[MODEL_CHANNELS];
 	int discontinued; /* bit by item, from its record on */
+	int blurred;      /* bit by item: a count of it is not told exactly */
 };
 
 struct model_line {
@@ -54,14 +56,15 @@ struct model_fact {
 	int64_t at;
 	struct model_line lines[MODEL_FACT_LINES];
 	int line_count;
-	int lot, cases;           /* lot: of MODEL_LOTS; cases: told so, of MODEL_CASE */
-	bool owned;               /* by somebody else */
-	bool off_site;            /* of what was on its way */
-	int reverses;             /* of MOVE_REVERSE: the fact that is taken back */
-	int64_t expected_at;      /* 0: not said */
-	bool reversed;            /* somebody takes it back */
-	bool applied;             /* seen in the log */
-	int effect[MODEL_PLACES]; /* what it did, to the item of its first line */
+	int lot, cases;              /* lot: of MODEL_LOTS; cases: told so, of MODEL_CASE */
+	bool owned;                  /* by somebody else */
+	bool off_site;               /* of what was on its way */
+	int reverses;                /* of MOVE_REVERSE: the fact that is taken back */
+	int64_t expected_at;         /* 0: not said */
+	bool reversed;               /* somebody takes it back */
+	bool applied;                /* seen in the log */
+	int effect[MODEL_PLACES];    /* what it did, to the item of its first line */
+	struct model_report *report; /* of a correction */
 };
 
 struct model_order {
@@ -73,7 +76,7 @@ struct model_order {
 	bool cancelled, accepted;
 	int ordered[MODEL_ITEMS], allocated[MODEL_ITEMS], shipped[MODEL_ITEMS];
 	int has[MODEL_ITEMS][MODEL_PLACES]; /* allocated there, or shipped from there */
-	bool blurred;                       /* what was picked, or not had there, left: has is not exact */
+	bool blurred;                       /* picked, given by a reservation, or left where it had none: not exact */
 	bool moved;                         /* by the last commit */
 	int told[MODEL_PRODUCTS];           /* in shipments */
 };
@@ -85,6 +88,16 @@ struct model_hold {
 	int wanted[MODEL_ITEMS], held[MODEL_ITEMS][MODEL_PLACES];
 	int64_t expires_at;
 	bool seen, committed;
+};
+
+/* What the warehouse has, as it has reported it. */
+struct model_report {
+	char id[40]; /* of its reconciliation; empty: not begun */
+	int64_t as_of;
+	int theirs[MODEL_ITEMS][MODEL_PLACES];
+	bool corrected[MODEL_ITEMS][MODEL_PLACES];
+	bool late[MODEL_ITEMS][MODEL_PLACES]; /* something of before it came in after it had settled */
+	bool ended, failed;                   /* failed: or it was never begun */
 };
 
 struct model_change {
@@ -118,7 +131,11 @@ struct model {
 	struct model_order orders[MODEL_ORDERS];
 	struct model_hold holds[MODEL_HOLDS];
 	int fact_count, order_count, hold_count;
-	struct model_change *changes; /* of what is on hand, in log order */
+	struct model_report reports[MODEL_REPORTS];
+	int report_count;
+	int mended; /* items by bit that are blurred and were corrected: their facts are not exact any more */
+	bool strayed[MODEL_ITEMS][MODEL_PLACES]; /* the warehouse has told what is not so */
+	struct model_change *changes;            /* of what is on hand, in log order */
 	size_t change_count, change_room;
 	int64_t counted_at[MODEL_ITEMS][MODEL_PLACES]; /* the newest instant of a count */
 	/* What the channels are told, by version; -1: nothing yet. */

@@ -1,6 +1,6 @@
 /* The model's books: model.c reads the log, model_stock.c keeps what is there, model_orders.c what was promised,
  * model_kits.c what kits are made of,
- * model_policy.c what may be sold and was told. Inside the model only. */
+ * model_reports.c what the warehouse reported, model_policy.c what may be sold and was told. Inside the model only. */
 #ifndef SIMULATE_MODEL_BOOKS_H
 #define SIMULATE_MODEL_BOOKS_H
 
@@ -15,6 +15,13 @@ void model_take_reservation(struct model *m, const struct model_event *row, cons
 void model_take_shipment(struct model *m, const struct model_event *row, const struct json *data);
 /* It has no more than it needs; what it has is added to the sums. */
 void model_check_order(struct model *m, int n, int allocated[MODEL_ITEMS]);
+
+/* model_reports.c */
+/* The count by which a reconciliation corrects, as its warehouse reported it. False: it is none. */
+bool model_correction(struct model *m, struct str event, struct model_fact *out);
+void model_check_correction(struct model *m, const struct model_fact *f, int by);
+void model_note_late(struct model *m, const struct model_fact *f);
+void model_report_ends(struct model *m, struct str id, bool failed);
 
 /* What these lines have of each item at each place makes what was ordered of items, and whole kits. */
 void model_check_whole(struct model *m, const char *what, int number, int channel, const struct model_line *lines,

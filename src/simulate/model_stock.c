@@ -69,7 +69,7 @@ static void entry_of_order(struct taking *t, const struct entry *e, int item, in
 	}
 	t->order->allocated[item] += (e->to == STOCK_ALLOCATED ? n : 0) - (e->from == STOCK_ALLOCATED ? n : 0);
 	t->order->has[item][place] += e->to == STOCK_ALLOCATED ? n : e->to == STOCK_OUTSIDE ? 0 : -n;
-	t->order->blurred |= e->to == STOCK_PICKED;
+	t->order->blurred |= e->to == STOCK_PICKED || str_is(t->row->type, "commit");
 	t->order->moved = true;
 	t->shipped[item][place] += e->to == STOCK_OUTSIDE ? n : 0;
 }
@@ -310,6 +310,7 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 		model_break(m, "once: the movement " STR_FMT " is applied a second time, by row %lld",
 			    STR_ARG(t->row->source_event_id), (long long)t->row->seq);
 	f->applied = true;
+	model_note_late(m, f);
 	for (int i = 0; i < MODEL_ITEMS; i++)
 		for (int p = 0; p < MODEL_PLACES; p++)
 			if (t->delta[i][p] != expected[i][p])
@@ -356,18 +357,22 @@ void model_take_movement(struct model *m, const struct model_movement *row)
 {
 	struct taking t = {.m = m, .row = row, .order = map_get(&m->by_id, row->order_id)};
 	int expected[MODEL_ITEMS][MODEL_PLACES] = {0}, number = model_number(row->source_event_id, 'm');
-	struct model_fact *f = number >= 0 && number < m->fact_count ? &m->facts[number] : NULL;
+	struct model_fact *f = number >= 0 && number < m->fact_count ? &m->facts[number] : NULL, correction;
 
 	if (row->seq != m->movement + 1)
 		model_break(m, "log: movement %lld follows movement %lld", (long long)row->seq, (long long)m->movement);
 	m->movement = row->seq;
 	model_chain(&m->movement_chain, row->seq, row->entries, row->source_event_id);
+	if (!f && row->source_event_id.n && model_correction(m, row->source_event_id, &correction))
+		f = &correction;
 	if (row->source_event_id.n && !f)
 		model_break(m, "log: nobody has sent the movement " STR_FMT, STR_ARG(row->source_event_id));
 	for (int i = 0; f && !f->owned && i < f->line_count; i++)
 		expect_line(m, f, &f->lines[i], expected);
 	if (f)
 		forget_counted(m, f, expected);
+	if (f && f->report)
+		model_check_correction(m, f, expected[f->lines[0].item][f->lines[0].place]);
 	if (str_is(row->type, "hold") && !m->reads_again)
 		check_strict(&t);
 	if (entries_each(row->entries, take_entry, &t) != RC_OK)
@@ -376,6 +381,11 @@ void model_take_movement(struct model *m, const struct model_movement *row)
 	check_fences(&t);
 	check_lots(&t);
 	check_owned(&t, f);
+	/* Of these what is on hand cannot be told apart from what is on its way, or others own. */
+	m->mended |= f && f->report ? m->policy.blurred & 1 << f->lines[0].item : 0;
+	for (int i = 0; i < MODEL_ITEMS; i++)
+		if (m->mended >> i & 1)
+			memcpy(expected[i], t.delta[i], sizeof(expected[i]));
 	if (f)
 		take_fact(&t, f, expected);
 	else if (t.outside)

@@ -424,6 +424,48 @@ static void test_a_shipped_kit_is_its_components(void **state)
 	finds("conservation: ship m2 changes A-2 at east by -1, its warehouse said -2");
 }
 
+/* One less than the books have. */
+static void report(void)
+{
+	m->reports[0] = (struct model_report){.id = "run", .as_of = 1000, .theirs = {{4}}};
+	m->report_count = 1;
+}
+
+static void correct(int by)
+{
+	entry(0, 0, STOCK_FREE, STOCK_OUTSIDE, by);
+	movement("count", "run/A-1 at east", "", "");
+}
+
+static void test_a_correction_without_a_reason(void **state)
+{
+	(void)state;
+	report();
+	correct(1);
+	finds("drift: A-1 at east is corrected by -1 to 4");
+}
+
+static void test_a_correction_of_what_was_never_told(void **state)
+{
+	(void)state;
+	report();
+	fact(MOVE_SCRAP, 1);
+	correct(1);
+	model_check(m);
+	assert_string_equal(m->broken, "");
+	correct(1);
+	finds("a second time");
+}
+
+static void test_a_correction_by_too_much(void **state)
+{
+	(void)state;
+	report();
+	fact(MOVE_SCRAP, 1);
+	correct(2);
+	finds("conservation: ");
+}
+
 static void test_more_on_its_way_than_is_due(void **state)
 {
 	(void)state;
@@ -501,6 +543,9 @@ int main(void)
 	    TEST(test_a_ring_fence_of_nobody),
 	    TEST(test_what_is_kept_is_not_published),
 	    TEST(test_more_kits_than_components),
+	    TEST(test_a_correction_without_a_reason),
+	    TEST(test_a_correction_of_what_was_never_told),
+	    TEST(test_a_correction_by_too_much),
 	    TEST(test_half_a_kit_is_kept),
 	    TEST(test_a_kit_of_two_places),
 	    TEST(test_a_held_kit_of_two_places),

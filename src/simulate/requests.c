@@ -128,6 +128,12 @@ struct command *request_command(struct world *w, const struct call *call, const 
 	case CALL_PAUSE:
 		c = make_target(call, COMMAND_SYSTEM_PAUSE, json_get_text(doc, "system"));
 		break;
+	case CALL_RECONCILE:
+		c = make_target(call, COMMAND_RECONCILE_BEGIN, call->source);
+		c->reconcile.given = true;
+		c->reconcile.on_drift = w->mutation == MUTATE_NO_CORRECTION ? ON_DRIFT_REPORT : ON_DRIFT_CORRECT;
+		w->mutated |= w->mutation == MUTATE_NO_CORRECTION;
+		break;
 	case CALL_RESUME:
 		c = make_target(call, COMMAND_SYSTEM_RESUME, json_get_text(doc, "system"));
 		break;

@@ -242,6 +242,8 @@ static void send_movement(struct world *w, enum movement_type type, int item, in
 		quantity = *here;
 	}
 	f->lines[f->line_count++] = (struct model_line){.item = item, .place = place, .to = to, .quantity = quantity};
+	if (report_forgets(w, f, number))
+		return;
 	send_fact(w, f, number, STR_NONE,
 		  dice_chance(&w->dice, w->weather.slow) ? dice_between(&w->dice, 0, 60000) : 0);
 }
@@ -309,6 +311,8 @@ void send_something(struct world *w)
 {
 	int what = dice_between(&w->dice, 0, 99);
 
+	if (world_has(w, FEATURE_REPORTS) && dice_chance(&w->dice, 60) && send_report(w))
+		return;
 	if (what < 35)
 		send_order(w);
 	else if (what < 60 && world_has(w, FEATURE_HOLDS))

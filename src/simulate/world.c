@@ -9,6 +9,7 @@
 #include "simulate/world.h"
 
 #include "base/hash.h"
+#include "connect/reconcile.h"
 #include "store/sqlite/fault_vfs.h"
 
 #include <stdarg.h>
@@ -121,6 +122,16 @@ static void told_message(void *ctx, struct hub *h, struct message *m)
 	world_message(ctx, m);
 }
 
+static void told_reconciliation(void *ctx, struct hub *h)
+{
+	struct world *w = ctx;
+
+	(void)h;
+	if (w->reconciler)
+		reconciler_wake(w->reconciler);
+	w->reconciler_at = w->now;
+}
+
 static void told_events(void *ctx, struct hub *h, int64_t position)
 {
 	(void)h;
@@ -130,8 +141,11 @@ static void told_events(void *ctx, struct hub *h, int64_t position)
 
 static enum rc start(struct world *w, struct err *e)
 {
-	const struct hub_sinks sinks = {
-	    .ctx = w, .deliveries = told_deliveries, .message = told_message, .events = told_events};
+	const struct hub_sinks sinks = {.ctx = w,
+					.deliveries = told_deliveries,
+					.message = told_message,
+					.events = told_events,
+					.reconciliation = told_reconciliation};
 	const struct store_options store = {.url = w->url, .vfs = "fault", .clock = &w->clock};
 	enum rc rc = hub_open(w->config, w->tenant, &store, &w->clock, &w->hub, e);
 
@@ -150,14 +164,19 @@ static enum rc start(struct world *w, struct err *e)
 	}
 	if (rc == RC_OK)
 		w->engine_hub = delivery_hub_of(w->engine, 0);
+	if (rc == RC_OK && world_has(w, FEATURE_REPORTS))
+		reconciler_open(&w->hub, 1, &w->clock, &w->reconciler);
 	return rc;
 }
 
 static void drop_process(struct world *w)
 {
 	delivery_free(w->engine);
+	reconciler_stop(w->reconciler);
 	store_reader_close(w->reader);
 	hub_close(w->hub);
+	reconciler_free(w->reconciler);
+	w->reconciler = NULL;
 	w->engine = NULL;
 	w->engine_hub = NULL;
 	w->reader = NULL;
@@ -177,7 +196,7 @@ bool world_start(struct world *w)
 		return false;
 	}
 	w->hub_at = w->now;
-	w->engine_at = w->now;
+	w->engine_at = w->reconciler_at = w->now;
 	w->latest = world_wall(w) > w->latest ? world_wall(w) : w->latest;
 	world_say(w, "the hub runs, from event %lld on", (long long)hub_position(w->hub));
 	if (hub_position(w->hub) < w->model->position)
@@ -269,6 +288,14 @@ static bool run_engine(struct world *w)
 	return at <= world_wall(w);
 }
 
+static bool run_reconciler(struct world *w)
+{
+	int64_t at = w->reconciler && hub_ready(w->hub) ? reconciler_turn(w->reconciler) : INT64_MAX;
+
+	w->reconciler_at = at == INT64_MAX ? INT64_MAX : at - w->skew;
+	return at <= world_wall(w);
+}
+
 void world_pump(struct world *w)
 {
 	bool more = true;
@@ -281,6 +308,7 @@ void world_pump(struct world *w)
 		if (commands == 0 && !more)
 			return;
 		more = run_engine(w);
+		more = run_reconciler(w) || more;
 	}
 	if (w->hub)
 		world_break(w, "liveness: hub and delivery engine do not come to rest");
@@ -294,6 +322,8 @@ static int64_t next_instant(const struct world *w, int64_t until)
 		at = w->hub_at;
 	if (w->hub && w->engine_at < at)
 		at = w->engine_at;
+	if (w->hub && w->reconciler_at < at)
+		at = w->reconciler_at;
 	if (at > until)
 		at = until;
 	return at > w->now ? at : w->now;
@@ -326,5 +356,7 @@ void world_pass(struct world *w, int64_t ms)
 			world_pump(w);
 		if (w->engine_at <= w->now)
 			w->engine_at = w->now + 1;
+		if (w->reconciler_at <= w->now)
+			w->reconciler_at = w->now + 1;
 	} while ((w->now < until || agenda_next(&w->agenda) <= w->now) && !world_is_broken(w));
 }

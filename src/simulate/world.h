@@ -46,6 +46,7 @@ enum call_kind {
 	CALL_SUBSCRIBE,
 	CALL_PAUSE,
 	CALL_RESUME,
+	CALL_RECONCILE,
 };
 
 /* One request of a client that goes on until it has its answer. */
@@ -114,12 +115,13 @@ struct world {
 	struct store_reader *reader;
 	struct delivery_engine *engine;
 	struct delivery_hub *engine_hub;
-	int64_t hub_at, engine_at; /* when they want to be run */
-	int64_t idle_ms;           /* see note_sleep */
-	uint64_t followed;         /* writes of the disk when the log was read last */
-	uint32_t epoch;            /* of the process: what it had in memory is of this one */
-	int64_t disk_until;        /* a fault of the disk ends */
-	bool plan_cuts;            /* the disk's fault is a power cut */
+	struct reconciler *reconciler;            /* NULL: a world without */
+	int64_t hub_at, engine_at, reconciler_at; /* when they want to be run */
+	int64_t idle_ms;                          /* see note_sleep */
+	uint64_t followed;                        /* writes of the disk when the log was read last */
+	uint32_t epoch;                           /* of the process: what it had in memory is of this one */
+	int64_t disk_until;                       /* a fault of the disk ends */
+	bool plan_cuts;                           /* the disk's fault is a power cut */
 	int crashes;
 
 	struct arena arena; /* of the seed: calls, packets, what receivers keep */
@@ -244,6 +246,15 @@ bool send_goods(struct world *w); /* false: this world has none, or nothing to d
 /* An item's record, the same in all of a seed. */
 struct str goods_record(struct world *w, int product);
 bool goods_countable(const struct world *w, int item);
+int goods_blurred(const struct world *w); /* items that are never counted exactly, by bit */
+
+/* reports.c */
+bool send_report(struct world *w); /* false: not now */
+bool report_under_way(const struct world *w);
+void report_heard(struct world *w, struct call *c);
+/* True: the warehouse never tells it. It may tell another one instead, or besides. */
+bool report_forgets(struct world *w, const struct model_fact *f, int number);
+void check_reported(struct world *w);
 
 /* faults.c */
 void fault_something(struct world *w);
