@@ -174,13 +174,14 @@ test("dead letters are replayed by filter as a job, and discarded with a reason"
 test("a delivery that waits is run at once, and a cancelled one is never sent", async (t) => {
 	const { hub, erp } = await world(t, ["shop", "erp", "wms"], { delivery: "retry_base: 1h, retry_max: 1h" });
 	await hub.count({ A: "10" });
-	erp.handler = (r) => (r.path === "/orders" && r.method === "POST" ? { status: 429, headers: { "retry-after": "1" } } : undefined);
+	erp.handler = (r) => (r.path === "/orders" && r.method === "POST" ? { status: 429, headers: { "retry-after": "3600" } } : undefined);
 	const first = await hub.capture(order({ A: "1" }));
 	await until("it was tried", () => erp.of("/orders").length === 1);
 	const second = await hub.capture(order({ A: "1" }));
+	/* and neither is prepared: what is, waits too, but cannot be cancelled */
 	const waiting = await until("both wait", async () => {
-		const { items } = await hub.read("/v1/deliveries?system=erp&status=waiting");
-		return items.length === 2 && items;
+		const items = (await hub.read("/v1/deliveries?system=erp&status=waiting")).items.filter((d) => d.operation === "order.post");
+		return items.length === 2 && (await hub.read("/v1/systems/erp")).in_flight === 0 && items;
 	});
 	assert.deepEqual((await hub.read("/v1/deliveries?status=waiting")).items.map((d) => d.delivery_id).filter((id) => waiting.some((w) => w.delivery_id === id)).length, 2);
 	const idOf = (o) => waiting.find((d) => d.order_id === o.order_id).delivery_id;
@@ -191,7 +192,7 @@ test("a delivery that waits is run at once, and a cancelled one is never sent", 
 	const sentBefore = erp.of("/orders").filter((r) => r.json?.order_id === second.order_id).length; /* and refused */
 	erp.handler = undefined;
 	(await hub.post(`/v1/deliveries/${idOf(first)}/run`)).expect(202);
-	await hub.advance(2000);
+	await hub.advance(3_600_000);
 	await hub.orderIs(first.order_id, "released");
 	assert.equal(erp.of("/orders").filter((r) => r.json?.order_id === second.order_id).length, sentBefore);
 	assert.deepEqual((await hub.read("/v1/deliveries?status=cancelled")).items.map((d) => d.delivery_id), [idOf(second)]);
