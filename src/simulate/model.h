@@ -76,7 +76,7 @@ struct model_order {
 	bool cancelled, accepted;
 	int ordered[MODEL_ITEMS], allocated[MODEL_ITEMS], shipped[MODEL_ITEMS];
 	int has[MODEL_ITEMS][MODEL_PLACES]; /* allocated there, or shipped from there */
-	bool blurred;                       /* picked, given by a reservation, or left where it had none: not exact */
+	bool blurred;                       /* picked, or left where it had none: not exact */
 	bool moved;                         /* by the last commit */
 	int told[MODEL_PRODUCTS];           /* in shipments */
 };

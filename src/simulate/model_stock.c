@@ -69,7 +69,7 @@ static void entry_of_order(struct taking *t, const struct entry *e, int item, in
 	}
 	t->order->allocated[item] += (e->to == STOCK_ALLOCATED ? n : 0) - (e->from == STOCK_ALLOCATED ? n : 0);
 	t->order->has[item][place] += e->to == STOCK_ALLOCATED ? n : e->to == STOCK_OUTSIDE ? 0 : -n;
-	t->order->blurred |= e->to == STOCK_PICKED || str_is(t->row->type, "commit");
+	t->order->blurred |= e->to == STOCK_PICKED;
 	t->order->moved = true;
 	t->shipped[item][place] += e->to == STOCK_OUTSIDE ? n : 0;
 }

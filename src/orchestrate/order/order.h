@@ -190,8 +190,8 @@ struct order_shipment {
 };
 void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, const struct order_shipment *s);
 
-/* Gives held stock to an order (commit of a reservation): covers what it has not of the item; kit: it was held as a
- * component of it, or NULL. Returns how much. */
+/* Gives held stock to an order (commit of a reservation): covers what its lines have not of the item; kit: it was held
+ * as a component of it, or NULL: then no kit is given any. Returns how much. */
 qty_t order_give(struct order_open *o, struct stock_draft *d, struct stock_place *p, const struct stock_item *kit,
 		 qty_t quantity);
 /* After order_give: what makes no whole kit is completed or given back; sets the status, and goes on (release). */

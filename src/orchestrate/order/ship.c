@@ -338,7 +338,8 @@ qty_t order_give(struct order_open *o, struct stock_draft *d, struct stock_place
 			struct order_part *in = part_in_round(l, p->item, kit, STR_NONE, round);
 			qty_t part = in ? order_part_due(l, in, l->ordered - l->cancelled) - order_part_has(l, in) : 0;
 
-			if (part <= 0)
+			/* A kit takes what it lacks where it makes whole ones (order_step_given). */
+			if (part <= 0 || (l->kit && round > 0))
 				continue;
 			part = part < left ? part : left;
 			stock_post(d, p, STOCK_HELD, NULL, STOCK_ALLOCATED, part);

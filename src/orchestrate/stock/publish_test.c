@@ -470,7 +470,7 @@ static void test_gap_of_a_kit(void **state)
 	assert_int_equal(item_set(w.stock, &w.txn, item, &kit, &e), RC_OK);
 	in = stock_find(w.stock, STR("PART"));
 	set("PART", 9);
-	assert_string_equal(told(&seq), "KIT=4 PART=9");
+	assert_string_equal(told(&seq), "PART=9 KIT=4");
 	delivered(seq);
 	set("PART", 10);
 	assert_string_equal(told(&seq), "KIT=5 PART=10");

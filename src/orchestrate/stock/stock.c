@@ -109,6 +109,7 @@ struct stock_item *stock_item_make(struct stock *s, struct txn *t, struct str sk
 	if (t)
 		txn_put(t, W_ITEM, SV_TEXT(txn_copy(t, sku)), SV_INT(t->now), SV_TEXT_OPT(txn_copy(t, uom)), SV_NULL,
 			SV_NULL);
+	stock_touch(s, i); /* readers know it from now on, as after a restart */
 	return i;
 }
 
