@@ -1,4 +1,4 @@
-/* Inside the order steps: what steps.c and ship.c share. */
+/* Inside the order steps: what their files share. */
 #ifndef ORCHESTRATE_ORDER_STEPS_H
 #define ORCHESTRATE_ORDER_STEPS_H
 
@@ -15,6 +15,8 @@ void order_deliver(struct txn *t, const struct order_open *o, const struct confi
 int64_t order_set_status(struct order_book *b, struct txn *t, struct order_open *o, enum order_status status,
 			 struct str reason);
 
+/* reserve.c: what there is of all its lines is allocated, or of substitutes; the rest is backordered. */
+void order_reserve(struct order_book *b, struct txn *t, struct order_open *o);
 /* What of a line is neither shipped, cancelled nor allocated. */
 qty_t order_open_quantity(const struct order_line_open *l);
 /* Nothing of it is backordered. */
