@@ -213,6 +213,22 @@ static const char *is_monotone(const struct world *w, int c)
 	return compute_at(w, c, NOW + HORIZON) < before ? "later there is less to sell" : NULL;
 }
 
+/* Where nothing is kept back for anybody, all that counts is sold. */
+static const char *is_all(const struct world *w, int c)
+{
+	struct world open = *w;
+	qty_t most;
+
+	for (int i = 0; i < MANY; i++)
+		open.fences[i].quantity = open.gaps[i].quantity = 0;
+	open.buffer = open.minimum = open.backorder = 0;
+	open.cap = -1;
+	open.share_ppm = 1000000;
+	open.blocked = false;
+	most = at_most(&open, c);
+	return compute(&open, c) == most - most % QTY_ONE ? NULL : "something that counts is not sold";
+}
+
 static const char *broken(const struct world *w)
 {
 	const char *wrong = NULL;
@@ -220,6 +236,7 @@ static const char *broken(const struct world *w)
 	for (int c = 0; c < CHANNELS && !wrong; c++) {
 		wrong = is_bounded(w, c);
 		wrong = wrong ? wrong : forgets(w, c);
+		wrong = wrong ? wrong : is_all(w, c);
 		wrong = wrong ? wrong : is_monotone(w, c);
 	}
 	return wrong;
