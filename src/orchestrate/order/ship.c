@@ -239,11 +239,26 @@ static void tell_kit(struct told *v, const struct order_line_open *l, const stru
 	jw_object_end(&v->w);
 }
 
-/* What became whole of the order's lines with what was shipped for them by another name. What names the kit and no line
- * is first of those lines that no component was shipped for. */
+/* What became whole of the line with what was shipped for it by another name. by_component: of lines that a component
+ * was shipped for, or of the others. */
+static void tell_whole(struct told *v, struct order_line_open *l, qty_t *rest, bool by_component)
+{
+	const struct movement_line *last = last_component(v, l);
+	qty_t left;
+
+	if ((last != NULL) != by_component)
+		return;
+	left = not_named(v, l, l->shipped - l->told, rest);
+	l->told = l->shipped;
+	if (left > 0 && last)
+		tell_kit(v, l, last, left);
+}
+
+/* What names the kit and no line is first of those lines that no component was shipped for. */
 static void tell_kits(struct told *v)
 {
 	const struct movement *m = v->shipment->movement;
+	const struct order_open *o = v->order;
 	qty_t *rest = arena_array(v->txn->arena, qty_t, m->line_count);
 
 	if (!rest) {
@@ -252,18 +267,10 @@ static void tell_kits(struct told *v)
 	}
 	for (size_t n = 0; n < m->line_count; n++)
 		rest[n] = m->lines[n].quantity;
-	for (uint32_t i = 0; i < v->order->line_count * ROUNDS; i++) {
-		struct order_line_open *l = &v->order->lines[i % v->order->line_count];
-		const struct movement_line *last = last_component(v, l);
-		qty_t left;
-
-		if ((last != NULL) != (i >= v->order->line_count))
-			continue;
-		left = not_named(v, l, l->shipped - l->told, rest);
-		l->told = l->shipped;
-		if (left > 0 && last)
-			tell_kit(v, l, last, left);
-	}
+	for (uint32_t i = 0; i < o->line_count; i++)
+		tell_whole(v, &o->lines[i], rest, false);
+	for (uint32_t i = 0; i < o->line_count; i++)
+		tell_whole(v, &o->lines[i], rest, true);
 }
 
 /* "lines" in terms of the order's; what left as a component is beside them, in "components". */
