@@ -68,9 +68,8 @@ static bool takes_balances(struct exchange *x, enum server_next *next)
 	bool open = rc == RC_OK && row[7].integer == RECONCILIATION_RUNNING && str_is(row[4].bytes, "given");
 	reading_drop(x, &r);
 	if (rc == RC_OK && !open)
-		rc =
-		    err_set(&e, RC_NOT_FOUND, "reconciliation_not_found", "No such reconciliation waits for balances.");
-	if (!open)
+		*next = exchange_refuse(x, "reconciliation_not_found", "No such reconciliation waits for balances.");
+	else if (!open)
 		*next = exchange_fail(x, &e);
 	return open;
 }

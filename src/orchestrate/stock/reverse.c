@@ -130,10 +130,11 @@ static enum rc read_lines(const struct reversal *r, const struct order_open *ord
 	for (size_t i = 0; i < r->m->line_count; i++) {
 		struct movement one;
 		enum rc rc = read_line(r, order, i, &one, e);
-		size_t need = out->count + one.line_count;
+		size_t need;
 
 		if (rc != RC_OK)
 			return rc;
+		need = out->count + one.line_count;
 		if (need > room) {
 			struct arena *a = r->txn->arena;
 
