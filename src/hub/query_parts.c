@@ -1,7 +1,7 @@
 #include "hub/query_parts.h"
-#include "hub/unsent.h"
 
 #include "base/compress.h"
+#include "hub/unsent.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -7,36 +7,14 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { spawnSync } from "node:child_process";
-import { chromium } from "playwright-core";
 import { Webhook } from "standardwebhooks";
+import { browse, press, shoot } from "./browser.mjs";
 import { createKey, folder, order, Peer, root, shipment, shipsAtOnce, until, world } from "./harness.mjs";
-
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
 before(() => {
 	const { status, stderr } = spawnSync(process.execPath, [join(root, "console/build.mjs")], { encoding: "utf8" });
 	assert.equal(status, 0, stderr);
 });
-
-/* A page that reports everything it complains of: errors, refused policies, requests to anywhere else. */
-async function browse(t, hub, options = {}) {
-	const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
-	t.after(() => browser.close());
-	const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, ...options });
-	const page = await context.newPage();
-	page.setDefaultTimeout(30_000);
-	const complaints = [];
-	page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
-	page.on("pageerror", (e) => complaints.push(e.message));
-	page.on("request", (r) => r.url().startsWith(hub.url) || r.url().startsWith("data:") || complaints.push(`asked ${r.url()}`));
-	return { page, complaints };
-}
-
-/* For whoever wants to look: CROSSDOCK_PICTURES names a folder. */
-async function shoot(page, name) {
-	if (process.env.CROSSDOCK_PICTURES)
-		await page.screenshot({ path: join(process.env.CROSSDOCK_PICTURES, `${name}.png`), fullPage: true });
-}
 
 const figure = (page, step) => page.locator(`[data-step=${step}] .figure`).innerText();
 
@@ -173,9 +151,9 @@ test("every control can be reached and named without a mouse", async (t) => {
 	}
 	for (const wanted of ["Orders", "Trace", "Pause", "Check now"])
 		assert.ok(seen.has(wanted), `${wanted} in ${[...seen].join("|")}`);
-	await page.getByRole("button", { name: "Pause deliveries to erp" }).press("Enter");
+	await press(page.getByRole("button", { name: "Pause deliveries to erp" }));
 	await page.getByRole("button", { name: "Resume deliveries to erp" }).waitFor();
-	await page.getByRole("button", { name: "Check now" }).press("Enter");
+	await press(page.getByRole("button", { name: "Check now" }));
 	await page.getByText("All agree").waitFor();
 });
 
@@ -196,7 +174,7 @@ test("subscriptions: made, tested, rotated, disabled, replayed and deleted by ke
 	await page.getByLabel("URL").fill(`${peer.url}/hook?token=secret-of-theirs`);
 	await page.keyboard.press("Enter");
 	const secret = await page.getByLabel(/The secret of sub_1/).inputValue();
-	await page.getByRole("button", { name: "I have it" }).press("Enter");
+	await press(page.getByRole("button", { name: "I have it" }));
 	assert.equal(await page.getByText(secret).count(), 0);
 	const row = page.locator("tbody tr", { hasText: "sub_1" });
 	await row.getByText("Up to date").waitFor();
@@ -204,29 +182,29 @@ test("subscriptions: made, tested, rotated, disabled, replayed and deleted by ke
 	await shoot(page, "subscriptions");
 
 	await row.getByRole("link", { name: "sub_1" }).press("Enter");
-	await page.getByRole("button", { name: "Send a test event" }).press("Enter");
+	await press(page.getByRole("button", { name: "Send a test event" }));
 	await page.getByRole("status").filter({ hasText: /Test event:\s*Delivered\s*HTTP 200/ }).waitFor();
 	new Webhook(secret).verify(arrived()[0].text, arrived()[0].headers);
 	await page.getByText("Rotate the secret").press("Enter");
-	await page.getByRole("button", { name: "Rotate", exact: true }).press("Enter");
+	await press(page.getByRole("button", { name: "Rotate", exact: true }));
 	const next = await page.getByLabel(/The new secret/).inputValue();
-	await page.getByRole("button", { name: "Send a test event" }).press("Enter");
+	await press(page.getByRole("button", { name: "Send a test event" }));
 	await until("both sign", () => arrived().length === 2);
 	for (const key of [secret, next])
 		new Webhook(key).verify(arrived()[1].text, arrived()[1].headers);
 
-	await page.getByRole("button", { name: "Disable" }).press("Enter");
+	await press(page.getByRole("button", { name: "Disable" }));
 	await page.getByText("its owner disabled it").waitFor();
 	assert.ok(await page.getByRole("button", { name: "Send a test event" }).isDisabled());
 	await hub.count({ A: "5" });
-	await page.getByRole("button", { name: "Enable" }).press("Enter");
+	await press(page.getByRole("button", { name: "Enable" }));
 	await page.getByText("Replay", { exact: true }).press("Enter");
-	await page.getByRole("button", { name: "Send again" }).press("Enter");
+	await press(page.getByRole("button", { name: "Send again" }));
 	await until("what was missed has come", () => arrived().some((r) => r.json.type.startsWith("stock.") && r.headers["crossdock-replay"] === "true"));
 	await page.locator("tbody tr", { hasText: "Event, again" }).first().waitFor();
 	await shoot(page, "subscription");
 	await page.getByText("Delete", { exact: true }).press("Enter");
-	await page.getByRole("button", { name: "Delete it for good" }).press("Enter");
+	await press(page.getByRole("button", { name: "Delete it for good" }));
 	await page.getByText("Nobody has subscribed to events.").waitFor();
 	assert.deepEqual(complaints.filter((c) => !c.includes("422")), []);
 });
@@ -249,7 +227,7 @@ test("a reconciliation: started, followed, its differences in words and as CSV",
 	await page.getByText("Nothing has been compared yet.").waitFor();
 	await page.getByLabel("The balances of").selectOption("wms");
 	await page.getByLabel("Differences").selectOption({ label: "are raised as exceptions" });
-	await page.getByRole("button", { name: "Start" }).press("Enter");
+	await press(page.getByRole("button", { name: "Start" }));
 	await page.getByRole("heading", { name: "Reconciliation of wms" }).waitFor();
 	await page.getByText("reading the balances").waitFor();
 	answer();
@@ -260,10 +238,10 @@ test("a reconciliation: started, followed, its differences in words and as CSV",
 	assert.deepEqual(await cells("near"), ["near", "east", "", "10", "10.5", "−0.5", "A movement is missing on one side", "Within the tolerance"]);
 	assert.deepEqual(await cells("nobody"), ["nobody", "east", "", "3", "0", "+3", "Item, location or unit is not known to both", "Raised as an exception"]);
 	await shoot(page, "reconciliation");
-	const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download as CSV" }).press("Enter")]);
+	const [download] = await Promise.all([page.waitForEvent("download"), press(page.getByRole("button", { name: "Download as CSV" }))]);
 	assert.match(download.suggestedFilename(), /^reconciliation-wms-.*\.csv$/);
 	assert.equal(readFileSync(await download.path(), "utf8").split("\r\n").length, 1 + 3 + 1);
-	await page.getByRole("button", { name: "Master data" }).press("Enter");
+	await press(page.getByRole("button", { name: "Master data" }));
 	await until("one is left", async () => (await page.locator("tbody tr").count()) === 1);
 	await page.getByRole("navigation").getByRole("link", { name: "Reconciliation" }).click();
 	await page.locator("tbody tr", { hasText: "4 compared, 3 differences" }).waitFor();
@@ -293,15 +271,15 @@ test("stock: an item's serial numbers by state, page by page, and the history of
 	await page.getByRole("heading", { name: "Stock of TV/1" }).waitFor();
 	const rows = page.locator("section[aria-labelledby=serials] tbody tr");
 	await until("a page is listed", async () => (await rows.count()) === 50);
-	await page.getByRole("button", { name: "Show more" }).press("Enter");
+	await press(page.getByRole("button", { name: "Show more" }));
 	await until("all are listed", async () => (await rows.count()) === 60);
 	assert.deepEqual((await rows.nth(1).locator("td").allInnerTexts()).slice(0, 3), ["S/01.x", "west", "In stock"]);
 	await shoot(page, "stock");
-	await page.getByRole("button", { name: "Shipped" }).press("Enter");
+	await press(page.getByRole("button", { name: "Shipped" }));
 	await until("one is shipped", async () => (await rows.count()) === 1);
-	await page.getByRole("button", { name: "Scrapped" }).press("Enter");
+	await press(page.getByRole("button", { name: "Scrapped" }));
 	await page.getByText("No serial number of this item fits.").waitFor();
-	await page.getByRole("button", { name: "All" }).press("Enter");
+	await press(page.getByRole("button", { name: "All" }));
 	await page.getByLabel("The whole number").fill("S/00.x");
 	await page.keyboard.press("Enter");
 	await until("it is found", async () => (await rows.count()) === 1);
@@ -356,4 +334,43 @@ test("a picture of it", async (t) => {
 	const { size } = statSync(path);
 	assert.ok(size > 20_000 && size < 200_000, `${size} bytes`);
 	assert.deepEqual(complaints, []);
+});
+
+test("the console mends and replays with the keyboard", async (t) => {
+	const { hub } = await world(t, ["shop", "erp", "wms"]);
+	await hub.count({ A: "10" });
+	const sent = order({ A: "1" });
+	(await hub.push("shop", "order", { ...sent, lines: [{ ...sent.lines[0], quantity: "none" }] })).expect(202);
+	const dead = await until("it is a dead letter", async () => (await hub.read("/v1/dead-letters?status=open")).items[0]);
+	const { page } = await browse(t, hub, { viewport: { width: 1360, height: 1000 } });
+	await page.goto(`${hub.url}/console/dead-letters/${dead.id}#key=${hub.key}`);
+	const edited = page.getByLabel("Edited");
+	await edited.fill("{");
+	await page.getByText("This is not JSON.").waitFor();
+	await edited.fill(JSON.stringify({ ...sent, currency: 1 }));
+	await press(page.getByRole("button", { name: "Check and keep" }));
+	await page.getByLabel("What is wrong").getByText("/currency").waitFor();
+	await edited.fill(JSON.stringify(sent));
+	await press(page.getByRole("button", { name: "Check and keep" }));
+	await page.getByRole("cell", { name: "/lines/0/quantity" }).waitFor();
+	await shoot(page, "repair");
+	await press(page.getByRole("button", { name: "Replay as edited" }));
+	await page.getByText("replayed with the edited payload").waitFor();
+	await until("the order is there", async () => (await hub.read(`/v1/orders?external_id=${sent.external_id}`)).items.length === 1);
+
+	const held = await hub.capture(order({ NEW: "1" }));
+	await hub.orderIs(held.order_id, "on_hold");
+	await page.goto(`${hub.url}/console/exceptions`);
+	await page.getByText("Resolve", { exact: true }).first().press("Enter");
+	await page.getByLabel("How was it resolved?").fill("a typo");
+	await page.getByLabel("The order").selectOption("cancel");
+	await shoot(page, "exceptions");
+	await page.getByLabel("How was it resolved?").press("Enter");
+	await hub.orderIs(held.order_id, "cancelled");
+	await page.getByText("a typo").first().waitFor();
+
+	(await hub.post("/v1/dead-letters/replay", { filter: {} })).expect(202);
+	await page.getByRole("navigation").getByRole("link", { name: "Jobs" }).press("Enter");
+	await page.getByRole("cell", { name: "Done" }).waitFor();
+	await shoot(page, "jobs");
 });

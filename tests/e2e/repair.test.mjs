@@ -1,11 +1,9 @@
 /* What operators repair: dead letters, deliveries, replay of a system, exceptions, jobs. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { test } from "node:test";
-import { chromium } from "playwright-core";
-import { order, program, root, until, world } from "./harness.mjs";
+import { order, program, until, world } from "./harness.mjs";
 
 /* A verb that asks a server, beside this process's own systems. */
 async function runLater(args) {
@@ -296,53 +294,6 @@ test("an exception is assigned and resolved; an order on hold is released or can
 	await hub.stop();
 	await hub.start();
 	await hub.audit();
-});
-
-test("the console mends and replays with the keyboard", async (t) => {
-	const { status, stderr } = spawnSync(process.execPath, [join(root, "console/build.mjs")], { encoding: "utf8" });
-	assert.equal(status, 0, stderr);
-	const { hub } = await world(t, ["shop", "erp", "wms"]);
-	await hub.count({ A: "10" });
-	const sent = order({ A: "1" });
-	(await hub.push("shop", "order", { ...sent, lines: [{ ...sent.lines[0], quantity: "none" }] })).expect(202);
-	const [dead] = await deadLetters(hub, 1);
-	const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
-	t.after(() => browser.close());
-	const page = await (await browser.newContext({ viewport: { width: 1360, height: 1000 } })).newPage();
-	page.setDefaultTimeout(30_000);
-	await page.goto(`${hub.url}/console/dead-letters/${dead.id}#key=${hub.key}`);
-	const edited = page.getByLabel("Edited");
-	await edited.fill("{");
-	await page.getByText("This is not JSON.").waitFor();
-	await edited.fill(JSON.stringify({ ...sent, currency: 1 }));
-	await page.getByRole("button", { name: "Check and keep" }).press("Enter");
-	await page.getByLabel("What is wrong").getByText("/currency").waitFor();
-	await edited.fill(JSON.stringify(sent));
-	await page.getByRole("button", { name: "Check and keep" }).press("Enter");
-	await page.getByRole("cell", { name: "/lines/0/quantity" }).waitFor();
-	if (process.env.CROSSDOCK_SCREENSHOTS)
-		await page.screenshot({ path: join(process.env.CROSSDOCK_SCREENSHOTS, "repair.png"), fullPage: true });
-	await page.getByRole("button", { name: "Replay as edited" }).press("Enter");
-	await page.getByText("replayed with the edited payload").waitFor();
-	await until("the order is there", async () => (await hub.read(`/v1/orders?external_id=${sent.external_id}`)).items.length === 1);
-
-	const held = await hub.capture(order({ NEW: "1" }));
-	await hub.orderIs(held.order_id, "on_hold");
-	await page.goto(`${hub.url}/console/exceptions`);
-	await page.getByText("Resolve", { exact: true }).first().press("Enter");
-	await page.getByLabel("How was it resolved?").fill("a typo");
-	await page.getByLabel("The order").selectOption("cancel");
-	if (process.env.CROSSDOCK_SCREENSHOTS)
-		await page.screenshot({ path: join(process.env.CROSSDOCK_SCREENSHOTS, "exceptions.png"), fullPage: true });
-	await page.getByLabel("How was it resolved?").press("Enter");
-	await hub.orderIs(held.order_id, "cancelled");
-	await page.getByText("a typo").first().waitFor();
-
-	(await hub.post("/v1/dead-letters/replay", { filter: {} })).expect(202);
-	await page.getByRole("navigation").getByRole("link", { name: "Jobs" }).press("Enter");
-	await page.getByRole("cell", { name: "Done" }).waitFor();
-	if (process.env.CROSSDOCK_SCREENSHOTS)
-		await page.screenshot({ path: join(process.env.CROSSDOCK_SCREENSHOTS, "jobs.png"), fullPage: true });
 });
 
 test("the command line shows, replays and discards", async (t) => {
