@@ -4,8 +4,9 @@
  * different orders, which must leave the same registry.
  *
  * The model keeps every fact of each serial number and goes through those that stand in order of their instants, anew
- * for each question; it shares nothing with the registry but the names of the states. CROSSDOCK_SEED runs one seed.
+ * for each question; it shares nothing with the registry but the names of the states.
  */
+#include "base/test_history.h"
 #include "hub/test_world.h"
 
 #define SERIALS 8
@@ -37,7 +38,7 @@ struct model_movement {
 };
 
 static struct {
-	uint64_t seed;
+	struct test_step *step; /* what is random comes from it */
 	struct model_fact facts[FACTS];
 	int fact_count;
 	struct model_movement movements[ROUNDS * 4 + 8];
@@ -49,8 +50,7 @@ static const char *const locations[] = {"east", "west"};
 
 static unsigned any(unsigned below)
 {
-	model.seed = model.seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(model.seed >> 33) % below;
+	return (unsigned)test_draw(model.step, (int)below);
 }
 
 static bool is_here(const struct model_state *m, const char *location, int lot)
@@ -154,6 +154,23 @@ static const struct {
 	     {"return", "returned"},  {"scrap", "scrapped"}, {"quarantine", "quarantined"},
 	     {"clear", "in_stock"},   {"pick", "picked"},    {"count", NULL}};
 
+/* Adds to what the step did. */
+__attribute__((format(printf, 2, 3))) static void describe(const bool *named, const char *format, ...)
+{
+	char *text = model.step->text, *end = text + sizeof(model.step->text);
+	va_list ap;
+
+	text += strlen(text);
+	va_start(ap, format);
+	text += vsnprintf(text, (size_t)(end - text), format, ap);
+	va_end(ap);
+	for (int s = 0; named && s < SERIALS && text < end; s++)
+		if (named[s])
+			text += snprintf(text, (size_t)(end - text), " S%d", s);
+	if (text < end)
+		snprintf(text, (size_t)(end - text), "; ");
+}
+
 /* One movement into the queue, and what the model makes of it. */
 static void tell(struct reply *r)
 {
@@ -164,6 +181,11 @@ static void tell(struct reply *r)
 	for (unsigned n = 1 + any(3); n > 0; n--)
 		named[any(SERIALS)] = true;
 	model.movements[model.movement_count].count = !verbs[verb].after;
+	describe(named, "m-%d: %s at %02d:%02d in %s%s of", model.movement_count, verbs[verb].type, minute / 60,
+		 minute % 60, locations[at],
+		 lot == NO_LOT ? ""
+		 : lot         ? ", L1,"
+			       : ", L0,");
 	post(make_move_from(text_of(verbs[verb].type, named, minute, at, lot)), r);
 	if (verbs[verb].after)
 		for (int s = 0; s < SERIALS; s++) {
@@ -184,6 +206,7 @@ static bool take_back(struct reply *r)
 	if (which >= model.movement_count || model.movements[which].count || model.movements[which].reversed)
 		return false;
 	model.movements[which].reversed = true;
+	describe(NULL, "m-%d is taken back", which);
 	post(make_move_from(world_text("{'source':'wms','source_event_id':'r-%d','type':'reverse','occurred_at':"
 				       "'2026-03-01T11:00:00Z','reverses_event_id':'m-%d'}",
 				       which, which)),
@@ -211,40 +234,38 @@ static const char *text_at(const struct json *o, const char *name)
 	return json_get(o, name) ? world_at(o, name) : "";
 }
 
-static void compare(uint64_t seed)
+static const char *compare(void)
 {
 	static const char *const lots[] = {"L0", "L1", ""};
 	const struct query_page page = {.limit = 100};
 	const struct query_serials all = {0};
 	const struct json *items = json_get(ASK(query_serials, STR("TV"), &all, &page), "items");
+	static char wrong[160];
 
 	for (uint32_t i = 0; i < items->count; i++) {
 		const struct json *one = &items->items[i];
 		int serial = world_at(one, "serial")[1] - '0';
 		struct model_state m = state_of(serial);
 
+		snprintf(wrong, sizeof(wrong), "S%d is %s at %s of '%s', the model says %s at %s of '%s'", serial,
+			 text_at(one, "state"), text_at(one, "location"), text_at(one, "lot"), m.state, m.location,
+			 lots[m.lot]);
 		if (strcmp(text_at(one, "state"), m.state) != 0 || strcmp(text_at(one, "location"), m.location) != 0 ||
 		    strcmp(text_at(one, "lot"), lots[m.lot]) != 0)
-			fail_msg("seed %llu: S%d is %s at %s of '%s', the model says %s at %s of '%s'",
-				 (unsigned long long)seed, serial, text_at(one, "state"), text_at(one, "location"),
-				 text_at(one, "lot"), m.state, m.location, lots[m.lot]);
+			return wrong;
 	}
-	assert_int_equal(items->count, named_ever());
+	return items->count == named_ever() ? NULL : "not all that were named are known";
 }
 
 /* The ledger itself may be negative in such a history. */
-static void check_serials(void)
+static const char *check_serials(void)
 {
 	const struct json *checks = json_get(ASK(query_audit), "checks");
-	bool seen = false;
 
-	for (uint32_t i = 0; i < checks->count; i++) {
-		if (!str_is(json_get_text(&checks->items[i], "name"), "serials"))
-			continue;
-		seen = true;
-		assert_true(json_get(&checks->items[i], "ok")->boolean);
-	}
-	assert_true(seen);
+	for (uint32_t i = 0; i < checks->count; i++)
+		if (str_is(json_get_text(&checks->items[i], "name"), "serials"))
+			return json_get(&checks->items[i], "ok")->boolean ? NULL : "the audit finds the registry wrong";
+	return "the audit has no check of serial numbers";
 }
 
 static void make_tracked(void)
@@ -257,48 +278,52 @@ static void make_tracked(void)
 	assert_int_equal(do_command(c).status, 200);
 }
 
-static void run_seed(uint64_t seed)
+static void begin(uint64_t seed)
 {
+	(void)seed;
 	memset(&model, 0, sizeof(model));
-	model.seed = seed * 2654435761u + 1;
 	world_init();
 	world_open();
 	make_tracked();
-	for (int round = 0; round < ROUNDS; round++) {
-		struct reply replies[4];
-		unsigned count = 0;
+}
 
-		for (unsigned n = 1 + any(3); n > 0; n--) {
-			if (any(4) > 0)
-				tell(&replies[count++]);
-			else if (take_back(&replies[count]))
-				count++;
-		}
-		run();
-		for (unsigned n = 0; n < count; n++)
-			if (replies[n].status != 200)
-				fail_msg("seed %llu: %s", (unsigned long long)seed, replies[n].body);
-		if (any(40) == 0) {
-			world_close();
-			world_open();
-		}
-		if (round % 10 == 0 || round == ROUNDS - 1)
-			compare(seed);
+static const char *step(struct test_step *s)
+{
+	struct reply replies[4];
+	unsigned count = 0;
+
+	model.step = s;
+	for (unsigned n = 1 + any(3); n > 0; n--) {
+		if (any(4) > 0)
+			tell(&replies[count++]);
+		else if (take_back(&replies[count]))
+			count++;
 	}
-	check_serials();
+	run();
+	for (unsigned n = 0; n < count; n++)
+		if (replies[n].status != 200) {
+			describe(NULL, "%s", replies[n].body);
+			return "a movement was refused";
+		}
+	if (any(40) == 0) {
+		describe(NULL, "restart");
+		world_close();
+		world_open();
+	}
+	return compare();
+}
+
+static void end(void)
+{
 	world_close();
 	world_done();
 }
 
-static void test_histories(void **state)
+static void test_facts(void **state)
 {
-	const char *one = getenv("CROSSDOCK_SEED");
-
 	(void)state;
-	if (one)
-		run_seed(strtoull(one, NULL, 10));
-	for (uint64_t seed = 1; !one && seed <= SEEDS; seed++)
-		run_seed(seed);
+	test_histories(&(struct test_history){
+	    .steps = ROUNDS, .seeds = SEEDS, .begin = begin, .step = step, .settle = check_serials, .end = end});
 }
 
 /* ---- the same facts in different orders ---- */
@@ -312,10 +337,8 @@ struct told_fact {
 	int at, lot;
 };
 
-static void make_facts(struct told_fact *facts, uint64_t seed)
+static void make_facts(struct told_fact *facts)
 {
-	memset(&model, 0, sizeof(model));
-	model.seed = seed * 2654435761u + 1;
 	memset(facts, 0, SHUFFLED * sizeof(*facts));
 	for (int i = 0; i < SHUFFLED; i++) {
 		facts[i].verb = any(COUNT(verbs) - 1); /* no counts: they say something of what nobody named */
@@ -361,7 +384,7 @@ static void registry_after(const struct told_fact *facts, const int *order, char
 					   text_at(one, "occurred_at"));
 		assert_true(length < size);
 	}
-	check_serials();
+	assert_null(check_serials());
 	world_close();
 	world_done();
 }
@@ -374,7 +397,11 @@ static void test_any_order(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		make_facts(facts, seed);
+		struct test_step s = {.word = seed * 0x9e3779b97f4a7c15u};
+
+		memset(&model, 0, sizeof(model));
+		model.step = &s;
+		make_facts(facts);
 		for (int i = 0; i < SHUFFLED; i++)
 			order[i] = i;
 		registry_after(facts, order, in_order, sizeof(in_order));
@@ -395,7 +422,8 @@ static void test_any_order(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_histories), cmocka_unit_test(test_any_order)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_facts, test_history_teardown),
+					   cmocka_unit_test(test_any_order)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

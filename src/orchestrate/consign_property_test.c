@@ -1,7 +1,8 @@
 /*
  * Random histories of ours and of consigned stock under two channels that sell different owners': who may have what is
- * computed here again, from the balances alone. SEED=<n> runs one history; a failing one is made smaller and printed.
+ * computed here again, from the balances alone.
  */
+#include "base/test_history.h"
 #include "orchestrate/world.h"
 
 #define STEPS  60
@@ -20,16 +21,6 @@ static struct str orders[ORDERS], holds[HOLDS];
 static size_t order_count;
 static int on_hand[2][WORLD_LOCATIONS][OWNERS];
 static char ids[ORDERS][64];
-
-struct step {
-	uint64_t word;
-	char text[120];
-};
-
-static int draw(struct step *s, int n)
-{
-	return (int)(test_random(&s->word) % (uint64_t)n);
-}
 
 static int state(int item, int location, int owner, enum stock_state s)
 {
@@ -214,10 +205,11 @@ static const char *check_taken(const struct before *b, int channel, int item)
 	return NULL;
 }
 
-static const char *step_receive(struct step *s)
+static const char *step_receive(struct test_step *s)
 {
-	int item = draw(s, 2), l = draw(s, WORLD_LOCATIONS), o = draw(s, OWNERS), n = 1 + draw(s, 6);
-	bool down = draw(s, 5) == 0;
+	int item = test_draw(s, 2), l = test_draw(s, WORLD_LOCATIONS), o = test_draw(s, OWNERS),
+	    n = 1 + test_draw(s, 6);
+	bool down = test_draw(s, 5) == 0;
 	struct world_line line = {
 	    .sku = skus[item], .location = w.locations[l].name.p, .owner = owners[o], .quantity = Q(down ? -n : n)};
 	struct err e = ERR_NONE;
@@ -230,10 +222,11 @@ static const char *step_receive(struct step *s)
 	return NULL;
 }
 
-static const char *step_hold(struct step *s)
+static const char *step_hold(struct test_step *s)
 {
 	static const char *const names[HOLDS] = {"h0", "h1", "h2", "h3", "h4", "h5", "h6", "h7"};
-	int at = draw(s, HOLDS), channel = draw(s, WORLD_CHANNELS), item = draw(s, 2), n = 1 + draw(s, 8);
+	int at = test_draw(s, HOLDS), channel = test_draw(s, WORLD_CHANNELS), item = test_draw(s, 2),
+	    n = 1 + test_draw(s, 8);
 	struct hold *h = holds[at].n ? hold_find(w.holds, holds[at]) : NULL;
 	struct before b = look(channel);
 	int there = room(item, channel);
@@ -258,9 +251,9 @@ static const char *step_hold(struct step *s)
 	return check_taken(&b, channel, item);
 }
 
-static const char *step_order(struct step *s)
+static const char *step_order(struct test_step *s)
 {
-	int channel = draw(s, WORLD_CHANNELS), item = draw(s, 3), n = 1 + draw(s, 6),
+	int channel = test_draw(s, WORLD_CHANNELS), item = test_draw(s, 3), n = 1 + test_draw(s, 6),
 	    there = item < 2 ? room(item, channel) : 0;
 	struct before b = look(channel);
 	struct order_open *o;
@@ -280,12 +273,12 @@ static const char *step_order(struct step *s)
 	return check_taken(&b, channel, item);
 }
 
-static struct order_open *any_order(struct step *s)
+static struct order_open *any_order(struct test_step *s)
 {
-	return order_count ? order_find(w.orders, orders[draw(s, (int)order_count)]) : NULL;
+	return order_count ? order_find(w.orders, orders[test_draw(s, (int)order_count)]) : NULL;
 }
 
-static const char *step_cancel(struct step *s)
+static const char *step_cancel(struct test_step *s)
 {
 	struct order_open *o = any_order(s);
 	struct err e = ERR_NONE;
@@ -306,10 +299,10 @@ static int index_of(const char *const *names, size_t count, struct str name)
 }
 
 /* So many of what an order has at one place, with its owner or without; then it may be any that the order has there. */
-static const char *step_ship(struct step *s)
+static const char *step_ship(struct test_step *s)
 {
 	struct order_open *o = any_order(s);
-	bool named = draw(s, 2);
+	bool named = test_draw(s, 2);
 	struct world_line line = {.sku = NULL};
 	const struct stock_place *p = NULL;
 	struct err e = ERR_NONE;
@@ -317,13 +310,13 @@ static const char *step_ship(struct step *s)
 
 	if (!o || !o->line_count || !o->lines[0].allocation_count)
 		return NULL;
-	p = o->lines[0].allocations[draw(s, (int)o->lines[0].allocation_count)].place;
+	p = o->lines[0].allocations[test_draw(s, (int)o->lines[0].allocation_count)].place;
 	for (uint32_t i = 0; i < o->lines[0].allocation_count; i++)
 		if (o->lines[0].allocations[i].place == p)
 			line.quantity = o->lines[0].allocations[i].allocated;
 	if (line.quantity <= 0)
 		return NULL;
-	line.quantity = Q(1 + draw(s, (int)(line.quantity / QTY_ONE)));
+	line.quantity = Q(1 + test_draw(s, (int)(line.quantity / QTY_ONE)));
 	item = index_of(skus, 2, p->item->sku);
 	line.sku = skus[item];
 	line.location = w.locations[p->position.location].name.p;
@@ -349,9 +342,10 @@ static const char *step_ship(struct step *s)
 	return NULL;
 }
 
-static const char *step_fence(struct step *s)
+static const char *step_fence(struct test_step *s)
 {
-	int item = draw(s, 2), channel = draw(s, WORLD_CHANNELS), l = places[channel][draw(s, 2)], n = draw(s, 6);
+	int item = test_draw(s, 2), channel = test_draw(s, WORLD_CHANNELS), l = places[channel][test_draw(s, 2)],
+	    n = test_draw(s, 6);
 	struct stock_item *i = stock_find(w.stock, str_from(skus[item]));
 
 	if (!i)
@@ -363,7 +357,7 @@ static const char *step_fence(struct step *s)
 	return NULL;
 }
 
-static const char *step_load(struct step *s)
+static const char *step_load(struct test_step *s)
 {
 	struct before b = look(0);
 	int offers[2][WORLD_CHANNELS];
@@ -372,7 +366,7 @@ static const char *step_load(struct step *s)
 	for (int i = 0; i < 4; i++)
 		offers[i / 2][i % 2] = room(i / 2, i % 2);
 	terms_flush(w.stock, &w.txn);
-	world_commit(&w, (size_t)draw(s, 6));
+	world_commit(&w, (size_t)test_draw(s, 6));
 	world_reload(&w);
 	for (int i = 0; i < 4; i++)
 		if (offers[i / 2][i % 2] != room(i / 2, i % 2))
@@ -385,33 +379,20 @@ static const char *step_load(struct step *s)
 	return NULL;
 }
 
-static const char *run_step(struct step *s)
+static const char *run_step(struct test_step *s)
 {
-	static const char *(*const steps[])(struct step *) = {step_receive, step_receive, step_hold,   step_hold,
-							      step_order,   step_order,   step_cancel, step_ship,
-							      step_ship,    step_fence,   step_load};
-	const char *wrong = steps[draw(s, COUNT(steps))](s);
+	static const char *(*const steps[])(struct test_step *) = {step_receive, step_receive, step_hold,   step_hold,
+								   step_order,   step_order,   step_cancel, step_ship,
+								   step_ship,    step_fence,   step_load};
+	const char *wrong = steps[test_draw(s, COUNT(steps))](s);
 
 	wrong = wrong ? wrong : check_promises();
 	wrong = wrong ? wrong : check_books();
 	return wrong ? wrong : check_offer();
 }
 
-static void set_item(const char *sku, const char *record)
+static void begin(uint64_t seed)
 {
-	struct stock_item *i = stock_item_make(w.stock, NULL, str_from(sku), STR_NONE);
-	struct err e = ERR_NONE;
-
-	txn_put(&w.txn, W_ITEM, SV_TEXT(str_from(sku)), SV_INT(w.now), SV_NULL, SV_INT(1), SV_TEXT(str_from(record)));
-	assert_non_null(i);
-	assert_int_equal(item_load(w.stock, str_from(sku), STR_NONE, str_from(record), true, &e), RC_OK);
-}
-
-static const char *run(uint64_t seed, const uint64_t *words, const bool *skip, int count, int *failed, bool tell)
-{
-	const char *wrong = NULL;
-	int i;
-
 	memset(on_hand, 0, sizeof(on_hand));
 	memset(orders, 0, sizeof(orders));
 	memset(holds, 0, sizeof(holds));
@@ -421,64 +402,28 @@ static const char *run(uint64_t seed, const uint64_t *words, const bool *skip, i
 	w.random = seed;
 	w.locations[1].safety_stock = Q(seed % 3);
 	world_start(&w);
-	set_item("W", "");
-	set_item("V", "");
-	set_item(
-	    "K",
-	    "{\"sku\":\"K\",\"components\":[{\"sku\":\"W\",\"quantity\":\"2\"},{\"sku\":\"V\",\"quantity\":\"1\"}]}");
-	for (i = 0; i < count && !wrong; i++) {
-		struct step s = {.word = words[i]};
+	world_record(&w, "W", "{\"sku\":\"W\"}");
+	world_record(&w, "V", "{\"sku\":\"V\"}");
+	world_record(&w, "K",
+		     "{\"sku\":\"K\",\"components\":[{\"sku\":\"W\",\"quantity\":\"2\"},"
+		     "{\"sku\":\"V\",\"quantity\":\"1\"}]}");
+}
 
-		if (skip[i])
-			continue;
-		wrong = run_step(&s);
-		if (tell && s.text[0])
-			print_error("  %3d  %s%s%s\n", i, s.text, wrong ? ": " : "", wrong ? wrong : "");
-	}
-	*failed = wrong ? i - 1 : count;
+static void end(void)
+{
 	world_done(&w);
-	return wrong;
 }
 
-static void shrink(uint64_t seed, const uint64_t *words, int failed)
+static void test_owners(void **state)
 {
-	bool skip[STEPS] = {false};
-	int at;
-
-	for (int i = failed; i >= 0; i--) {
-		skip[i] = true;
-		if (!run(seed, words, skip, failed + 1, &at, false))
-			skip[i] = false;
-	}
-	run(seed, words, skip, failed + 1, &at, true);
-}
-
-static void test_histories(void **state)
-{
-	const char *only = getenv("SEED");
-	uint64_t first = only ? strtoull(only, NULL, 10) : 1, last = only ? first : SEEDS;
-
 	(void)state;
-	for (uint64_t seed = first; seed <= last; seed++) {
-		uint64_t words[STEPS], random = seed * 0x9e3779b97f4a7c15u;
-		bool skip[STEPS] = {false};
-		const char *wrong;
-		int failed;
-
-		for (int i = 0; i < STEPS; i++)
-			words[i] = test_random(&random) | 1;
-		wrong = run(seed, words, skip, STEPS, &failed, false);
-		if (!wrong)
-			continue;
-		print_error("SEED=%llu: %s\n", (unsigned long long)seed, wrong);
-		shrink(seed, words, failed);
-		fail();
-	}
+	test_histories(
+	    &(struct test_history){.steps = STEPS, .seeds = SEEDS, .begin = begin, .step = run_step, .end = end});
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_histories)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_owners, test_history_teardown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,27 +5,15 @@
  * reservations. Besides: sums change only against the outside, nothing is promised that was not free, a reservation
  * ends once, what is published is what the model's formula says, and what is loaded from the rows equals what was in
  * memory.
- *
- * A history is a list of random words, one a step. SEED=<n> runs one history; a failing one is cut off behind the step
- * that failed, then steps that are not needed are left out, and the rest is printed.
  */
+#include "base/test_history.h"
 #include "orchestrate/property_model.h"
 
 /* ---- one step: a command to the books and to the model ---- */
 
-struct step {
-	uint64_t word;
-	char text[96];
-};
-
-static int draw(struct step *s, int n)
+static struct m_order *draw_order(struct test_step *s)
 {
-	return (int)(test_random(&s->word) % (uint64_t)n);
-}
-
-static struct m_order *draw_order(struct step *s)
-{
-	int from = m.order_count ? draw(s, m.order_count) : 0;
+	int from = m.order_count ? test_draw(s, m.order_count) : 0;
 
 	EACH(i, m.order_count)
 	{
@@ -37,9 +25,9 @@ static struct m_order *draw_order(struct step *s)
 	return NULL;
 }
 
-static struct m_hold *draw_hold(struct step *s)
+static struct m_hold *draw_hold(struct test_step *s)
 {
-	int from = m.hold_count ? draw(s, m.hold_count) : 0;
+	int from = m.hold_count ? test_draw(s, m.hold_count) : 0;
 
 	EACH(i, m.hold_count)
 	if (m.holds[(from + i) % m.hold_count].live)
@@ -120,18 +108,18 @@ static void m_fact(enum movement_type type, int item, int p, int to, int n, bool
 	}
 }
 
-static void step_fact(struct step *s)
+static void step_fact(struct test_step *s)
 {
 	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_RECEIVE,    MOVE_RECEIVE, MOVE_ADJUST,
 						   MOVE_MOVE,    MOVE_QUARANTINE, MOVE_CLEAR,   MOVE_SCRAP,
 						   MOVE_RETURN,  MOVE_ORDER_IN,   MOVE_ANNOUNCE};
-	enum movement_type type = types[draw(s, COUNT(types))];
-	int item = draw(s, ITEMS), p = draw(s, PLACES), to = draw(s, PLACES), n = 1 + draw(s, 6);
-	bool purchase = draw(s, 2);
+	enum movement_type type = types[test_draw(s, COUNT(types))];
+	int item = test_draw(s, ITEMS), p = test_draw(s, PLACES), to = test_draw(s, PLACES), n = 1 + test_draw(s, 6);
+	bool purchase = test_draw(s, 2);
 	struct world_line line = {.sku = skus[item], .location = places[p], .to = places[to]};
 	struct err e = ERR_NONE;
 
-	if (type == MOVE_ADJUST && draw(s, 2))
+	if (type == MOVE_ADJUST && test_draw(s, 2))
 		n = -n;
 	line.quantity = Q(n);
 	snprintf(s->text, sizeof(s->text), "%s %d of %s at %s to %s", movement_type_name(type), n, skus[item],
@@ -142,10 +130,10 @@ static void step_fact(struct step *s)
 	m_fact(type, item, p, to, n, purchase);
 }
 
-static void step_count(struct step *s)
+static void step_count(struct test_step *s)
 {
-	int item = draw(s, ITEMS), p = draw(s, PLACES), n = draw(s, 12);
-	int64_t at = w.now - draw(s, 3) * 1000;
+	int item = test_draw(s, ITEMS), p = test_draw(s, PLACES), n = test_draw(s, 12);
+	int64_t at = w.now - test_draw(s, 3) * 1000;
 	struct world_line line = {.sku = skus[item], .location = places[p], .quantity = Q(n)};
 	struct err e = ERR_NONE;
 
@@ -156,18 +144,18 @@ static void step_count(struct step *s)
 	m_count(item, p, n, at);
 }
 
-static void step_ship_or_pick(struct step *s, bool ship)
+static void step_ship_or_pick(struct test_step *s, bool ship)
 {
-	struct m_order *o = draw(s, 5) ? draw_order(s) : NULL;
-	int item = draw(s, ITEMS), p = draw(s, PLACES), n = 1 + draw(s, 5), line = -1, left;
+	struct m_order *o = test_draw(s, 5) ? draw_order(s) : NULL;
+	int item = test_draw(s, ITEMS), p = test_draw(s, PLACES), n = 1 + test_draw(s, 5), line = -1, left;
 	struct world_fact fact = {.type = ship ? MOVE_SHIP : MOVE_PICK};
 	enum stock_state to = ship ? STOCK_OUTSIDE : STOCK_PICKED;
 	struct world_line in = {.sku = skus[item], .location = places[p], .quantity = Q(n)};
 	char line_id[16];
 	struct err e = ERR_NONE;
 
-	if (o && draw(s, 4)) {
-		line = draw(s, o->line_count);
+	if (o && test_draw(s, 4)) {
+		line = test_draw(s, o->line_count);
 		in.sku = skus[item = o->lines[line].item];
 		snprintf(line_id, sizeof(line_id), "%d", line + 1);
 		in.line_id = line_id;
@@ -192,18 +180,18 @@ static void step_ship_or_pick(struct step *s, bool ship)
 	m_move(item, p, STOCK_FREE, to, left, w.now);
 }
 
-static void step_order(struct step *s)
+static void step_order(struct test_step *s)
 {
 	struct m_order *o = &m.orders[m.order_count];
-	struct m_hold *h = draw(s, 3) ? NULL : draw_hold(s);
+	struct m_hold *h = test_draw(s, 3) ? NULL : draw_hold(s);
 	struct world_line lines[LINES] = {{0}};
 	struct order_open *made;
 
 	*o = (struct m_order){
-	    .channel = draw(s, WORLD_CHANNELS), .line_count = 1 + draw(s, LINES), .status = ORDER_CAPTURED};
+	    .channel = test_draw(s, WORLD_CHANNELS), .line_count = 1 + test_draw(s, LINES), .status = ORDER_CAPTURED};
 	EACH(i, o->line_count)
 	{
-		o->lines[i] = (struct m_line){.item = draw(s, ITEMS), .ordered = 1 + draw(s, 5)};
+		o->lines[i] = (struct m_line){.item = test_draw(s, ITEMS), .ordered = 1 + test_draw(s, 5)};
 		lines[i] = (struct world_line){.sku = skus[o->lines[i].item], .quantity = Q(o->lines[i].ordered)};
 	}
 	snprintf(s->text, sizeof(s->text), "order %d: %d lines, first %d of %s, by %s%s", m.order_count, o->line_count,
@@ -220,7 +208,7 @@ static void step_order(struct step *s)
 	m_decide(o);
 }
 
-static void step_cancel(struct step *s)
+static void step_cancel(struct test_step *s)
 {
 	struct m_order *o = draw_order(s);
 	bool may = true;
@@ -250,10 +238,10 @@ static void step_cancel(struct step *s)
 	o->status = ORDER_CANCELLED;
 }
 
-static void step_answer(struct step *s)
+static void step_answer(struct test_step *s)
 {
 	struct m_order *o = draw_order(s);
-	int what = draw(s, 4);
+	int what = test_draw(s, 4);
 
 	if (!o)
 		return;
@@ -270,7 +258,7 @@ static void step_answer(struct step *s)
 		if (o->status == ORDER_ACCEPTED)
 			o->status = ORDER_RELEASED;
 	} else {
-		order_step_accepted(w.orders, &w.txn, open_order(o), 1, draw(s, 2) ? STR("SO-1") : STR(""));
+		order_step_accepted(w.orders, &w.txn, open_order(o), 1, test_draw(s, 2) ? STR("SO-1") : STR(""));
 		if (!o->posted) {
 			o->posted = true;
 			o->status = (enum order_status)most((int)o->status, ORDER_ACCEPTED);
@@ -325,25 +313,25 @@ static int plan_lines(struct m_hold *h, const int *items, const int *wants, int 
 	return missing;
 }
 
-static void step_hold(struct step *s)
+static void step_hold(struct test_step *s)
 {
 	struct m_hold *h = &m.holds[m.hold_count];
 	struct movement_line lines[LINES];
-	int count = 1 + draw(s, LINES), planned[ITEMS][PLACES] = {{0}}, items[LINES], wants[LINES], asked[ITEMS] = {0},
-	    any = 0;
-	bool partial = draw(s, 4) == 0, fits = true;
+	int count = 1 + test_draw(s, LINES), planned[ITEMS][PLACES] = {{0}}, items[LINES], wants[LINES],
+	    asked[ITEMS] = {0}, any = 0;
+	bool partial = test_draw(s, 4) == 0, fits = true;
 	struct hold_request r = {.partial = partial, .line_count = (size_t)count, .lines = lines};
 	struct hold *made = NULL;
 	struct str shortage;
 
-	*h = (struct m_hold){.channel = draw(s, WORLD_CHANNELS), .expires_at = w.now + 900000};
+	*h = (struct m_hold){.channel = test_draw(s, WORLD_CHANNELS), .expires_at = w.now + 900000};
 	snprintf(h->id, sizeof(h->id), "h%d", m.hold_count++);
 	EACH(i, count)
 	{
 		int limit;
 
-		items[i] = draw(s, ITEMS);
-		wants[i] = 1 + draw(s, 5);
+		items[i] = test_draw(s, ITEMS);
+		wants[i] = 1 + test_draw(s, 5);
 		lines[i] = (struct movement_line){.sku = str_from(skus[items[i]]), .quantity = Q(wants[i])};
 		limit = h->channel == 1 ? most(0, m_sellable(1, items[i]) - asked[items[i]]) : 1000;
 		if (wants[i] > limit) {
@@ -374,9 +362,10 @@ static void step_hold(struct step *s)
 	}
 }
 
-static void step_fence(struct step *s)
+static void step_fence(struct test_step *s)
 {
-	int channel = draw(s, WORLD_CHANNELS), item = draw(s, ITEMS), p = draw(s, PLACES), n = draw(s, 8);
+	int channel = test_draw(s, WORLD_CHANNELS), item = test_draw(s, ITEMS), p = test_draw(s, PLACES),
+	    n = test_draw(s, 8);
 
 	snprintf(s->text, sizeof(s->text), "ring-fence %d of %s at %s for %s", n, skus[item], places[p],
 		 channel ? "market" : "shop");
@@ -386,12 +375,12 @@ static void step_fence(struct step *s)
 }
 
 /* A part of what is held of one item at one place; now and then more than that. */
-static void commit_part(struct step *s, struct m_hold *h, struct m_order *o)
+static void commit_part(struct test_step *s, struct m_hold *h, struct m_order *o)
 {
-	int item = draw(s, ITEMS), place = draw(s, PLACES), n = 1 + draw(s, 4);
+	int item = test_draw(s, ITEMS), place = test_draw(s, PLACES), n = 1 + test_draw(s, 4);
 	struct movement_line line = {
 	    .sku = str_from(skus[item]), .location = str_from(places[place]), .quantity = Q(n)};
-	bool keep = draw(s, 2), fits = n <= h->held[item][place], kept;
+	bool keep = test_draw(s, 2), fits = n <= h->held[item][place], kept;
 	struct err e = ERR_NONE;
 
 	snprintf(s->text, sizeof(s->text), "commit %d of %s at %s of %s, order %d%s", n, skus[item], places[place],
@@ -408,11 +397,11 @@ static void commit_part(struct step *s, struct m_hold *h, struct m_order *o)
 	m_given(o);
 }
 
-static void step_end_hold(struct step *s)
+static void step_end_hold(struct test_step *s)
 {
 	struct m_hold *h = draw_hold(s);
-	struct m_order *o = draw(s, 2) ? draw_order(s) : NULL;
-	bool part = o && draw(s, 2);
+	struct m_order *o = test_draw(s, 2) ? draw_order(s) : NULL;
+	bool part = o && test_draw(s, 2);
 
 	if (!h)
 		return;
@@ -434,9 +423,9 @@ static void step_end_hold(struct step *s)
 		m_given(o);
 }
 
-static void step_time(struct step *s)
+static void step_time(struct test_step *s)
 {
-	w.now += draw(s, 6) ? 500 + draw(s, 1000) : 900000;
+	w.now += test_draw(s, 6) ? 500 + test_draw(s, 1000) : 900000;
 	w.txn.now = w.stock->now = w.now;
 	snprintf(s->text, sizeof(s->text), "time is %lld", (long long)w.now);
 	while (hold_step_expire(w.holds, &w.txn, 1))
@@ -520,9 +509,9 @@ static void forget_what_failed(int channel)
 		m.told[channel][i] = -1;
 }
 
-static void step_delivery(struct step *s)
+static void step_delivery(struct test_step *s)
 {
-	int channel = draw(s, WORLD_CHANNELS), what = draw(s, 6);
+	int channel = test_draw(s, WORLD_CHANNELS), what = test_draw(s, 6);
 	char text[96];
 	struct json *stale;
 
@@ -544,7 +533,7 @@ static void step_delivery(struct step *s)
 		note_end(channel, false);
 		note_landed(channel);
 	} else if (what == 2) {
-		int item = draw(s, ITEMS), shown = draw(s, 5);
+		int item = test_draw(s, ITEMS), shown = test_draw(s, 5);
 
 		snprintf(text, sizeof(text), "[{\"sku\":\"%s\",\"available\":\"%d\"}]", skus[item], shown);
 		assert_int_equal(json_parse(&w.arena, str_from(text), NULL, &stale, NULL), RC_OK);
@@ -620,10 +609,10 @@ static const char *check_ends(void)
 	return NULL;
 }
 
-static const char *commit(struct step *s, bool reload)
+static const char *commit(struct test_step *s, bool reload)
 {
 	const char *wrong;
-	int flush = s ? draw(s, 5) : 9;
+	int flush = s ? test_draw(s, 5) : 9;
 
 	if (s)
 		snprintf(s->text, sizeof(s->text), "commit, %d rows%s", flush, reload ? ", and load" : "");
@@ -731,10 +720,10 @@ static const char *check_holds(void)
 	return live != w.holds->heap_count ? "reservations in the heap" : NULL;
 }
 
-static const char *run_step(struct step *s)
+static const char *run_step(struct test_step *s)
 {
 	const char *wrong = NULL;
-	int kind = draw(s, 26);
+	int kind = test_draw(s, 26);
 
 	if (kind < 6)
 		step_fact(s);
@@ -794,7 +783,7 @@ static const char *settle(void)
 
 /* ---- histories ---- */
 
-static void begin_history(uint64_t seed)
+static void begin(uint64_t seed)
 {
 	memset(&m, 0, sizeof(m));
 	world_init(&w);
@@ -811,72 +800,21 @@ static void begin_history(uint64_t seed)
 	m.shown[c][i].believed = m.shown[c][i].told = -1;
 }
 
-/* NULL: all went well; else what is wrong, and *failed is the step (count: at the end). */
-static const char *run_history(uint64_t seed, const uint64_t *words, const bool *skip, int count, int *failed,
-			       bool tell)
+static void end(void)
 {
-	const char *wrong = NULL;
-	int i;
-
-	begin_history(seed);
-	for (i = 0; i < count && !wrong; i++) {
-		struct step s = {.word = words[i]};
-
-		if (skip[i])
-			continue;
-		wrong = run_step(&s);
-		if (tell && s.text[0])
-			print_error("  %3d  %s%s%s\n", i, s.text, wrong ? ": " : "", wrong ? wrong : "");
-	}
-	*failed = wrong ? i - 1 : count;
-	if (!wrong)
-		wrong = settle();
 	world_done(&w);
-	return wrong;
 }
 
-static void shrink(uint64_t seed, const uint64_t *words, int failed)
+static void test_books(void **state)
 {
-	int count = least(failed + 1, STEPS), at;
-	bool skip[STEPS] = {false};
-
-	EACH(round, 2)
-	for (int i = count - 1; i >= 0; i--) {
-		if (skip[i])
-			continue;
-		skip[i] = true;
-		if (!run_history(seed, words, skip, count, &at, false))
-			skip[i] = false;
-	}
-	run_history(seed, words, skip, count, &at, true);
-}
-
-static void test_histories(void **state)
-{
-	const char *only = getenv("SEED");
-	uint64_t first = only ? strtoull(only, NULL, 10) : 1, last = only ? first : SEEDS;
-
 	(void)state;
-	for (uint64_t seed = first; seed <= last; seed++) {
-		uint64_t words[STEPS], random = seed * 0x9e3779b97f4a7c15u;
-		bool skip[STEPS] = {false};
-		const char *wrong;
-		int failed;
-
-		EACH(i, STEPS)
-		words[i] = test_random(&random) | 1;
-		wrong = run_history(random, words, skip, STEPS, &failed, false);
-		if (!wrong)
-			continue;
-		print_error("SEED=%llu step %d: %s\n", (unsigned long long)seed, failed, wrong);
-		shrink(random, words, failed);
-		fail_msg("SEED=%llu", (unsigned long long)seed);
-	}
+	test_histories(&(struct test_history){
+	    .steps = STEPS, .seeds = SEEDS, .begin = begin, .step = run_step, .settle = settle, .end = end});
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_histories)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_books, test_history_teardown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

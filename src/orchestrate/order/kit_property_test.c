@@ -9,9 +9,9 @@
  * - what is loaded from the rows is what was in memory.
  *
  * KIT-1 is 2 of A-1 and 1 of A-2, KIT-2 1 of A-2, 3 of A-3 and (in KIT-1) 2 of A-1 and another A-2. The market splits
- * kits, the shop does not. SEED=<n> runs one history; of a failing one the steps that are not needed are left out, and
- * the rest is printed.
+ * kits, the shop does not.
  */
+#include "base/test_history.h"
 #include "orchestrate/order/book.h"
 #include "orchestrate/order/progress.h"
 #include "orchestrate/world.h"
@@ -30,16 +30,10 @@ static const char *const channels[WORLD_CHANNELS] = {"shop", "market"};
 static struct world w;
 static char order_ids[ORDERS][UUID_TEXT], hold_ids[HOLDS][8];
 static int order_count, hold_count;
-static char text[160];
 
-static int draw(uint64_t *word, int n)
+static struct order_open *draw_order(struct test_step *s)
 {
-	return (int)(test_random(word) % (uint64_t)n);
-}
-
-static struct order_open *draw_order(uint64_t *word)
-{
-	int from = order_count ? draw(word, order_count) : 0;
+	int from = order_count ? test_draw(s, order_count) : 0;
 
 	for (int i = 0; i < order_count; i++) {
 		struct order_open *o =
@@ -51,9 +45,9 @@ static struct order_open *draw_order(uint64_t *word)
 	return NULL;
 }
 
-static struct hold *draw_hold(uint64_t *word)
+static struct hold *draw_hold(struct test_step *s)
 {
-	int from = hold_count ? draw(word, hold_count) : 0;
+	int from = hold_count ? test_draw(s, hold_count) : 0;
 
 	for (int i = 0; i < hold_count; i++) {
 		struct hold *h = hold_find(w.holds, str_from(hold_ids[(from + i) % hold_count]));
@@ -66,60 +60,60 @@ static struct hold *draw_hold(uint64_t *word)
 
 /* ---- steps ---- */
 
-static void step_fact(uint64_t *word)
+static void step_fact(struct test_step *s)
 {
 	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_RECEIVE, MOVE_ADJUST, MOVE_SHIP, MOVE_PICK};
-	enum movement_type type = types[draw(word, COUNT(types))];
-	struct order_open *o = type == MOVE_SHIP || type == MOVE_PICK ? draw_order(word) : NULL;
-	struct world_line l = {.sku = skus[draw(word, GOODS)], .location = places[draw(word, WORLD_LOCATIONS)]};
-	int n = 1 + draw(word, type == MOVE_RECEIVE ? 6 : 4);
+	enum movement_type type = types[test_draw(s, COUNT(types))];
+	struct order_open *o = type == MOVE_SHIP || type == MOVE_PICK ? draw_order(s) : NULL;
+	struct world_line l = {.sku = skus[test_draw(s, GOODS)], .location = places[test_draw(s, WORLD_LOCATIONS)]};
+	int n = 1 + test_draw(s, type == MOVE_RECEIVE ? 6 : 4);
 	struct world_fact fact = {.type = type, .order_id = o ? o->order_id : STR_NONE};
 	char line_id[8] = "";
 	struct err e = ERR_NONE;
 
-	if (o && draw(word, 4)) {
-		const struct order_line_open *in = &o->lines[draw(word, (int)o->line_count)];
+	if (o && test_draw(s, 4)) {
+		const struct order_line_open *in = &o->lines[test_draw(s, (int)o->line_count)];
 
 		snprintf(line_id, sizeof(line_id), STR_FMT, STR_ARG(in->line_id));
 		l.line_id = line_id;
 		for (int i = 0; i < GOODS; i++)
-			if (str_is(draw(word, 2) ? in->sku : in->parts[draw(word, (int)in->part_count)].item->sku,
+			if (str_is(test_draw(s, 2) ? in->sku : in->parts[test_draw(s, (int)in->part_count)].item->sku,
 				   skus[i]))
 				l.sku = skus[i];
-		for (uint32_t i = 0; i < in->allocation_count && draw(word, 3); i++)
+		for (uint32_t i = 0; i < in->allocation_count && test_draw(s, 3); i++)
 			l.location = places[in->allocations[i].place->position.location];
 	}
 	l.quantity = Q(type == MOVE_ADJUST ? -n : n);
-	snprintf(text, sizeof(text), "%s %d of %s at %s, line '%s' of " STR_FMT, movement_type_name(type), n, l.sku,
-		 l.location, line_id, STR_ARG(fact.order_id));
+	snprintf(s->text, sizeof(s->text), "%s %d of %s at %s, line '%s' of " STR_FMT, movement_type_name(type), n,
+		 l.sku, l.location, line_id, STR_ARG(fact.order_id));
 	assert_int_equal(world_apply(&w, fact, &l, 1, &e), RC_OK);
 }
 
-static void step_order(uint64_t *word)
+static void step_order(struct test_step *s)
 {
-	const char *channel = channels[draw(word, WORLD_CHANNELS)];
-	struct hold *h = draw(word, 3) ? NULL : draw_hold(word);
+	const char *channel = channels[test_draw(s, WORLD_CHANNELS)];
+	struct hold *h = test_draw(s, 3) ? NULL : draw_hold(s);
 	struct world_line lines[3] = {{0}};
-	int count = 1 + draw(word, 3), at = 0;
+	int count = 1 + test_draw(s, 3), at = 0;
 	struct order_open *o;
 
 	for (int i = 0; i < count; i++)
-		lines[i] = (struct world_line){.sku = skus[draw(word, GOODS)], .quantity = Q(1 + draw(word, 4))};
+		lines[i] = (struct world_line){.sku = skus[test_draw(s, GOODS)], .quantity = Q(1 + test_draw(s, 4))};
 	o = world_order(&w, channel, lines, (size_t)count, h);
 	assert_non_null(o);
 	memcpy(order_ids[order_count++], o->order_id.p, UUID_TEXT);
-	at = snprintf(text, sizeof(text), "order " STR_FMT " by %s%s:", STR_ARG(o->order_id), channel,
+	at = snprintf(s->text, sizeof(s->text), "order " STR_FMT " by %s%s:", STR_ARG(o->order_id), channel,
 		      h ? " with a hold" : "");
 	for (int i = 0; i < count; i++)
-		at += snprintf(text + at, sizeof(text) - (size_t)at, " %d %s", (int)(lines[i].quantity / QTY_ONE),
+		at += snprintf(s->text + at, sizeof(s->text) - (size_t)at, " %d %s", (int)(lines[i].quantity / QTY_ONE),
 			       lines[i].sku);
 }
 
-static void step_hold(uint64_t *word)
+static void step_hold(struct test_step *s)
 {
-	struct movement_line line = {.sku = str_from(skus[draw(word, GOODS)]), .quantity = Q(1 + draw(word, 3))};
-	struct hold_request r = {.channel = str_from(channels[draw(word, WORLD_CHANNELS)]),
-				 .partial = draw(word, 2),
+	struct movement_line line = {.sku = str_from(skus[test_draw(s, GOODS)]), .quantity = Q(1 + test_draw(s, 3))};
+	struct hold_request r = {.channel = str_from(channels[test_draw(s, WORLD_CHANNELS)]),
+				 .partial = test_draw(s, 2),
 				 .lines = &line,
 				 .line_count = 1};
 	struct str shortage;
@@ -127,29 +121,29 @@ static void step_hold(uint64_t *word)
 
 	snprintf(hold_ids[hold_count], sizeof(hold_ids[0]), "h%d", hold_count);
 	r.reservation_id = str_from(hold_ids[hold_count++]);
-	snprintf(text, sizeof(text), "hold h%d: %d of " STR_FMT " by " STR_FMT, hold_count - 1,
+	snprintf(s->text, sizeof(s->text), "hold h%d: %d of " STR_FMT " by " STR_FMT, hold_count - 1,
 		 (int)(line.quantity / QTY_ONE), STR_ARG(line.sku), STR_ARG(r.channel));
 	(void)world_place_hold(&w, &r, &h, &shortage);
 }
 
-static void step_end_hold(uint64_t *word)
+static void step_end_hold(struct test_step *s)
 {
-	struct hold *h = draw_hold(word);
-	struct order_open *o = draw(word, 4) ? draw_order(word) : NULL;
-	struct movement_line line = {.sku = str_from(skus[draw(word, GOODS)]), .quantity = Q(1 + draw(word, 2))};
+	struct hold *h = draw_hold(s);
+	struct order_open *o = test_draw(s, 4) ? draw_order(s) : NULL;
+	struct movement_line line = {.sku = str_from(skus[test_draw(s, GOODS)]), .quantity = Q(1 + test_draw(s, 2))};
 	struct err e = ERR_NONE;
 	enum rc rc = RC_OK;
 	bool kept;
 
 	if (!h)
 		return;
-	snprintf(text, sizeof(text), "end " STR_FMT " for " STR_FMT ", perhaps %d of " STR_FMT,
+	snprintf(s->text, sizeof(s->text), "end " STR_FMT " for " STR_FMT ", perhaps %d of " STR_FMT,
 		 STR_ARG(h->reservation_id), STR_ARG(o ? o->order_id : STR_NONE), (int)(line.quantity / QTY_ONE),
 		 STR_ARG(line.sku));
 	if (!o)
 		hold_step_end(w.holds, &w.txn, h, HOLD_VOIDED);
-	else if (draw(word, 2))
-		rc = hold_step_commit_part(w.holds, &w.txn, h, o, &line, 1, draw(word, 2), &kept, &e);
+	else if (test_draw(s, 2))
+		rc = hold_step_commit_part(w.holds, &w.txn, h, o, &line, 1, test_draw(s, 2), &kept, &e);
 	else
 		hold_step_commit(w.holds, &w.txn, h, o);
 	assert_true(rc == RC_OK || rc == RC_CONFLICT);
@@ -158,15 +152,15 @@ static void step_end_hold(uint64_t *word)
 	order_step_restock(w.orders, &w.txn);
 }
 
-static void step_answer(uint64_t *word)
+static void step_answer(struct test_step *s)
 {
-	struct order_open *o = draw_order(word);
+	struct order_open *o = draw_order(s);
 	struct err e = ERR_NONE;
-	int what = draw(word, 4);
+	int what = test_draw(s, 4);
 
 	if (!o)
 		return;
-	snprintf(text, sizeof(text), "%s " STR_FMT, what ? "accept" : "cancel", STR_ARG(o->order_id));
+	snprintf(s->text, sizeof(s->text), "%s " STR_FMT, what ? "accept" : "cancel", STR_ARG(o->order_id));
 	if (what)
 		order_step_accepted(w.orders, &w.txn, o, 1, STR("SO-1"));
 	else if (order_step_cancel(w.orders, &w.txn, o, STR("no"), &e) != RC_OK)
@@ -324,13 +318,13 @@ static struct str progress_of(struct buf *b, int order)
 	return buf_str(b);
 }
 
-static const char *step_reload(void)
+static const char *step_reload(struct test_step *s)
 {
 	char *before[ORDERS] = {NULL};
 	const char *wrong = NULL;
 	struct buf b;
 
-	snprintf(text, sizeof(text), "load");
+	snprintf(s->text, sizeof(s->text), "load");
 	buf_init(&b, 1u << 20);
 	world_commit(&w, 5);
 	for (int i = 0; i < order_count; i++) {
@@ -364,25 +358,24 @@ static bool less_than_nothing(int before[ITEMS][WORLD_LOCATIONS], bool compare)
 	return worse;
 }
 
-static const char *run_step(uint64_t word)
+static const char *run_step(struct test_step *s)
 {
-	int before[ITEMS][WORLD_LOCATIONS], kind = draw(&word, 16);
+	int before[ITEMS][WORLD_LOCATIONS], kind = test_draw(s, 16);
 	const char *wrong = NULL;
 
-	text[0] = 0;
 	less_than_nothing(before, false);
 	if (kind < 6)
-		step_fact(&word);
+		step_fact(s);
 	else if (kind < 9)
-		step_order(&word);
+		step_order(s);
 	else if (kind < 11)
-		step_hold(&word);
+		step_hold(s);
 	else if (kind < 13)
-		step_end_hold(&word);
+		step_end_hold(s);
 	else if (kind < 15)
-		step_answer(&word);
+		step_answer(s);
 	else
-		wrong = step_reload();
+		wrong = step_reload(s);
 	if (!wrong && less_than_nothing(before, kind >= 6))
 		wrong = "what is not there was promised";
 	return wrong ? wrong : check();
@@ -390,19 +383,15 @@ static const char *run_step(uint64_t word)
 
 /* ---- histories ---- */
 
-static const char *run_history(uint64_t seed, const uint64_t *words, const bool *skip, int count, int *failed,
-			       bool tell)
+static void begin(uint64_t seed)
 {
-	const char *wrong = NULL;
-	int i;
-
 	order_count = hold_count = 0;
 	world_init(&w);
 	w.random = seed;
 	w.channels[1].split_kits = true;
 	w.channels[0].allocation = seed % 3 ? ALLOCATION_PRIORITY : ALLOCATION_FEWEST_PARCELS;
 	world_start(&w);
-	for (i = 0; i < ITEMS; i++)
+	for (int i = 0; i < ITEMS; i++)
 		stock_item_make(w.stock, &w.txn, str_from(skus[i]), STR_NONE);
 	world_record(&w, "KIT-1",
 		     "{\"sku\":\"KIT-1\",\"components\":[{\"sku\":\"A-1\",\"quantity\":\"2\"},"
@@ -410,61 +399,23 @@ static const char *run_history(uint64_t seed, const uint64_t *words, const bool 
 	world_record(&w, "KIT-2",
 		     "{\"sku\":\"KIT-2\",\"components\":[{\"sku\":\"A-2\",\"quantity\":\"1\"},"
 		     "{\"sku\":\"A-3\",\"quantity\":\"3\"},{\"sku\":\"KIT-1\",\"quantity\":\"1\"}]}");
-	for (i = 0; i < count && !wrong; i++) {
-		if (skip[i])
-			continue;
-		wrong = run_step(words[i]);
-		if (tell && text[0])
-			print_error("  %3d  %s%s%s\n", i, text, wrong ? ": " : "", wrong ? wrong : "");
-	}
-	*failed = wrong ? i - 1 : count;
+}
+
+static void end(void)
+{
 	world_done(&w);
-	return wrong;
 }
 
-static void shrink(uint64_t seed, const uint64_t *words, int failed)
+static void test_kits(void **state)
 {
-	bool skip[STEPS] = {false};
-	int at;
-
-	for (int round = 0; round < 2; round++) {
-		for (int i = failed; i >= 0; i--) {
-			if (skip[i])
-				continue;
-			skip[i] = true;
-			if (!run_history(seed, words, skip, failed + 1, &at, false))
-				skip[i] = false;
-		}
-	}
-	run_history(seed, words, skip, failed + 1, &at, true);
-}
-
-static void test_histories(void **state)
-{
-	const char *only = getenv("SEED");
-	uint64_t first = only ? strtoull(only, NULL, 10) : 1, last = only ? first : SEEDS;
-
 	(void)state;
-	for (uint64_t seed = first; seed <= last; seed++) {
-		uint64_t words[STEPS], random = seed * 0x9e3779b97f4a7c15u;
-		bool skip[STEPS] = {false};
-		const char *wrong;
-		int failed;
-
-		for (int i = 0; i < STEPS; i++)
-			words[i] = test_random(&random) | 1;
-		wrong = run_history(random, words, skip, STEPS, &failed, false);
-		if (!wrong)
-			continue;
-		print_error("SEED=%llu step %d: %s\n", (unsigned long long)seed, failed, wrong);
-		shrink(random, words, failed);
-		fail_msg("SEED=%llu", (unsigned long long)seed);
-	}
+	test_histories(
+	    &(struct test_history){.steps = STEPS, .seeds = SEEDS, .begin = begin, .step = run_step, .end = end});
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_histories)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_kits, test_history_teardown)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

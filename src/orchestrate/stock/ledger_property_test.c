@@ -2,8 +2,9 @@
  * Random histories of facts against a model: lots, kits, transfers, counts of the past, late facts, reversals, loading.
  *
  * The model knows nothing of entries or of what is taken back: what is on hand at a place is the last count and every
- * change that happened after its instant. SEED=<n> runs one history; a failing one is made smaller and printed.
+ * change that happened after its instant.
  */
+#include "base/test_history.h"
 #include "orchestrate/world.h"
 
 #define ITEMS      2 /* P is plain, L is kept by lots; kit K is two P and one L */
@@ -57,16 +58,6 @@ static struct {
 static const char *const skus[] = {"P", "L", "K"}, *const names[PLACES] = {"A", "B"},
 			 *const lots[LOTS] = {"", "L1", "L2"};
 static const int taking[LOTS] = {2, 1, 0};
-
-struct step {
-	uint64_t word;
-	char text[120];
-};
-
-static int draw(struct step *s, int n)
-{
-	return (int)(test_random(&s->word) % (uint64_t)n);
-}
 
 /* ---- the model ---- */
 
@@ -161,7 +152,7 @@ static void m_count(int item, int place, int lot, int n, int64_t at)
 
 /* ---- steps ---- */
 
-static void apply(struct step *s, const char *id, enum movement_type type, struct movement_line *line, int64_t at,
+static void apply(struct test_step *s, const char *id, enum movement_type type, struct movement_line *line, int64_t at,
 		  const char *transfer)
 {
 	struct movement fact = {.type = type,
@@ -180,15 +171,16 @@ static void apply(struct step *s, const char *id, enum movement_type type, struc
 	assert_int_equal(stock_step_movement(w.stock, w.orders, &w.txn, &fact, &result, &e), RC_OK);
 }
 
-static void step_fact(struct step *s)
+static void step_fact(struct test_step *s)
 {
 	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_RECEIVE, MOVE_SHIP,  MOVE_SHIP,
 						   MOVE_ADJUST,  MOVE_MOVE,    MOVE_SCRAP, MOVE_QUARANTINE};
 	struct m_fact *f = &m.facts[m.fact_count];
-	enum movement_type type = types[draw(s, COUNT(types))];
-	int sku = draw(s, 3), place = draw(s, PLACES), lot = sku == 1 ? draw(s, LOTS) : 0, n = 1 + draw(s, 6);
-	bool transfer = draw(s, 2);
-	int64_t at = w.now - (draw(s, 3) ? 0 : draw(s, 5000));
+	enum movement_type type = types[test_draw(s, COUNT(types))];
+	int sku = test_draw(s, 3), place = test_draw(s, PLACES), lot = sku == 1 ? test_draw(s, LOTS) : 0,
+	    n = 1 + test_draw(s, 6);
+	bool transfer = test_draw(s, 2);
+	int64_t at = w.now - (test_draw(s, 3) ? 0 : test_draw(s, 5000));
 	struct movement_line line = {.sku = str_from(skus[sku]),
 				     .location = str_from(names[place]),
 				     .lot = str_from(lots[lot]),
@@ -232,10 +224,11 @@ static void step_fact(struct step *s)
 }
 
 /* What was on its way arrives, told with a lot or without. */
-static void step_arrive(struct step *s)
+static void step_arrive(struct test_step *s)
 {
 	struct m_fact *f = &m.facts[m.fact_count];
-	int item = draw(s, ITEMS), place = draw(s, PLACES), lot = item ? draw(s, LOTS) : 0, n = 1 + draw(s, 6);
+	int item = test_draw(s, ITEMS), place = test_draw(s, PLACES), lot = item ? test_draw(s, LOTS) : 0,
+	    n = 1 + test_draw(s, 6);
 	int order[LOTS + 2] = {lot, 0, 2, 1, 0};
 	struct movement_line line = {.sku = str_from(skus[item]),
 				     .location = str_from(names[place]),
@@ -259,10 +252,11 @@ static void step_arrive(struct step *s)
 	m_effect(f, EFFECT(item, place, lot, place, STOCK_OUTSIDE, STOCK_FREE, n), w.now);
 }
 
-static void step_count(struct step *s)
+static void step_count(struct test_step *s)
 {
-	int item = draw(s, ITEMS), place = draw(s, PLACES), lot = item ? draw(s, LOTS) : 0, n = draw(s, 12);
-	int64_t at = w.now - draw(s, 4000);
+	int item = test_draw(s, ITEMS), place = test_draw(s, PLACES), lot = item ? test_draw(s, LOTS) : 0,
+	    n = test_draw(s, 12);
+	int64_t at = w.now - test_draw(s, 4000);
 	struct movement_line line = {.sku = str_from(skus[item]),
 				     .location = str_from(names[place]),
 				     .lot = str_from(lots[lot]),
@@ -303,13 +297,13 @@ static void m_back(struct m_effect back, int64_t at)
 	m_effect(NULL, back, at);
 }
 
-static void step_reverse(struct step *s)
+static void step_reverse(struct test_step *s)
 {
-	struct m_fact *f = m.fact_count ? &m.facts[draw(s, m.fact_count)] : NULL;
+	struct m_fact *f = m.fact_count ? &m.facts[test_draw(s, m.fact_count)] : NULL;
 	struct movement fact = {.type = MOVE_REVERSE,
 				.source = STR("wms"),
 				.source_event_id = STR("reversal"),
-				.occurred_at = w.now - draw(s, 3000)};
+				.occurred_at = w.now - test_draw(s, 3000)};
 	struct movement_undo undo;
 	bool taken[64] = {false}, chosen[64] = {false};
 	struct movement_result result;
@@ -361,9 +355,9 @@ static const char *check(void)
 	return NULL;
 }
 
-static const char *run_step(struct step *s)
+static const char *run_step(struct test_step *s)
 {
-	int kind = draw(s, 20);
+	int kind = test_draw(s, 20);
 
 	if (kind < 10)
 		step_fact(s);
@@ -374,95 +368,45 @@ static const char *run_step(struct step *s)
 	else if (kind < 17)
 		step_reverse(s);
 	else if (kind < 18)
-		w.txn.now = w.now += draw(s, 3000);
+		w.txn.now = w.now += test_draw(s, 3000);
 	else {
 		snprintf(s->text, sizeof(s->text), "commit%s", kind == 19 ? ", and load" : "");
-		world_commit(&w, (size_t)draw(s, 4));
+		world_commit(&w, (size_t)test_draw(s, 4));
 		if (kind == 19)
 			world_reload(&w);
 	}
 	return check();
 }
 
-static void set_item(const char *sku, const char *record)
+static void begin(uint64_t seed)
 {
-	struct stock_item *i = stock_item_make(w.stock, NULL, str_from(sku), STR_NONE);
-	struct err e = ERR_NONE;
-
-	/* As the hub does it. */
-	txn_put(&w.txn, W_ITEM, SV_TEXT(str_from(sku)), SV_INT(w.now), SV_NULL, SV_INT(1), SV_TEXT(str_from(record)));
-	assert_non_null(i);
-	assert_int_equal(item_load(w.stock, str_from(sku), STR_NONE, str_from(record), true, &e), RC_OK);
-}
-
-static const char *run(uint64_t seed, const uint64_t *words, const bool *skip, int count, int *failed, bool tell)
-{
-	const char *wrong = NULL;
-	int i;
-
 	memset(&m, 0, sizeof(m));
 	world_init(&w);
 	w.random = seed;
 	world_start(&w);
-	set_item("P", "");
-	set_item("L", "{\"sku\":\"L\",\"tracking\":\"lot\"}");
-	set_item(
-	    "K",
-	    "{\"sku\":\"K\",\"components\":[{\"sku\":\"P\",\"quantity\":\"2\"},{\"sku\":\"L\",\"quantity\":\"1\"}]}");
-	for (i = 0; i < count && !wrong; i++) {
-		struct step s = {.word = words[i]};
+	world_record(&w, "P", "{\"sku\":\"P\"}");
+	world_record(&w, "L", "{\"sku\":\"L\",\"tracking\":\"lot\"}");
+	world_record(&w, "K",
+		     "{\"sku\":\"K\",\"components\":[{\"sku\":\"P\",\"quantity\":\"2\"},"
+		     "{\"sku\":\"L\",\"quantity\":\"1\"}]}");
+}
 
-		if (skip[i])
-			continue;
-		wrong = run_step(&s);
-		if (tell && s.text[0])
-			print_error("  %3d  %s%s%s\n", i, s.text, wrong ? ": " : "", wrong ? wrong : "");
-	}
-	*failed = wrong ? i - 1 : count;
+static void end(void)
+{
 	world_done(&w);
-	return wrong;
 }
 
-static void shrink(uint64_t seed, const uint64_t *words, int failed)
+static void test_facts(void **state)
 {
-	bool skip[STEPS] = {false};
-	int at;
-
-	for (int i = failed; i >= 0; i--) {
-		skip[i] = true;
-		if (!run(seed, words, skip, failed + 1, &at, false))
-			skip[i] = false;
-	}
-	run(seed, words, skip, failed + 1, &at, true);
-}
-
-static void test_histories(void **state)
-{
-	const char *only = getenv("SEED");
-	uint64_t first = only ? strtoull(only, NULL, 10) : 1, last = only ? first : SEEDS;
-
 	(void)state;
-	for (uint64_t seed = first; seed <= last; seed++) {
-		uint64_t words[STEPS], random = seed * 0x9e3779b97f4a7c15u;
-		bool skip[STEPS] = {false};
-		const char *wrong;
-		int failed;
-
-		EACH(i, STEPS)
-		words[i] = test_random(&random) | 1;
-		wrong = run(seed, words, skip, STEPS, &failed, false);
-		if (!wrong)
-			continue;
-		print_error("SEED=%llu: %s\n", (unsigned long long)seed, wrong);
-		shrink(seed, words, failed);
-		fail();
-	}
+	test_histories(
+	    &(struct test_history){.steps = STEPS, .seeds = SEEDS, .begin = begin, .step = run_step, .end = end});
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_histories),
+	    cmocka_unit_test_teardown(test_facts, test_history_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
