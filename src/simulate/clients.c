@@ -98,10 +98,7 @@ static void order_heard(struct world *w, struct call *c)
 			call_send(w, next, dice_between(&w->dice, 0, 20000));
 	} else if (c->order >= 0 && what < 90) {
 		/* It was held beforehand. */
-		next = call_new(w, CALL_COMMIT, c->order,
-				world_text(w, "{'reservation':'r%d','order_id':'%s'}", c->order, c->id));
-		if (next)
-			call_send(w, next, dice_between(&w->dice, 0, 3000));
+		send_commit(w, c);
 	}
 }
 
@@ -124,6 +121,8 @@ static void hear(struct world *w, void *arg)
 		report_heard(w, c);
 	if (h->status < 300 && c->kind == CALL_HOLD)
 		send_after_hold(w, c);
+	if (h->status < 300 && c->kind == CALL_COMMIT && c->part)
+		send_after_part(w, c);
 }
 
 static void answer(struct world *w, struct call *c, int status)
@@ -164,7 +163,7 @@ static void keep_id(struct call *c, struct arena *a, struct str body)
 /* A later repeat without a key may hear how things stand by now. */
 static bool may_change(const struct world *w, const struct call *c)
 {
-	return c->kind == CALL_COMMIT || c->kind == CALL_VOID || c->kind == CALL_CANCEL ||
+	return (c->kind == CALL_COMMIT && !c->part) || c->kind == CALL_VOID || c->kind == CALL_CANCEL ||
 	       (c->kind == CALL_HOLD && w->model->holds[c->number].ends);
 }
 
@@ -290,6 +289,8 @@ static void send_now(struct world *w, void *arg)
 		return;
 	}
 	world_later(w, network_delay(w), arrive_once, c);
+	if (w->mutation == MUTATE_PART_TWICE && c->part)
+		world_later(w, 5000, arrive_twice, c);
 	if (!w->calm && dice_chance(&w->dice, w->weather.repeat)) {
 		w->counts.repeated++;
 		world_later(w, network_delay(w) + network_delay(w), arrive_twice, c);
@@ -397,7 +398,7 @@ static void check_call(struct world *w, const struct call *c)
 		return;
 	case CALL_VOID:
 	case CALL_COMMIT:
-		if (!m->holds[c->number].ends)
+		if (!m->holds[c->number].ends && !(c->part && m->holds[c->number].parts))
 			world_break(w,
 				    "acknowledged: the end of reservation r%d was acknowledged, and it has not ended",
 				    c->number);

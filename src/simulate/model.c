@@ -69,6 +69,7 @@ struct model *model_again(const struct model *m)
 	for (int i = 0; i < m->hold_count; i++) {
 		n->holds[i].channel = m->holds[i].channel;
 		n->holds[i].line_count = m->holds[i].line_count;
+		n->holds[i].partial = m->holds[i].partial;
 		memcpy(n->holds[i].lines, m->holds[i].lines, sizeof(n->holds[i].lines));
 		memcpy(n->holds[i].wanted, m->holds[i].wanted, sizeof(n->holds[i].wanted));
 	}
@@ -200,6 +201,8 @@ void model_check(struct model *m)
 	model_settle_fences(m);
 	for (int n = 0; n < m->order_count; n++)
 		model_check_order(m, n, allocated);
+	for (int n = 0; n < m->hold_count; n++)
+		model_check_given(m, n);
 	for (int n = 0; n < m->hold_count; n++)
 		for (int i = 0; m->holds[n].seen && !m->holds[n].ends && i < MODEL_ITEMS; i++)
 			for (int p = 0; p < MODEL_PLACES; p++)

@@ -87,7 +87,16 @@ struct model_hold {
 	int line_count;
 	int wanted[MODEL_ITEMS], held[MODEL_ITEMS][MODEL_PLACES];
 	int64_t expires_at;
-	bool seen, committed;
+	bool seen, committed, partial; /* partial: it takes what there is */
+	/* The part that is to be committed; one at a time. */
+	struct model_ask {
+		int units[MODEL_ITEMS], order;
+		bool asked, keep_rest;
+	} ask;
+	int parts;                            /* commits in part that were seen */
+	bool whole;                           /* committed as a whole */
+	int due[MODEL_ITEMS];                 /* what the order is to get by the next movement, if it needs it */
+	int given[MODEL_ITEMS][MODEL_PLACES]; /* told, and no movement seen yet */
 };
 
 /* What the warehouse has, as it has reported it. */

@@ -1,6 +1,6 @@
-/* The model's books: model.c reads the log, model_stock.c keeps what is there, model_orders.c what was promised,
- * model_kits.c what kits are made of,
- * model_reports.c what the warehouse reported, model_policy.c what may be sold and was told. Inside the model only. */
+/* The model's books: model.c reads the log, model_stock.c keeps what is there, model_orders.c what was ordered,
+ * model_holds.c what is reserved, model_kits.c what kits are made of, model_reports.c what the warehouse reported,
+ * model_policy.c what may be sold and was told. Inside the model only. */
 #ifndef SIMULATE_MODEL_BOOKS_H
 #define SIMULATE_MODEL_BOOKS_H
 
@@ -11,10 +11,19 @@ int model_find(const char *const *names, int count, struct str name); /* -1: non
 void model_chain(uint64_t *chain, int64_t seq, struct str a, struct str b);
 
 void model_take_order(struct model *m, const struct model_event *row, const struct json *data);
-void model_take_reservation(struct model *m, const struct model_event *row, const struct json *data);
 void model_take_shipment(struct model *m, const struct model_event *row, const struct json *data);
 /* It has no more than it needs; what it has is added to the sums. */
 void model_check_order(struct model *m, int n, int allocated[MODEL_ITEMS]);
+
+/* model_holds.c */
+void model_take_reservation(struct model *m, const struct model_event *row, const struct json *data);
+/* Before and after the movement by which it is held: as much as there is, no more than its channel may have. */
+void model_check_held(const struct model_hold *h, struct model *m, int r);
+void model_check_held_kits(const struct model_hold *h, struct model *m, int r);
+/* What a commit's movement has given to the order, by its entries. */
+void model_take_given(struct model *m, int r, const struct model_order *o, int given[MODEL_ITEMS][MODEL_PLACES]);
+/* Of what was told and what was moved neither is more. */
+void model_check_given(struct model *m, int r);
 
 /* model_reports.c */
 /* The count by which a reconciliation corrects, as its warehouse reported it. False: it is none. */
@@ -26,6 +35,9 @@ void model_report_ends(struct model *m, struct str id, bool failed);
 /* What these lines have of each item at each place makes what was ordered of items, and whole kits. */
 void model_check_whole(struct model *m, const char *what, int number, int channel, const struct model_line *lines,
 		       int line_count, int has[MODEL_ITEMS][MODEL_PLACES]);
+/* Does nothing of what a channel lacks of these lines lie about free? */
+bool model_lacks_rightly(const struct model *m, int channel, const struct model_line *lines, int line_count,
+			 const int has[MODEL_ITEMS][MODEL_PLACES]);
 
 void model_take_told(struct model *m, const struct model_event *row, const struct json *data);
 void model_take_fences(struct model *m, const struct json *data);

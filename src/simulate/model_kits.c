@@ -146,14 +146,20 @@ static bool lacks_rightly(const struct reading *r)
 	return true;
 }
 
-bool model_waits_for_nothing(const struct model *m, const struct model_order *o)
+bool model_lacks_rightly(const struct model *m, int channel, const struct model_line *lines, int line_count,
+			 const int has[MODEL_ITEMS][MODEL_PLACES])
 {
-	int has[MODEL_ITEMS][MODEL_PLACES];
+	int copy[MODEL_ITEMS][MODEL_PLACES];
 	struct reading r;
 
-	memcpy(has, o->has, sizeof(has));
-	begin(&r, m, o->channel, o->lines, o->line_count);
-	put(&r, has);
+	memcpy(copy, has, sizeof(copy));
+	begin(&r, m, channel, lines, line_count);
+	put(&r, copy);
 	r.found = lacks_rightly;
-	return !read_place(&r, 0);
+	return read_place(&r, 0);
+}
+
+bool model_waits_for_nothing(const struct model *m, const struct model_order *o)
+{
+	return !model_lacks_rightly(m, o->channel, o->lines, o->line_count, o->has);
 }

@@ -27,6 +27,7 @@ struct taking {
 	bool promised[MODEL_ITEMS][MODEL_PLACES][MODEL_LOTS];
 	int taken[MODEL_ITEMS][MODEL_PLACES];   /* of what was free, for a channel */
 	int shipped[MODEL_ITEMS][MODEL_PLACES]; /* of what the order had */
+	int given[MODEL_ITEMS][MODEL_PLACES];   /* to the order, of what was held */
 	int channel;                            /* -1: nobody's */
 	int outside;                            /* entries to or from outside */
 };
@@ -72,6 +73,7 @@ static void entry_of_order(struct taking *t, const struct entry *e, int item, in
 	t->order->blurred |= e->to == STOCK_PICKED;
 	t->order->moved = true;
 	t->shipped[item][place] += e->to == STOCK_OUTSIDE ? n : 0;
+	t->given[item][place] += e->from == STOCK_HELD ? n : 0;
 }
 
 /* What others own is there, and nobody sells it. */
@@ -330,27 +332,20 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 	note_changes(m, t, instant_of(m, f));
 }
 
-/* A reservation of a channel that is strict is bound by what it may sell. */
-static void check_strict(struct taking *t)
+static int hold_of(const struct taking *t)
 {
 	int r = model_number(t->row->reason, 'r');
-	const struct model_hold *h = r >= 0 && r < t->m->hold_count ? &t->m->holds[r] : NULL;
 
-	if (!h || !t->m->policy.channels[h->channel].strict)
-		return;
-	for (int i = 0; i < MODEL_ITEMS; i++)
-		if (h->wanted[i] > 0 && h->wanted[i] > model_may_sell(t->m, h->channel, i))
-			model_break(t->m, "policy: r%d holds %d of %s for %s, which may sell %d", r, h->wanted[i],
-				    model_items[i], model_channels[h->channel], model_may_sell(t->m, h->channel, i));
+	return r >= 0 && r < t->m->hold_count ? r : -1;
 }
 
 static int channel_of(const struct taking *t)
 {
-	int r = model_number(t->row->reason, 'r');
+	int r = hold_of(t);
 
 	if (t->order)
 		return t->order->channel;
-	return r >= 0 && r < t->m->hold_count && str_is(t->row->type, "hold") ? t->m->holds[r].channel : -1;
+	return r >= 0 && str_is(t->row->type, "hold") ? t->m->holds[r].channel : -1;
 }
 
 void model_take_movement(struct model *m, const struct model_movement *row)
@@ -358,6 +353,7 @@ void model_take_movement(struct model *m, const struct model_movement *row)
 	struct taking t = {.m = m, .row = row, .order = map_get(&m->by_id, row->order_id)};
 	int expected[MODEL_ITEMS][MODEL_PLACES] = {0}, number = model_number(row->source_event_id, 'm');
 	struct model_fact *f = number >= 0 && number < m->fact_count ? &m->facts[number] : NULL, correction;
+	int held;
 
 	if (row->seq != m->movement + 1)
 		model_break(m, "log: movement %lld follows movement %lld", (long long)row->seq, (long long)m->movement);
@@ -373,10 +369,15 @@ void model_take_movement(struct model *m, const struct model_movement *row)
 		forget_counted(m, f, expected);
 	if (f && f->report)
 		model_check_correction(m, f, expected[f->lines[0].item][f->lines[0].place]);
-	if (str_is(row->type, "hold") && !m->reads_again)
-		check_strict(&t);
+	held = str_is(row->type, "hold") && !m->reads_again ? hold_of(&t) : -1;
+	if (held >= 0)
+		model_check_held(&m->holds[held], m, held);
 	if (entries_each(row->entries, take_entry, &t) != RC_OK)
 		model_break(m, "log: the entries of movement %lld are damaged", (long long)row->seq);
+	if (held >= 0)
+		model_check_held_kits(&m->holds[held], m, held);
+	if (str_is(row->type, "commit") && hold_of(&t) >= 0)
+		model_take_given(m, hold_of(&t), t.order, t.given);
 	t.channel = channel_of(&t);
 	check_fences(&t);
 	check_lots(&t);

@@ -48,6 +48,19 @@ static struct command *make_target(const struct call *call, enum command_type ty
 	return c;
 }
 
+static struct command *make_commit(const struct call *call, const struct json *doc)
+{
+	struct command *c = make_target(call, COMMAND_HOLD_COMMIT, json_get_text(doc, "reservation"));
+	struct findings f;
+
+	findings_init(&f, &c->arena);
+	c->order_id = arena_copy(&c->arena, json_get_text(doc, "order_id"));
+	if (!json_get(doc, "lines") || hold_commit_read(&c->arena, doc, SKU_AS_IS, &c->hold_commit, &f) == RC_OK)
+		return c;
+	command_free(c);
+	return NULL;
+}
+
 static struct command *make_fences(struct world *w, const struct json *doc)
 {
 	struct command *c = command_new(COMMAND_RING_FENCES);
@@ -108,8 +121,7 @@ struct command *request_command(struct world *w, const struct call *call, const 
 		c = make_target(call, COMMAND_HOLD_VOID, json_get_text(doc, "reservation"));
 		break;
 	case CALL_COMMIT:
-		c = make_target(call, COMMAND_HOLD_COMMIT, json_get_text(doc, "reservation"));
-		c->order_id = arena_copy(&c->arena, json_get_text(doc, "order_id"));
+		c = make_commit(call, doc);
 		break;
 	case CALL_ITEM:
 		c = request_canonical(w, "item", call->source, doc, 0);
@@ -181,10 +193,31 @@ static void mutate_shipment(struct world *w, struct command *c)
 	}
 }
 
+static void mutate_reservation(struct world *w, const struct call *call, struct command *c)
+{
+	struct hold_request *r = c->type == COMMAND_HOLD ? &c->holds.items[0].request : NULL;
+	bool less = w->mutation == MUTATE_FORGET_HOLD || (w->mutation == MUTATE_PARTIAL && r && r->partial);
+
+	if (r && less && r->lines[0].quantity > QTY_ONE) {
+		r->lines[0].quantity -= QTY_ONE;
+		w->mutated = true;
+	}
+	if (w->mutation == MUTATE_KEEP_REST && c->hold_commit.lines) {
+		c->hold_commit.keep_rest = !c->hold_commit.keep_rest;
+		w->mutated = true;
+	}
+	if (w->mutation == MUTATE_PART_TWICE && call->part && call->acknowledged) {
+		c->idempotency_key = STR_NONE;
+		w->mutated = true;
+	}
+}
+
 void request_mutate(struct world *w, const struct call *call, struct command *c)
 {
 	if (w->mutated)
 		return;
+	if (c->type == COMMAND_HOLD || c->type == COMMAND_HOLD_COMMIT)
+		mutate_reservation(w, call, c);
 	if (w->mutation == MUTATE_QUANTITY && call->kind == CALL_MOVEMENT && call->number > 3 &&
 	    c->type == COMMAND_STOCK_MOVE && c->movements.items[0].movement.type == MOVE_RECEIVE) {
 		c->movements.items[0].movement.lines[0].quantity += QTY_ONE;
@@ -202,9 +235,4 @@ void request_mutate(struct world *w, const struct call *call, struct command *c)
 		mutate_shipment(w, c);
 	if (call->kind == CALL_MOVEMENT && c->type == COMMAND_STOCK_MOVE)
 		mutate_goods(w, &c->movements.items[0].movement);
-	if (w->mutation == MUTATE_FORGET_HOLD && c->type == COMMAND_HOLD &&
-	    c->holds.items[0].request.lines[0].quantity > QTY_ONE) {
-		c->holds.items[0].request.lines[0].quantity -= QTY_ONE;
-		w->mutated = true;
-	}
 }

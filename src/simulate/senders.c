@@ -103,6 +103,7 @@ static void send_hold(struct world *w)
 	struct model *m = w->model;
 	struct model_hold *h = &m->holds[m->hold_count];
 	int channel = some_channel(w);
+	bool partial = world_has(w, FEATURE_PARTIAL) && dice_chance(&w->dice, 500);
 	struct call *c;
 
 	if (m->hold_count == MODEL_HOLDS)
@@ -112,12 +113,13 @@ static void send_hold(struct world *w)
 		if (b.lines[i].item >= MODEL_ITEMS && !m->recorded[b.lines[i].item])
 			b.lines[i].item -= MODEL_ITEMS;
 	c = call_new(w, CALL_HOLD, m->hold_count,
-		     world_text(w, "{'reservation_id':'r%d','channel':'%s','ttl_s':%d,'lines':" STR_FMT "}",
+		     world_text(w, "{'reservation_id':'r%d','channel':'%s','ttl_s':%d%s,'lines':" STR_FMT "}",
 				m->hold_count, model_channels[channel], dice_between(&w->dice, 2, 120),
-				STR_ARG(basket_text(w, &b, false))));
+				partial ? ",'partial':true" : "", STR_ARG(basket_text(w, &b, false))));
 	if (!c)
 		return;
 	h->channel = channel;
+	h->partial = partial;
 	h->line_count = b.count;
 	memcpy(h->lines, b.lines, sizeof(b.lines));
 	for (int i = 0; i < b.count; i++)
@@ -164,6 +166,71 @@ void send_after_hold(struct world *w, const struct call *hold)
 	c = place_order(w, h->channel, &b, what < 75 ? hold->number : -1, false);
 	if (c && what >= 75)
 		c->order = hold->number;
+}
+
+/* Some of its lines, or all of them, by as much as was asked for or less. */
+static void send_part(struct world *w, int reservation, int order, const char *order_id)
+{
+	struct model_hold *h = &w->model->holds[reservation];
+	struct model_ask ask = {.order = order, .asked = true, .keep_rest = dice_chance(&w->dice, 600)};
+	struct basket b = {.count = 0};
+	struct call *c;
+
+	for (int i = 0; i < h->line_count; i++) {
+		struct model_line l = h->lines[i];
+
+		l.quantity = dice_between(&w->dice, 0, l.quantity);
+		for (int n = 0; l.quantity && n < MODEL_ITEMS; n++)
+			ask.units[n] += l.quantity * model_in_one(l.item, n);
+		if (l.quantity)
+			b.lines[b.count++] = l;
+	}
+	if (!b.count)
+		return;
+	c = call_new(w, CALL_COMMIT, reservation,
+		     world_text(w, "{'reservation':'r%d','order_id':'%s','keep_rest':%s,'lines':" STR_FMT "}",
+				reservation, order_id, ask.keep_rest ? "true" : "false",
+				STR_ARG(basket_text(w, &b, false))));
+	if (!c)
+		return;
+	h->ask = ask;
+	c->part = true;
+	c->order = order;
+	c->key = world_text(w, "key-part%d", (int)(c - w->calls));
+	call_send(w, c, dice_between(&w->dice, 0, 3000));
+}
+
+static void send_whole(struct world *w, int reservation, const char *order_id)
+{
+	struct call *c = call_new(w, CALL_COMMIT, reservation,
+				  world_text(w, "{'reservation':'r%d','order_id':'%s'}", reservation, order_id));
+
+	if (c)
+		call_send(w, c, dice_between(&w->dice, 0, 3000));
+}
+
+void send_commit(struct world *w, const struct call *order)
+{
+	if (world_has(w, FEATURE_PARTIAL) && dice_chance(&w->dice, 700))
+		send_part(w, order->order, order->number, order->id);
+	else
+		send_whole(w, order->order, order->id);
+}
+
+/* The rest is committed as well, given up, or forgotten. */
+void send_after_part(struct world *w, const struct call *part)
+{
+	const struct model_hold *h = &w->model->holds[part->number];
+	int what = dice_between(&w->dice, 0, 99);
+
+	if (!h->ask.keep_rest)
+		return;
+	if (what < 50)
+		send_part(w, part->number, part->order, w->model->orders[part->order].id);
+	else if (what < 65)
+		send_whole(w, part->number, w->model->orders[part->order].id);
+	else if (what < 80)
+		end_hold(w, part);
 }
 
 /* ---- the warehouse ---- */

@@ -53,11 +53,12 @@ enum call_kind {
 struct call {
 	enum call_kind kind;
 	int number; /* of the order, fact or reservation; index of the system of a pause */
-	int order;  /* of a commit: order; of a shipment: its order */
+	int order;  /* of an order: the reservation that is committed to it afterwards; of a part: the order's number */
 	struct str document, key, source;
 	int attempts;
 	bool acknowledged; /* the hub said 2xx, whether or not the client heard of it */
 	bool answered;     /* the client has heard something final */
+	bool part;         /* of a reservation, with more to come */
 	bool unchecked;    /* in the list of what was acknowledged in this round */
 	int status;
 	char id[64]; /* of what was made */
@@ -229,6 +230,8 @@ void receive(struct world *w, const struct wire_request *r, bool late, struct wi
 void send_something(struct world *w);
 void send_first(struct world *w); /* stock to begin with */
 void send_after_hold(struct world *w, const struct call *hold);
+void send_commit(struct world *w, const struct call *order);
+void send_after_part(struct world *w, const struct call *part);
 
 struct model_fact *fact_new(struct world *w, enum movement_type type, int *number); /* NULL: there are enough */
 void send_fact(struct world *w, const struct model_fact *f, int number, struct str order_id, int64_t in_ms);
