@@ -111,7 +111,7 @@ enum rc reverse_movement(struct hub *h, struct command *c, const struct movement
 	rc = serials_fetch_undo(h, row[SEQ].integer, e);
 	if (rc != RC_OK)
 		return rc;
-	undo = (struct movement_undo){row[OCCURRED].integer, row[ENTRIES].bytes, taken, chosen};
+	undo = (struct movement_undo){row[SEQ].integer, row[OCCURRED].integer, row[ENTRIES].bytes, taken, chosen};
 	rc = stock_step_reverse(h->state.stock, h->state.orders, t, &m, &undo, out, e);
 	for (size_t i = 0; rc == RC_OK && i < count; i++)
 		if (chosen[i] && !taken[i])

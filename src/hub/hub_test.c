@@ -450,6 +450,20 @@ static void test_a_reversal_after_a_count(void **state)
 	    world_text("{'source':'wms','source_event_id':'10','type':'count','occurred_at':"
 		       "'2026-03-01T12:45:00Z','lines':[{'sku':'A','location':'east','quantity':'10'}]}")));
 	assert_string_equal(stock_of("A"), "free 10");
+	/* Of the count's own instant: what was told before it is in it, what was told after it is not. */
+	reopen();
+	move("receive", "11", "D:4");
+	move("count", "12", "D:3");
+	move("receive", "13", "D:2");
+	assert_string_equal(stock_of("D"), "free 5");
+	reopen();
+	assert_int_equal(do_command(make_move_from(world_text(back, "14", "11"))).status, 200);
+	assert_string_equal(stock_of("D"), "free 5");
+	assert_int_equal(do_command(make_move_from(world_text(back, "15", "13"))).status, 200);
+	assert_string_equal(stock_of("D"), "free 3");
+	check_audit();
+	reopen();
+	assert_string_equal(stock_of("D"), "free 3");
 }
 
 /* ---- shipments of orders ---- */

@@ -63,6 +63,7 @@ struct model_fact {
 	int64_t expected_at;         /* 0: not said */
 	bool reversed;               /* somebody takes it back */
 	bool applied;                /* seen in the log */
+	int64_t row;                 /* there */
 	int effect[MODEL_PLACES];    /* what it did, to the item of its first line */
 	struct model_report *report; /* of a correction */
 };
@@ -147,6 +148,7 @@ struct model {
 	struct model_change *changes;            /* of what is on hand, in log order */
 	size_t change_count, change_room;
 	int64_t counted_at[MODEL_ITEMS][MODEL_PLACES]; /* the newest instant of a count */
+	int64_t counted_by[MODEL_ITEMS][MODEL_PLACES]; /* the row of the log that was told of it last */
 	/* What the channels are told, by version; -1: nothing yet. */
 	int told[MODEL_CHANNELS][MODEL_PRODUCTS][MODEL_VERSIONS], last[MODEL_CHANNELS][MODEL_PRODUCTS];
 	struct model_told {

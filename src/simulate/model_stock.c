@@ -264,12 +264,14 @@ static int64_t instant_of(const struct model *m, const struct model_fact *f)
 }
 
 /* What happened before the last count and is heard of after it: the count has seen it. At the same instant nobody can
- * say; then it comes on top. */
+ * say; then it comes on top, unless it takes back what the count was told after. */
 static void forget_counted(const struct model *m, const struct model_fact *f, int expected[MODEL_ITEMS][MODEL_PLACES])
 {
 	for (int i = 0; f->type != MOVE_COUNT && i < MODEL_ITEMS; i++)
 		for (int p = 0; p < MODEL_PLACES; p++)
-			if (instant_of(m, f) < m->counted_at[i][p])
+			if (instant_of(m, f) < m->counted_at[i][p] ||
+			    (f->type == MOVE_REVERSE && instant_of(m, f) == m->counted_at[i][p] &&
+			     m->facts[f->reverses].row < m->counted_by[i][p]))
 				expected[i][p] = 0;
 }
 
@@ -312,6 +314,7 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 		model_break(m, "once: the movement " STR_FMT " is applied a second time, by row %lld",
 			    STR_ARG(t->row->source_event_id), (long long)t->row->seq);
 	f->applied = true;
+	f->row = t->row->seq;
 	model_note_late(m, f);
 	for (int i = 0; i < MODEL_ITEMS; i++)
 		for (int p = 0; p < MODEL_PLACES; p++)
@@ -324,8 +327,10 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 	if (f->type == MOVE_SHIP && t->order)
 		take_shipment(t, f);
 	for (int i = 0; f->type == MOVE_COUNT && i < f->line_count; i++)
-		if (f->at > m->counted_at[f->lines[i].item][f->lines[i].place])
+		if (f->at >= m->counted_at[f->lines[i].item][f->lines[i].place]) {
 			m->counted_at[f->lines[i].item][f->lines[i].place] = f->at;
+			m->counted_by[f->lines[i].item][f->lines[i].place] = t->row->seq;
+		}
 	for (int p = 0; f->lines[0].item < MODEL_ITEMS && p < MODEL_PLACES; p++) /* else it is of a kit */
 		f->effect[p] = t->delta[f->lines[0].item][p];
 	note_arrival(m, f);

@@ -360,6 +360,21 @@ static void test_a_reversal_of_what_was_counted(void **state)
 	finds("by -5, its warehouse said 0");
 }
 
+/* The same, counted at 1000 after it was told; what is told of that instant after the count is on top of it. */
+static void test_a_reversal_of_the_instant_of_a_count(void **state)
+{
+	(void)state;
+	fact(MOVE_COUNT, 5);
+	m->facts[1].at = m->facts[0].at;
+	movement("count", "m1", "", "");
+	fact(MOVE_REVERSE, 0);
+	m->facts[2].reverses = 0;
+	assert_string_equal(m->broken, "");
+	entry(0, 0, STOCK_FREE, STOCK_OUTSIDE, 5);
+	movement("reverse", "m2", "", "");
+	finds("by -5, its warehouse said 0");
+}
+
 static void test_more_than_the_quota(void **state)
 {
 	(void)state;
@@ -634,6 +649,7 @@ int main(void)
 	    TEST(test_what_others_own_vanishes),
 	    TEST(test_a_reversal_of_something_else),
 	    TEST(test_a_reversal_of_what_was_counted),
+	    TEST(test_a_reversal_of_the_instant_of_a_count),
 	    TEST(test_more_than_the_quota),
 	    TEST(test_what_is_kept_for_another),
 	    TEST(test_a_ring_fence_of_nobody),

@@ -45,6 +45,25 @@ test("what expires first leaves first, and every unit's way can be read", async 
 	await hub.audit();
 });
 
+test("what is of a count's own instant is taken back as it was told: before the count, or after it", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	const at = (ms) => ({ occurred_at: new Date(Date.UTC(2026, 2, 1, 8) + ms).toISOString() });
+	const free = async () => inState(await hub.stock("A"), "free");
+	for (const [ms, id] of [[-1, "before"], [0, "same, told before"]])
+		(await move(hub, "receive", [{ sku: "A", quantity: "2" }], { ...at(ms), source_event_id: id })).expect(200);
+	(await move(hub, "count", [{ sku: "A", quantity: "3" }], at(0))).expect(200);
+	for (const [ms, id] of [[0, "same, told after"], [1, "after"]])
+		(await move(hub, "receive", [{ sku: "A", quantity: "4" }], { ...at(ms), source_event_id: id })).expect(200);
+	await hub.kill();
+	await hub.start();
+	assert.equal(await free(), 11);
+	for (const [id, left] of [["before", 11], ["same, told before", 11], ["same, told after", 7], ["after", 3]]) {
+		(await move(hub, "reverse", undefined, { ...at(0), reverses_event_id: id })).expect(200);
+		assert.equal(await free(), left, id);
+	}
+	await hub.audit();
+});
+
 test("a movement is taken back once, by line or as a whole, also after a restart", async (t) => {
 	const { hub } = await world(t, ["shop", "wms"]);
 	const wrong = (await move(hub, "receive", [{ sku: "A", quantity: "5" }, { sku: "B", quantity: "7" }], { source_event_id: "typed-twice" })).expect(200).json;

@@ -16,6 +16,7 @@ void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, st
 	    .type = type,
 	    .source = t->cause.source,
 	    .seq = t->heads->movement + 1,
+	    .told = t->heads->movement + 1,
 	    .occurred_at = occurred_at,
 	};
 	buf_init(&d->entries, ENTRIES_MAX);
@@ -113,20 +114,26 @@ static void post(struct stock_draft *d, struct stock_place *p, enum stock_state 
 	apply(d->stock, p, from, q, to, quantity, d->seq, d->occurred_at);
 }
 
-int64_t stock_counted_at(const struct stock_place *p)
+static bool came_before(int64_t occurred_at, int64_t told, struct past_count count)
 {
-	int64_t at = past_counted_at(p);
+	return occurred_at < count.at || (occurred_at == count.at && told < count.by);
+}
+
+bool stock_was_counted(const struct stock_place *p, int64_t occurred_at, int64_t told)
+{
 	const struct stock_place *none;
 
+	if (came_before(occurred_at, told, past_last_count(p)))
+		return true;
 	if (!p->position.lot.n || !p->item->rules || !p->item->rules->lot_tracked)
-		return at;
+		return false;
 	none = stock_place_find(p->item, p->position.location, STR_NONE, p->position.owner);
-	return none && past_counted_at(none) > at ? past_counted_at(none) : at;
+	return none && came_before(occurred_at, told, past_last_count(none));
 }
 
 static bool counted_later(const struct stock_draft *d, const struct stock_place *p)
 {
-	return d->fact && d->occurred_at < stock_counted_at(p);
+	return d->fact && stock_was_counted(p, d->occurred_at, d->told);
 }
 
 void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
@@ -158,7 +165,7 @@ static void note(struct stock_draft *d, const struct stock_place *p, qty_t quant
 
 void stock_counted(struct stock_draft *d, struct stock_place *p)
 {
-	past_counted(p, d->occurred_at);
+	past_counted(p, d->occurred_at, d->seq);
 	stock_mark_dirty(d->stock, p, d->seq);
 	note(d, p, 0);
 }

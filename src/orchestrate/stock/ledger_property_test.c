@@ -2,7 +2,7 @@
  * Random histories of facts against a model: lots, kits, transfers, counts of the past, late facts, reversals, loading.
  *
  * The model knows nothing of entries or of what is taken back: what is on hand at a place is the last count and every
- * change that happened after its instant.
+ * change that happened after its instant; of one instant, that was told after it.
  */
 #include "base/test_history.h"
 #include "orchestrate/world.h"
@@ -24,6 +24,7 @@ struct m_place {
 	int states[STOCK_STATES]; /* FREE: not kept, it follows */
 	int on_hand;
 	int64_t counted_at;
+	int counted_by; /* told */
 	struct change changes[400];
 	int change_count;
 };
@@ -44,6 +45,7 @@ struct m_effect {
 struct m_fact {
 	char id[16];
 	int64_t at;
+	int told; /* its number, in the order of telling */
 	struct m_effect effects[40];
 	int count;
 	bool reversed;
@@ -54,6 +56,7 @@ static struct {
 	struct m_place places[ITEMS][PLACES][LOTS];
 	struct m_fact facts[FACTS];
 	int fact_count;
+	int told, telling; /* telling: which one is applied or taken back now */
 } m;
 static const char *const skus[] = {"P", "L", "K"}, *const names[PLACES] = {"A", "B"},
 			 *const lots[LOTS] = {"", "L1", "L2"};
@@ -76,6 +79,12 @@ static void m_change(struct m_place *p, int64_t at, int delta)
 	p->on_hand += delta;
 }
 
+/* A later count has seen it already. */
+static bool m_counted(const struct m_place *p, int64_t at)
+{
+	return at < p->counted_at || (at == p->counted_at && m.telling < p->counted_by);
+}
+
 static void m_effect(struct m_fact *f, struct m_effect e, int64_t at)
 {
 	struct m_place *p = &m.places[e.item][e.place][e.lot], *q = &m.places[e.item][e.to_place][e.lot];
@@ -91,10 +100,9 @@ static void m_effect(struct m_fact *f, struct m_effect e, int64_t at)
 		q->states[e.to] += e.n;
 	if (p == q && leaves && enters)
 		return;
-	/* A later count has seen it already. */
-	if (leaves && at >= p->counted_at)
+	if (leaves && !m_counted(p, at))
 		m_change(p, at, -e.n);
-	if (enters && at >= q->counted_at)
+	if (enters && !m_counted(q, at))
 		m_change(q, at, e.n);
 }
 
@@ -146,8 +154,10 @@ static void m_count(int item, int place, int lot, int n, int64_t at)
 	}
 	m_effect(NULL, EFFECT(item, place, lot, place, STOCK_FREE, STOCK_OUTSIDE, then - n), at);
 	EACH(k, LOTS)
-	if (all || k == lot)
+	if (all || k == lot) {
 		m.places[item][place][k].counted_at = at;
+		m.places[item][place][k].counted_by = m.telling;
+	}
 }
 
 /* ---- steps ---- */
@@ -169,6 +179,7 @@ static void apply(struct test_step *s, const char *id, enum movement_type type, 
 		 id, movement_type_name(type), (long long)(line->quantity / QTY_ONE), STR_ARG(line->sku),
 		 STR_ARG(line->location), STR_ARG(line->lot), (long long)(w.now - at), transfer);
 	assert_int_equal(stock_step_movement(w.stock, w.orders, &w.txn, &fact, &result, &e), RC_OK);
+	m.telling = ++m.told;
 }
 
 static void step_fact(struct test_step *s)
@@ -188,7 +199,7 @@ static void step_fact(struct test_step *s)
 				     .to_location = str_from(names[!place]),
 				     .quantity = Q(n)};
 
-	*f = (struct m_fact){.at = at};
+	*f = (struct m_fact){.at = at, .told = m.told + 1};
 	snprintf(f->id, sizeof(f->id), "f%d", m.fact_count++);
 	apply(s, f->id, type, &line, at, type == MOVE_MOVE && transfer ? "T" : "");
 	EACH(item, ITEMS)
@@ -236,7 +247,7 @@ static void step_arrive(struct test_step *s)
 				     .expires_on = lot ? 300 - 100 * lot : 0,
 				     .quantity = Q(n)};
 
-	*f = (struct m_fact){.at = w.now};
+	*f = (struct m_fact){.at = w.now, .told = m.told + 1};
 	snprintf(f->id, sizeof(f->id), "f%d", m.fact_count++);
 	apply(s, f->id, MOVE_RECEIVE, &line, w.now, "T");
 	EACH(i, (int)COUNT(order))
@@ -257,12 +268,15 @@ static void step_count(struct test_step *s)
 	int item = test_draw(s, ITEMS), place = test_draw(s, PLACES), lot = item ? test_draw(s, LOTS) : 0,
 	    n = test_draw(s, 12);
 	int64_t at = w.now - test_draw(s, 4000);
+	const struct m_fact *same = m.fact_count ? &m.facts[test_draw(s, m.fact_count)] : NULL;
 	struct movement_line line = {.sku = str_from(skus[item]),
 				     .location = str_from(names[place]),
 				     .lot = str_from(lots[lot]),
 				     .expires_on = lot ? 300 - 100 * lot : 0,
 				     .quantity = Q(n)};
 
+	if (same && test_draw(s, 3) == 0)
+		at = same->at;
 	apply(s, "count", MOVE_COUNT, &line, at, "");
 	m_count(item, place, lot, n, at);
 }
@@ -278,7 +292,7 @@ static struct movement_undo undo_of(const char *id)
 		if (w.rows[i].table == W_MOVEMENT && str_is(w.rows[i].values[6].bytes, id))
 			row = w.rows[i].values;
 	assert_non_null(row);
-	return (struct movement_undo){.occurred_at = row[3].integer, .entries = row[10].bytes};
+	return (struct movement_undo){.seq = row[0].integer, .occurred_at = row[3].integer, .entries = row[10].bytes};
 }
 
 /* As of when it was told to have happened. What is not there any more was cleared, or has arrived. */
@@ -323,6 +337,7 @@ static void step_reverse(struct test_step *s)
 	if (f->reversed)
 		return;
 	f->reversed = true;
+	m.telling = f->told;
 	for (int i = f->count - 1; i >= 0; i--) {
 		struct m_effect back = f->effects[i];
 

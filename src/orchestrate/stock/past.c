@@ -38,11 +38,12 @@ void past_change(struct stock_place *p, int64_t occurred_at, qty_t delta)
 	past->list[past->count++] = (struct stock_recent){occurred_at, delta};
 }
 
-void past_counted(struct stock_place *p, int64_t instant)
+void past_counted(struct stock_place *p, int64_t instant, int64_t movement)
 {
 	struct stock_past *past = past_with_room(p);
 
 	past->counted_at = instant;
+	past->counted_by = movement;
 	for (uint32_t i = 0; i < past->count;)
 		if (past->list[i].occurred_at <= instant)
 			drop(past, i);
@@ -66,7 +67,8 @@ void past_write(struct buf *out, const struct stock_place *p)
 {
 	const struct stock_past *past = p->past;
 
-	buf_printf(out, " %lld %lld", (long long)past->counted_at, (long long)past->forgotten);
+	buf_printf(out, " %lld %lld %lld", (long long)past->counted_at, (long long)past->counted_by,
+		   (long long)past->forgotten);
 	for (uint32_t i = 0; i < past->count; i++)
 		buf_printf(out, " %lld %lld", (long long)past->list[i].occurred_at, (long long)past->list[i].delta);
 }
@@ -75,12 +77,13 @@ bool past_read(struct stock_place *p, const int64_t *numbers, size_t count)
 {
 	struct stock_past *past;
 
-	if (count < 2 || count % 2 || count > 2 + 2 * STOCK_RECENTS)
+	if (count < 3 || count % 2 == 0 || count > 3 + 2 * STOCK_RECENTS)
 		return false;
 	past = past_with_room(p);
 	past->counted_at = numbers[0];
-	past->forgotten = numbers[1];
-	for (size_t i = 2; i < count; i += 2) {
+	past->counted_by = numbers[1];
+	past->forgotten = numbers[2];
+	for (size_t i = 3; i < count; i += 2) {
 		past = past_with_room(p);
 		past->list[past->count++] = (struct stock_recent){numbers[i], numbers[i + 1]};
 	}

@@ -5,8 +5,8 @@
  * from outside if it was not on its way.
  *
  * The opposite is of the instant of what is taken back, not of the reversal's: what was counted after that instant was
- * counted without the mistake, so there stock_post leaves on hand as it is. A start reads that instant from the
- * reversal's row and decides the same.
+ * counted without the mistake, so there stock_post leaves on hand as it is. Of that very instant too: what was told
+ * before the count is in it, what was told after it came on top. A start finds what was decided in the entries.
  */
 #include "base/mem.h"
 #include "orchestrate/stock/serial.h"
@@ -313,6 +313,7 @@ enum rc stock_step_reverse(struct stock *s, const struct order_book *orders, str
 		return err_set(e, RC_CONFLICT, "already_reversed", "there is nothing left to take back");
 	verbs_draft(&d, s, t, m);
 	d.occurred_at = undo->occurred_at;
+	d.told = undo->seq;
 	rc = post_entries(&r, count);
 	if (rc != RC_OK) {
 		t->failed = true;

@@ -28,8 +28,9 @@ static struct movement_undo last(const struct world *w, const char *type)
 
 	for (const struct store_write *r = w->txn.batch.first; r; r = r->next)
 		if (r->statement == W_MOVEMENT && str_is(r->values[4].bytes, type))
-			undo =
-			    (struct movement_undo){.occurred_at = r->values[3].integer, .entries = r->values[10].bytes};
+			undo = (struct movement_undo){.seq = r->values[0].integer,
+						      .occurred_at = r->values[3].integer,
+						      .entries = r->values[10].bytes};
 	return undo;
 }
 

@@ -131,6 +131,7 @@ struct stock_draft {
 	struct txn *txn;
 	struct str type, movement_id, source, source_event_id, order_id, reason;
 	int64_t seq, occurred_at;
+	int64_t told; /* of what happened at one instant: what came first. Its seq, or that of what it takes back */
 	struct buf entries;
 	bool consigned; /* it moves stock that is not ours */
 	bool fact;      /* happened at occurred_at: what a later count has seen already is taken back */
@@ -140,9 +141,10 @@ void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, st
 void stock_lot_expires(struct stock_draft *d, struct stock_place *p, int32_t expires_on);
 /* The place was counted at the draft's instant: after its correction. */
 void stock_counted(struct stock_draft *d, struct stock_place *p);
-/* The instant of its last count, 0: never. A count without a lot of an item that is tracked by lot was of all its lots,
- * also of those that the books did not have yet. */
-int64_t stock_counted_at(const struct stock_place *p);
+/* Has a later count of the place seen what happened at the instant? Of the count's own instant: what was told before
+ * it. A count without a lot of an item that is tracked by lot was of all its lots, also of those that the books did not
+ * have yet. */
+bool stock_was_counted(const struct stock_place *p, int64_t occurred_at, int64_t told);
 /* Moves: p.from -> p.to, or to another place if to_place is not NULL. quantity > 0. */
 void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state from, struct stock_place *to_place,
 		enum stock_state to, qty_t quantity);

@@ -67,7 +67,7 @@ static enum rc replay_note(struct replay *r, struct stock_place *p, qty_t day)
 		return RC_OK;
 	stock_mark_dirty(r->stock, p, r->seq);
 	if (day == 0)
-		past_counted(p, r->at);
+		past_counted(p, r->at, r->seq);
 	for (uint32_t n = 0; day > 0 && n < i->place_count; n++) {
 		struct stock_place *same = i->places[n];
 
@@ -151,7 +151,7 @@ enum rc stock_load_position(struct stock *s, struct str sku, struct str location
 			    int64_t through, struct str states, struct err *e)
 {
 	struct stock_item *i = load_find(s, sku);
-	int64_t rest[4 + 2 * STOCK_RECENTS];
+	int64_t rest[5 + 2 * STOCK_RECENTS];
 	size_t count = 0;
 	struct stock_place *p;
 	uint16_t index;

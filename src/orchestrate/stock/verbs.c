@@ -298,7 +298,7 @@ static void step_count(struct line_step *l)
 	bool known = true;
 
 	for (size_t n = 0; n < count; n++)
-		if (l->movement->occurred_at < stock_counted_at(places[n]))
+		if (stock_was_counted(places[n], l->movement->occurred_at, l->draft->seq))
 			return;
 	l->judged = true;
 	for (size_t n = 0; n < count; n++)

@@ -483,8 +483,9 @@ static struct movement_undo last_movement(const struct world *w)
 
 	for (const struct store_write *r = w->txn.batch.first; r; r = r->next)
 		if (r->statement == W_MOVEMENT)
-			undo =
-			    (struct movement_undo){.occurred_at = r->values[3].integer, .entries = r->values[10].bytes};
+			undo = (struct movement_undo){.seq = r->values[0].integer,
+						      .occurred_at = r->values[3].integer,
+						      .entries = r->values[10].bytes};
 	return undo;
 }
 
@@ -509,27 +510,42 @@ static enum rc reverse(struct world *w, struct movement_line *lines, size_t coun
 	return rc;
 }
 
+/* When the count is told. */
+enum back_count { BETWEEN, LAST, FIRST };
+
 struct back_case {
 	const char *name;
 	enum movement_type type;
 	int64_t happened, back, counted; /* ms ago */
 	const char *count_at;
-	qty_t count, a, b; /* a, b: free in the end */
-	bool count_last;   /* it arrives after the reversal */
+	qty_t count, a, b;    /* a, b: free in the end */
+	enum back_count when; /* between the fact and its reversal, after both, before both */
 };
 
 /* 10 are at A; then 4 of them, or 4 more, are told by mistake. */
 static const struct back_case backs[] = {
-    {"a receipt", MOVE_RECEIVE, 5000, 1000, 3000, "A", 12, 12, 0, false},
-    {"a receipt, as of before the count", MOVE_RECEIVE, 5000, 4000, 3000, "A", 12, 12, 0, false},
-    {"a shipment", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, false},
-    {"what was put aside", MOVE_QUARANTINE, 5000, 1000, 3000, "A", 9, 9, 0, false},
-    {"a move, counted where it left", MOVE_MOVE, 5000, 1000, 3000, "A", 9, 9, 0, false},
-    {"a move, counted where it came to", MOVE_MOVE, 5000, 1000, 3000, "B", 3, 10, 3, false},
-    {"a receipt after the count", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, false},
-    {"a receipt, the count arrives last", MOVE_RECEIVE, 5000, 1000, 3000, "A", 9, 9, 0, true},
-    {"a shipment, the count arrives last", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, true},
-    {"a receipt after the count, which arrives last", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, true},
+    {"a receipt", MOVE_RECEIVE, 5000, 1000, 3000, "A", 12, 12, 0, BETWEEN},
+    {"a receipt, as of before the count", MOVE_RECEIVE, 5000, 4000, 3000, "A", 12, 12, 0, BETWEEN},
+    {"a shipment", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, BETWEEN},
+    {"what was put aside", MOVE_QUARANTINE, 5000, 1000, 3000, "A", 9, 9, 0, BETWEEN},
+    {"a move, counted where it left", MOVE_MOVE, 5000, 1000, 3000, "A", 9, 9, 0, BETWEEN},
+    {"a move, counted where it came to", MOVE_MOVE, 5000, 1000, 3000, "B", 3, 10, 3, BETWEEN},
+    {"a receipt after the count", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, BETWEEN},
+    {"a receipt, the count arrives last", MOVE_RECEIVE, 5000, 1000, 3000, "A", 9, 9, 0, LAST},
+    {"a shipment, the count arrives last", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, LAST},
+    {"a receipt after the count, which arrives last", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, LAST},
+    /* The count's own instant, and both sides of it. */
+    {"a receipt, counted a moment later", MOVE_RECEIVE, 5000, 1000, 4999, "A", 12, 12, 0, BETWEEN},
+    {"a receipt of the instant, told before the count", MOVE_RECEIVE, 5000, 1000, 5000, "A", 12, 12, 0, BETWEEN},
+    {"a receipt, counted a moment before", MOVE_RECEIVE, 5000, 1000, 5001, "A", 12, 12, 0, BETWEEN},
+    {"a receipt, told after a count of a moment later", MOVE_RECEIVE, 5000, 1000, 4999, "A", 12, 12, 0, FIRST},
+    {"a receipt of the instant, told after the count", MOVE_RECEIVE, 5000, 1000, 5000, "A", 12, 12, 0, FIRST},
+    {"a receipt, told after a count of a moment before", MOVE_RECEIVE, 5000, 1000, 5001, "A", 12, 12, 0, FIRST},
+    {"a shipment of the instant, told before the count", MOVE_SHIP, 5000, 1000, 5000, "A", 9, 9, 0, BETWEEN},
+    {"a shipment of the instant, told after the count", MOVE_SHIP, 5000, 1000, 5000, "A", 9, 9, 0, FIRST},
+    {"a move of the instant, counted where it left", MOVE_MOVE, 5000, 1000, 5000, "A", 9, 9, 0, BETWEEN},
+    {"a move of the instant, counted where it came to", MOVE_MOVE, 5000, 1000, 5000, "B", 3, 10, 3, BETWEEN},
+    {"of the instant, which the reversal is of as well", MOVE_RECEIVE, 5000, 5000, 5000, "A", 12, 12, 0, BETWEEN},
 };
 
 /* rows: of positions that are written before it is loaded; negative: it is not. */
@@ -560,12 +576,14 @@ static void test_reverse_of_what_was_counted(void **state)
 		world_init(&w);
 		world_start(&w);
 		tell_and_load(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(10), .ago = 9000}, rows);
+		if (c->when == FIRST)
+			tell_and_load(&w, count, rows);
 		tell(&w, (struct told){.type = c->type, .line = OF(4, .to_location = STR("B")), .ago = c->happened});
 		undo = last_movement(&w);
 		assert_true(undo.entries.n <= sizeof(entries));
 		memcpy(entries, undo.entries.p, undo.entries.n);
 		undo.entries.p = entries;
-		if (!c->count_last)
+		if (c->when == BETWEEN)
 			tell_and_load(&w, count, rows);
 		w.now -= c->back;
 		assert_int_equal(reverse(&w, NULL, 0, undo, taken, &e), RC_OK);
@@ -574,7 +592,7 @@ static void test_reverse_of_what_was_counted(void **state)
 			world_commit(&w, (size_t)rows);
 			world_reload(&w);
 		}
-		if (c->count_last)
+		if (c->when == LAST)
 			tell_and_load(&w, count, rows);
 		if (at(&w, "A", "", STOCK_FREE) != c->a || at(&w, "B", "", STOCK_FREE) != c->b)
 			fail_msg("%s, %d: %d and %d are free", c->name, rows, (int)at(&w, "A", "", STOCK_FREE),
