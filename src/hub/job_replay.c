@@ -142,7 +142,7 @@ static enum rc look_through(struct hub *h, struct job *j, const struct replaying
 		any = any || operations[op];
 	}
 	if (!j->newest)
-		j->newest = newest_new(operations);
+		j->newest = newest_new(operations, NEWEST_KEYS_MAX);
 	enum rc rc = any ? newest_read(j->newest, h->reader, r->system->name, KEYS_AT_ONCE, &done, e) : RC_OK;
 	return rc == RC_OK && any && !done ? RC_RETRY : rc;
 }

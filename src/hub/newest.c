@@ -13,15 +13,16 @@ struct slot {
 struct newest {
 	bool operations[OPERATIONS];
 	struct slot *slots;
-	size_t count, room;
+	size_t count, room, max;
 	int64_t through; /* what was read */
 };
 
-struct newest *newest_new(const bool operations[OPERATIONS])
+struct newest *newest_new(const bool operations[OPERATIONS], size_t keys_max)
 {
 	struct newest *n = mem_zalloc(1, sizeof(*n));
 
 	memcpy(n->operations, operations, sizeof(n->operations));
+	n->max = keys_max;
 	n->room = ROOM_FIRST;
 	n->slots = mem_zalloc(n->room, sizeof(*n->slots));
 	return n;
@@ -95,10 +96,10 @@ enum rc newest_read(struct newest *n, struct store_reader *r, struct str system,
 	enum rc rc = store_read(r, R_DELIVERIES_KEYS, args, 3, take_row, &reading, e);
 
 	*done = reading.rows < max;
-	if (rc == RC_OK && n->count > NEWEST_KEYS_MAX)
+	if (rc == RC_OK && n->count > n->max)
 		return err_set(e, RC_LIMIT, "too_many_keys",
-			       "more than %u keys have operations where the latest wins: replay fewer operations",
-			       NEWEST_KEYS_MAX);
+			       "more than %zu keys have operations where the latest wins: replay fewer operations",
+			       n->max);
 	return rc;
 }
 
