@@ -2,7 +2,7 @@
 #include "connect/delivery.h"
 
 #include "backbone/subscription.h"
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
 #include <inttypes.h>
 

@@ -2,7 +2,7 @@
 #include "connect/webhook.h"
 
 #include "backbone/subscription.h"
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 #include "hub/webhook_secret.h"
 
 static const char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

@@ -1,5 +1,5 @@
 /* What a tenant's hub does with orders while the ERP is away, and how it finds out that it is back. */
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
 #define MINUTE 60000
 
@@ -23,11 +23,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static struct reply order(const char *external_id, const char *lines)
-{
-	return do_command(make_order(external_id, lines));
-}
-
 static void note(const char *type, const char *data)
 {
 	struct command *c = make_target(COMMAND_SYSTEM_NOTE, "erp");
@@ -39,12 +34,6 @@ static void note(const char *type, const char *data)
 
 #define FAILS()   note("system.failing", "{\"system\":\"erp\"}")
 #define IS_BACK() note("system.recovered", "{\"system\":\"erp\"}")
-
-static void reopen(void)
-{
-	world_close();
-	world_open();
-}
 
 static void test_limits(void **state)
 {

@@ -1,20 +1,9 @@
 /* What a tenant's hub does with the results of deliveries, with messages and with paused systems. */
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
-static void move(const char *type, const char *event_id, const char *lines)
+static void do_move(const char *type, const char *event_id, const char *lines)
 {
 	assert_int_equal(do_command(make_move(type, event_id, lines)).status, 200);
-}
-
-static struct reply order(const char *external_id, const char *lines)
-{
-	return do_command(make_order(external_id, lines));
-}
-
-static void reopen(void)
-{
-	world_close();
-	world_open();
 }
 
 /* Deliveries of this system and operation that the hub has told of. */
@@ -37,7 +26,7 @@ static const char *status_of(const struct delivery_head *head)
 static void test_an_order_goes_to_the_erp_then_to_the_warehouse(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:4@east A:4@west");
+	do_move("receive", "1", "A:4@east A:4@west");
 	struct reply o = order("1", "A:6");
 	assert_int_equal(count_told("erp", OP_ORDER_POST), 1);
 	assert_null(find_delivery("wms", OP_SHIPMENT_REQUEST, o.id));
@@ -53,12 +42,12 @@ static void test_an_order_goes_to_the_erp_then_to_the_warehouse(void **state)
 static void test_a_backordered_rest_is_released_when_it_is_there(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:2");
+	do_move("receive", "1", "A:2");
 	struct reply o = order("1", "A:5");
 	deliver("erp", OP_ORDER_POST, o.id, "E-1");
 	struct delivery first = delivery_of(find_delivery("wms", OP_SHIPMENT_REQUEST, o.id));
 	assert_non_null(strstr(arena_copy(&world.arena, first.params).p, "\"quantity\":\"2\""));
-	move("receive", "2", "A:9");
+	do_move("receive", "2", "A:9");
 	struct delivery second = delivery_of(find_delivery("wms", OP_SHIPMENT_REQUEST, o.id));
 	assert_true(second.head.seq > first.head.seq);
 	assert_non_null(strstr(arena_copy(&world.arena, second.params).p, "\"quantity\":\"3\""));
@@ -68,7 +57,7 @@ static void test_a_backordered_rest_is_released_when_it_is_there(void **state)
 static void test_a_refusal_is_an_exception(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:4");
+	do_move("receive", "1", "A:4");
 	struct reply o = order("1", "A:3");
 	struct delivery_head *post = find_delivery("erp", OP_ORDER_POST, o.id);
 	assert_int_equal(start_delivery(post), 1);
@@ -86,7 +75,7 @@ static void test_a_refusal_is_an_exception(void **state)
 
 	/* It stays so: neither a restart nor a new item sends it again. */
 	reopen();
-	move("receive", "2", "NEW:1");
+	do_move("receive", "2", "NEW:1");
 	assert_string_equal(order_at(o.id, "status"), "on_hold");
 	assert_int_equal(count_told("erp", OP_ORDER_POST), 0);
 	assert_int_equal(do_command(make_target(COMMAND_ORDER_CANCEL, o.id)).status, 200);
@@ -96,7 +85,7 @@ static void test_a_refusal_is_an_exception(void **state)
 static void test_a_warehouse_may_refuse(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:4");
+	do_move("receive", "1", "A:4");
 	struct reply o = order("1", "A:3");
 	deliver("erp", OP_ORDER_POST, o.id, "E-1");
 	struct delivery_head *request = find_delivery("wms", OP_SHIPMENT_REQUEST, o.id);
@@ -128,7 +117,7 @@ static void test_failures_are_retried_then_given_up(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct reply o = order(world_text("%zu", i), "A:3");
 		(void)o;
-		move("receive", world_text("e%zu", i), "A:1");
+		do_move("receive", world_text("e%zu", i), "A:1");
 		struct delivery_head *told = find_delivery("erp", OP_STOCK_TRANSACTIONS, NULL);
 		assert_int_equal(start_delivery(told), 1);
 		assert_string_equal(status_of(told), "sending");
@@ -157,7 +146,7 @@ static void test_failures_are_retried_then_given_up(void **state)
 static void test_cancel_before_the_erp_has_it(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:4");
+	do_move("receive", "1", "A:4");
 	struct reply o = order("1", "A:3");
 	struct delivery_head *post = find_delivery("erp", OP_ORDER_POST, o.id);
 	do_command(make_target(COMMAND_ORDER_CANCEL, o.id));
@@ -184,7 +173,7 @@ static void test_cancel_after_the_erp_has_it(void **state)
 static void test_cancel_while_the_erp_gets_it(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:9");
+	do_move("receive", "1", "A:9");
 	for (int same_batch = 0; same_batch <= 1; same_batch++) {
 		struct reply o = order(same_batch ? "2" : "1", "A:3"), cancelled;
 		struct delivery_head *post = find_delivery("erp", OP_ORDER_POST, o.id);
@@ -212,7 +201,7 @@ static void test_cancel_while_the_erp_gets_it(void **state)
 static void test_an_answer_of_the_erp_never_takes_an_order_back(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:9");
+	do_move("receive", "1", "A:9");
 	for (int restart = 0; restart <= 1; restart++) {
 		struct reply o = order(restart ? "2" : "1", "A:3");
 		struct delivery_head post = *find_delivery("erp", OP_ORDER_POST, o.id);
@@ -240,13 +229,13 @@ static const char *told(const char *system)
 static void test_a_channel_is_told_the_newest_value_once(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:10 B:3");
+	do_move("receive", "1", "A:10 B:3");
 	assert_int_equal(count_told("shop", OP_AVAILABILITY), 1);
 	assert_string_equal(told("shop"), "{\"channel\":\"shop\",\"orders\":0,\"items\":["
 					  "{\"sku\":\"B\",\"available\":\"3\",\"version\":1},"
 					  "{\"sku\":\"A\",\"available\":\"10\",\"version\":1}]}");
 	/* While that is under way nothing is cut; then only the newest, zero first. */
-	move("receive", "2", "A:5");
+	do_move("receive", "2", "A:5");
 	order("1", "A:1 B:3");
 	assert_int_equal(count_told("shop", OP_AVAILABILITY), 1);
 	deliver("shop", OP_AVAILABILITY, NULL, NULL);
@@ -287,11 +276,11 @@ static bool find_open(struct delivery *out)
 static void test_what_is_counted_is_known_after_a_restart(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:10");
+	do_move("receive", "1", "A:10");
 	deliver("shop", OP_AVAILABILITY, NULL, NULL);
 	order("1", "A:20");
 	struct reply o = order("2", "B:1");
-	move("receive", "2", "B:1");
+	do_move("receive", "2", "B:1");
 	do_command(make_shipment("S1", o.id, "B:1"));
 	assert_string_equal(order_at(o.id, "status"), "shipped");
 	reopen();
@@ -300,20 +289,20 @@ static void test_what_is_counted_is_known_after_a_restart(void **state)
 		assert_int_equal(start_delivery(&d.head), 1);
 		end_delivery(&d.head, (struct outcome_told){.outcome = OUTCOME_DELIVERED});
 	}
-	move("receive", "3", "C:1");
+	do_move("receive", "3", "C:1");
 	assert_non_null(strstr(told("shop"), "\"counts_through\":\"2\""));
 }
 
 static void test_a_failed_one_is_superseded_when_it_is_overtaken(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:10 B:3");
+	do_move("receive", "1", "A:10 B:3");
 	struct delivery_head *first = find_delivery("shop", OP_AVAILABILITY, NULL);
 	assert_int_equal(start_delivery(first), 1);
 	end_delivery(first, (struct outcome_told){.outcome = OUTCOME_TECHNICAL, .next_at = 99});
 	assert_int_equal(start_delivery(first), 1); /* not overtaken: the same again */
 	end_delivery(first, (struct outcome_told){.outcome = OUTCOME_TECHNICAL, .next_at = 99});
-	move("adjust", "2", "A:-4");
+	do_move("adjust", "2", "A:-4");
 	assert_int_equal(count_told("shop", OP_AVAILABILITY), 1);
 	assert_int_equal(start_delivery(first), 0);
 	assert_string_equal(status_of(first), "superseded");
@@ -326,7 +315,7 @@ static void test_a_failed_one_is_superseded_when_it_is_overtaken(void **state)
 static void test_what_the_channel_compared_and_refused_is_told_again(void **state)
 {
 	(void)state;
-	move("receive", "1", "A:10");
+	do_move("receive", "1", "A:10");
 	struct delivery_head *first = find_delivery("shop", OP_AVAILABILITY, NULL);
 	assert_int_equal(start_delivery(first), 1);
 	end_delivery(first,
@@ -343,7 +332,7 @@ static void receive_many(const char *event_id, int from, int to)
 	buf_init(&lines, 1 << 20);
 	for (int i = from; i < to; i++)
 		buf_printf(&lines, "%sI%d:1", i > from ? " " : "", i);
-	move("receive", event_id, lines.p);
+	do_move("receive", event_id, lines.p);
 	buf_done(&lines);
 }
 

@@ -9,7 +9,7 @@
  * number for each thread, and the counter follows from the set: sets that led nowhere are remembered (Lowe), which
  * bounds the search.
  */
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
 #include "base/map.h"
 

@@ -144,12 +144,6 @@ static int64_t counter(const char *name)
 	return total;
 }
 
-static void reopen(void)
-{
-	world_close();
-	world_open();
-}
-
 static void test_counters_outlive_a_restart(void **state)
 {
 	(void)state;

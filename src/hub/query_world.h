@@ -6,7 +6,7 @@
 #ifndef HUB_QUERY_WORLD_H
 #define HUB_QUERY_WORLD_H
 
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
 static const char query_yaml[] =
     "tenants:\n"

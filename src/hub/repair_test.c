@@ -1,5 +1,5 @@
 /* What operators change, at the hub: cancelled deliveries against the engine, jobs over restarts, old attempts. */
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
 #include "hub/job.h"
 #include "hub/query_repair.h"
@@ -87,8 +87,7 @@ static void test_a_job_without_its_driver_has_failed(void **state)
 	c->job.status = JOB_RUNNING;
 	assert_int_equal(do_command(c).status, 200);
 	assert_string_equal(world_at(ASK(query_job, str_from(id)), "progress/done"), "3");
-	world_close();
-	world_open();
+	reopen();
 	run();
 	const struct json *j = ASK(query_job, str_from(id));
 	assert_string_equal(world_at(j, "status"), "failed");
@@ -115,8 +114,7 @@ static void test_a_replay_goes_on_after_a_restart(void **state)
 	    202);
 	id = world_at(ASK(query_jobs, &page), "items/0/job_id");
 	assert_string_equal(world_at(ASK(query_job, str_from(id)), "status"), "running");
-	world_close();
-	world_open();
+	reopen();
 	for (int i = 0; i < 20 && strcmp(status, "done") != 0; i++) {
 		world.now += JOB_PAUSE_MS;
 		run();

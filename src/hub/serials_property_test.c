@@ -7,7 +7,7 @@
  * for each question; it shares nothing with the registry but the names of the states.
  */
 #include "base/test_history.h"
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
 #define SERIALS 8
 #define LOTS    2
@@ -307,8 +307,7 @@ static const char *step(struct test_step *s)
 		}
 	if (any(40) == 0) {
 		describe(NULL, "restart");
-		world_close();
-		world_open();
+		reopen();
 	}
 	return compare();
 }

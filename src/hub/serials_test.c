@@ -1,13 +1,7 @@
 /* The registry of serial numbers at the hub: by verb, in any order of arrival, taken back, counted, over restarts. */
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
 #include "orchestrate/stock/serial.h"
-
-static void restart(void)
-{
-	world_close();
-	world_open();
-}
 
 /* more: further members, ",'serial_level':'shipment'" */
 static void record(const char *sku, const char *more)
@@ -222,7 +216,7 @@ static void test_at_shipment_only(void **state)
 {
 	(void)state;
 	record("TV", ",'tracking':'serial','serial_level':'shipment'");
-	restart();
+	reopen();
 	tell((struct fact){"receive", .quantity = 3, .minute = 1});
 	tell((struct fact){"ship", .serials = "S1", .minute = 2});
 	assert_string_equal(drifts(), "");
@@ -294,7 +288,7 @@ static void test_counts(void **state)
 	assert_where("S2", "unknown east");
 	assert_where("S4", "in_stock east");
 	assert_where("S5", "in_stock east");
-	restart();
+	reopen();
 	/* Too few are named to say which are missing; an older count says nothing. */
 	tell((struct fact){"count", .serials = "S1", .quantity = 3, .minute = 20});
 	tell((struct fact){"count", .serials = "S1", .minute = 5});
@@ -335,7 +329,7 @@ static void test_reversal(void **state)
 	out = tell((struct fact){"ship", .serials = "S1", .minute = 5});
 	/* Late: it would be the last without the shipment. */
 	tell((struct fact){"quarantine", .serials = "S1", .minute = 3});
-	restart();
+	reopen();
 	assert_int_equal(do_command(make_reverse(out.id)).status, 200);
 	assert_where("S1", "quarantined east");
 	assert_int_equal(do_command(make_reverse(out.id)).status, 409);
@@ -354,7 +348,7 @@ static void test_reversal(void **state)
 	again = tell((struct fact){"ship", .serials = "S3", .minute = 3});
 	assert_int_equal(again.status, 200);
 	assert_where("S3", "shipped east");
-	restart();
+	reopen();
 	assert_int_equal(do_command(make_reverse(again.id)).status, 200);
 	assert_where("S3", "in_stock east");
 }
@@ -414,7 +408,7 @@ static void test_the_lot_is_known_by_the_serial(void **state)
 	record("TV", ",'tracking':'lot_and_serial'");
 	tell((struct fact){"receive", .serials = "S1 S2", .line = ",'lot':'OLD'", .minute = 1});
 	tell((struct fact){"receive", .serials = "S3 S4", .line = ",'lot':'NEW'", .minute = 2});
-	restart();
+	reopen();
 	tell((struct fact){"ship", .serials = "S3", .minute = 3});
 	assert_string_equal(world_at(ASK(query_stock, STR("TV")), "positions/0/lot"), "OLD");
 	assert_string_equal(world_at(ASK(query_stock, STR("TV")), "positions/0/on_hand"), "2");

@@ -1,5 +1,5 @@
 /* Subscriptions at the hub: who is told, who is disabled, and what a replay sends. */
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
 #include "backbone/subscription.h"
 
@@ -109,7 +109,7 @@ static void failed(struct delivery_head *head)
 	ended(head, OUTCOME_TECHNICAL, 500);
 }
 
-static void order(const char *id)
+static void place_order(const char *id)
 {
 	assert_int_equal(do_command(make_order(id, "A:1")).status, 202);
 }
@@ -119,18 +119,18 @@ static void test_who_is_told(void **state)
 	(void)state;
 	subscribe("order.captured");
 	subscribe("order.*");
-	order("1");
+	place_order("1");
 	assert_int_equal(how_many(1, OP_EVENT), 1);
 	assert_true(how_many(2, OP_EVENT) > 1);
 	enable("sub_1", false);
-	order("2");
+	place_order("2");
 	assert_int_equal(how_many(1, OP_EVENT), 1);
 	assert_int_equal(do_command(make_subscription(COMMAND_SUBSCRIPTION_TEST, "sub_1")).status, 409);
 	assert_string_equal(replay("sub_1", 0).code, "subscription_disabled");
 	assert_string_equal(replay("sub_3", 0).code, "subscription_not_found");
 	assert_string_equal(replay("erp", 0).code, "subscription_not_found");
 	enable("sub_1", true);
-	order("3");
+	place_order("3");
 	assert_int_equal(how_many(1, OP_EVENT), 2);
 	assert_true(str_is(delivery_of(nth(1, OP_EVENT, 0)).system, "sub_1"));
 }
@@ -153,8 +153,8 @@ static void test_sustained_failure(void **state)
 {
 	(void)state;
 	subscribe("order.captured");
-	order("1");
-	order("2");
+	place_order("1");
+	place_order("2");
 	for (int i = 0; i < 20; i++)
 		failed(nth(1, OP_EVENT, 0));
 	assert_int_equal(row_of(1).state, SUBSCRIPTION_ENABLED);
@@ -172,8 +172,7 @@ static void test_sustained_failure(void **state)
 	failed(nth(1, OP_EVENT, 0));
 	failed(nth(1, OP_EVENT, 0));
 	assert_int_equal(count_events("subscription.failing"), 1);
-	world_close(); /* what has been counted is in the row */
-	world_open();
+	reopen(); /* what has been counted is in the row */
 	run();
 	struct delivery_head head = {.seq = 1, .system = subscription_system(1), .operation = OP_EVENT, .attempts = 26};
 	while (delivery_of(&head).head.operation != OP_EVENT)
@@ -211,7 +210,7 @@ static void test_gone(void **state)
 {
 	(void)state;
 	subscribe("order.captured");
-	order("1");
+	place_order("1");
 	ended(nth(1, OP_EVENT, 0), OUTCOME_TECHNICAL, 410);
 	assert_int_equal(row_of(1).state, SUBSCRIPTION_DISABLED);
 	assert_non_null(strstr(arena_printf(&world.arena, STR_FMT, STR_ARG(row_of(1).reason)), "410"));
@@ -226,7 +225,7 @@ static void test_replays_are_merged(void **state)
 
 	(void)state;
 	for (int i = 0; i < orders; i++)
-		order(world_text("o%d", i));
+		place_order(world_text("o%d", i));
 	subscribe("order.captured");
 	int64_t end = hub_position(world.hub);
 	assert_int_equal(replay("sub_1", end / 2).status, 202);
@@ -260,14 +259,13 @@ static void test_a_replay_survives_a_restart(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 200; i++)
-		order(world_text("o%d", i));
+		place_order(world_text("o%d", i));
 	subscribe("order.captured");
 	assert_int_equal(replay("sub_1", 0).status, 202);
 	struct replay_ranges before = row_of(1).replay;
 	assert_true(before.count > 0);
 	size_t sent = how_many(1, OP_EVENT_REPLAY);
-	world_close();
-	world_open();
+	reopen();
 	for (int i = 0; i < 1000 && row_of(1).replay.count; i++)
 		run();
 	assert_int_equal(sent + how_many(1, OP_EVENT_REPLAY), 200);
@@ -285,7 +283,7 @@ static void test_deleting(void **state)
 
 	(void)state;
 	subscribe("order.captured");
-	order("1");
+	place_order("1");
 	struct command *c = make_subscription(COMMAND_SUBSCRIPTION_DELETE, "sub_1");
 	c->done = done_with;
 	c->ctx = &status;
@@ -296,7 +294,7 @@ static void test_deleting(void **state)
 	assert_int_equal(s.state, SUBSCRIPTION_DELETED);
 	assert_int_equal(s.url.n + s.secrets.n + s.types.n, 0);
 	failed(nth(1, OP_EVENT, 0)); /* nobody minds */
-	order("2");
+	place_order("2");
 	assert_int_equal(how_many(1, OP_EVENT), 1);
 	/* The engine is told that it need not keep it. */
 	bool gone = false;
@@ -305,8 +303,7 @@ static void test_deleting(void **state)
 			world.heads[i].status >= DELIVERY_FINAL;
 	assert_true(gone);
 	/* Its name is not given again, not even after a restart. */
-	world_close();
-	world_open();
+	reopen();
 	subscribe("*");
 	assert_int_equal(row_of(2).state, SUBSCRIPTION_ENABLED);
 }

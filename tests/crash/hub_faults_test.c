@@ -9,7 +9,7 @@
  *
  * The short form samples the operations; with CRASH_FULL in the environment each one fails.
  */
-#include "hub/test_world.h"
+#include "hub/test_commands.h"
 
 #include "observe/log.h"
 #include "store/sqlite/fault_vfs.h"
