@@ -119,6 +119,62 @@ static void test_view_and_publication(void **state)
 	world_done(&w);
 }
 
+static void coming(enum movement_type type, const char *owner, int units, int64_t expected_at)
+{
+	struct movement_line line = {
+	    .sku = STR("W"), .location = STR("B"), .owner = str_from(owner ? owner : ""), .quantity = Q(units)};
+	struct movement m = {.type = type,
+			     .source = STR("wms"),
+			     .source_event_id = STR("event"),
+			     .occurred_at = w.now,
+			     .expected_at = expected_at,
+			     .purchase_order_id = STR("P"),
+			     .line_count = 1,
+			     .lines = &line};
+	struct movement_result result;
+	struct err e = ERR_NONE;
+
+	assert_int_equal(stock_step_movement(w.stock, w.orders, &w.txn, &m, &result, &e), RC_OK);
+}
+
+/* What is on its way counts for who sells the owner's, as ours does: by its own dates, and as it comes. */
+static void test_on_its_way(void **state)
+{
+	(void)state;
+	world_init(&w);
+	world_consign(&w);
+	for (int c = 0; c < 2; c++) {
+		w.channels[c].inbound_cap = QTY_MAX;
+		w.channels[c].inbound_horizon_ms = 1000;
+	}
+	world_start(&w);
+	coming(MOVE_ORDER_IN, "acme", 2, w.now + 500);
+	coming(MOVE_ANNOUNCE, "acme", 2, 0); /* the order's date holds */
+	coming(MOVE_ANNOUNCE, "globex", 4, w.now + 500);
+	coming(MOVE_ANNOUNCE, "somebody", 8, w.now + 500);
+	coming(MOVE_ANNOUNCE, NULL, 16, w.now + 500);
+	coming(MOVE_ANNOUNCE, "acme", 32, w.now + 5000);
+	for (int loaded = 0; loaded < 2; loaded++) {
+		assert_int_equal(available("W", 0), Q(2 + 4 + 16));
+		assert_int_equal(available("W", 1), Q(2 + 16));
+		world_finish(&w, 100);
+		world_committed(&w);
+		assert_int_equal(offer((qty_t[2]){0}).available, Q(2 + 4 + 16));
+		world_reload(&w);
+	}
+	/* Of what has come nothing is expected any more, and of what others have on the way none of it. */
+	coming(MOVE_RECEIVE, "globex", 4, 0);
+	coming(MOVE_ANNOUNCE, "globex", 64, 0);
+	assert_int_equal(available("W", 0), Q(2 + 4 + 16));
+	assert_int_equal(available("W", 1), Q(2 + 16));
+	coming(MOVE_RECEIVE, "acme", 2, 0);
+	assert_int_equal(available("W", 1), Q(2 + 16));
+	w.now = w.txn.now = w.now + 4000;
+	world_finish(&w, 100);
+	assert_int_equal(available("W", 1), Q(2 + 16 + 32));
+	world_done(&w);
+}
+
 /* ---- the order of taking ---- */
 
 static void test_ours_first_then_by_owner(void **state)
@@ -353,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sold_by_policy),
 	    cmocka_unit_test(test_view_and_publication),
+	    cmocka_unit_test(test_on_its_way),
 	    cmocka_unit_test(test_ours_first_then_by_owner),
 	    cmocka_unit_test(test_hold),
 	    cmocka_unit_test(test_lots_of_one_owner),

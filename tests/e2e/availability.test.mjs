@@ -171,6 +171,26 @@ test("what is on its way may be sold when it is due soon", async (t) => {
 	await told(shop, "A", "6");
 });
 
+test("what others send on consignment may be sold on its way where the channel sells it", async (t) => {
+	const { hub, shop, portal } = await world(t, { shop: "locations: [east], inbound: {horizon: 1h}, consigned: [acme]", portal: "locations: [east], inbound: {horizon: 1h}" });
+	const due = (ms) => ({ purchase_order_id: "P", expected_at: new Date(Date.now() + ms).toISOString() });
+	await move(hub, "announce", [{ sku: "A", quantity: "5", owner: "acme" }, { sku: "A", quantity: "2" }], due(60_000));
+	await move(hub, "announce", [{ sku: "A", quantity: "7", owner: "globex" }], due(60_000));
+	await move(hub, "announce", [{ sku: "A", quantity: "9", owner: "acme" }], due(3 * HOUR));
+	await told(shop, "A", "7");
+	await told(portal, "A", "2");
+	await hub.kill();
+	await hub.start();
+	assert.deepEqual([await hub.available("shop", "A"), await hub.available("portal", "A")], ["7", "2"]);
+	await hub.advance(2 * HOUR + 60_000);
+	await told(shop, "A", "16");
+	await move(hub, "receive", [{ sku: "A", quantity: "5", owner: "acme" }], { purchase_order_id: "P" });
+	await move(hub, "ship", [{ sku: "A", quantity: "4", owner: "acme" }]);
+	await told(shop, "A", "12");
+	assert.equal(await hub.available("portal", "A"), "2");
+	await hub.audit();
+});
+
 for (const [reaction, more, now] of [["zero", "2", "0"], ["freeze", "1", "3"]])
 	test(`data that is too old: ${reaction}`, async (t) => {
 		const { hub, shop } = await world(t, { shop: `locations: [east], max_age: 2h, when_stale: ${reaction}` });

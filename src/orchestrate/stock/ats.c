@@ -26,8 +26,9 @@ void ats_policy_init(struct ats_policy *p, const struct config_tenant *t, const 
 struct sums {
 	qty_t pool, backed; /* backed: of the channel's own ring-fences */
 	qty_t consigned;    /* what owners' stock adds to the pool */
-	qty_t inbound;      /* due within the horizon */
-	qty_t own, fenced;  /* left of ring-fences: the channel's, all */
+	qty_t inbound;      /* due within the horizon: ours */
+	qty_t inbound_consigned;
+	qty_t own, fenced; /* left of ring-fences: the channel's, all */
 };
 
 static bool counts(const struct ats_policy *c, const struct ats_now *now, uint16_t location)
@@ -59,7 +60,7 @@ static qty_t smaller(qty_t a, qty_t b)
 static void add_level(struct sums *sums, const struct ats_policy *c, const struct ats_now *now,
 		      const struct ats_item *item, const struct ats_level *l)
 {
-	qty_t base = base_of(now, l), due = 0;
+	qty_t base = base_of(now, l), due = 0, theirs = 0;
 
 	sums->pool += base;
 	if (l->consigned)
@@ -75,10 +76,15 @@ static void add_level(struct sums *sums, const struct ats_policy *c, const struc
 	for (size_t i = 0; i < item->arrival_count; i++) {
 		const struct ats_arrival *a = &item->arrivals[i];
 
-		if (a->location == l->location && !a->ordered && a->expected_at - c->horizon_ms <= now->now)
+		if (a->location != l->location || a->ordered || a->expected_at - c->horizon_ms > now->now)
+			continue;
+		if (a->consignor == CONSIGNOR_NONE)
 			due += a->quantity;
+		else if (c->consignors >> a->consignor & 1)
+			theirs += a->quantity;
 	}
 	sums->inbound += smaller(due, l->in_transit > 0 ? l->in_transit : 0);
+	sums->inbound_consigned += smaller(theirs, l->consigned_in_transit > 0 ? l->consigned_in_transit : 0);
 }
 
 /* What is sold and not told uses up the seller's ring-fence first. */
@@ -124,6 +130,7 @@ static qty_t offered(const struct ats_policy *c, const struct ats_now *now, cons
 	}
 	sums.inbound = smaller(sums.inbound, c->inbound_cap);
 	sums.pool += sums.inbound;
+	sums.consigned += smaller(sums.inbound_consigned, c->inbound_cap - sums.inbound);
 	if (sums.consigned && sums.fenced > sums.pool)
 		sums.fenced = sums.pool;
 	if (item->gap_count)

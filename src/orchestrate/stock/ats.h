@@ -12,9 +12,10 @@
  * in whole units, rounded down. What is left of a ring-fence counts as far as it is there: ring-fences of one location
  * are filled from its base in the order of the channels, then from what the channel's inbound adds.
  *
- * free(n) is ours and that of the owners whose consigned stock the channel sells. Ring-fences are of ours only: what
- * they lack is not made up from consigned stock, and none of it is kept from others by them. Safety stock is kept back
- * from ours first, then from what is consigned; what is owed of ours (free below zero) is as well.
+ * free(n) is ours and that of the owners whose consigned stock the channel sells; so is what is in transit, of which
+ * the inbound cap lets ours in first. Ring-fences are of ours only: what they lack is not made up from consigned stock,
+ * and none of it is kept from others by them. Safety stock is kept back from ours first, then from what is consigned;
+ * what is owed of ours (free below zero) is as well.
  */
 #ifndef ORCHESTRATE_STOCK_ATS_H
 #define ORCHESTRATE_STOCK_ATS_H
@@ -50,10 +51,11 @@ struct ats_policy {
 };
 void ats_policy_init(struct ats_policy *p, const struct config_tenant *t, const struct config_channel *c);
 
-/* Of one item at a location, over its lots: what is ours, and what is free of the consignors that count. */
+/* Of one item at a location, over its lots: what is ours, and what the consignors that count have free and on its way.
+ */
 struct ats_level {
 	uint16_t location;
-	qty_t free, in_transit, consigned;
+	qty_t free, in_transit, consigned, consigned_in_transit;
 };
 
 struct ats_fence {
@@ -64,9 +66,11 @@ struct ats_fence {
 
 struct ats_arrival {
 	uint16_t location;
-	bool ordered; /* acknowledged by the supplier, not announced: on_order, else in_transit */
+	bool ordered;      /* acknowledged by the supplier, not announced: on_order, else in_transit */
+	uint8_t consignor; /* whose it is: what counts of it is at most what they have on its way (arrival_settle) */
 	int64_t expected_at;
 	qty_t quantity;
+	struct str owner; /* empty: ours */
 };
 
 /* Units that a channel was found to have sold before we heard of it. */

@@ -1,7 +1,7 @@
 /*
- * Available-to-sell by its promises rather than its formula, on random items: never more than there is and policy
- * allows, nothing of others' ring-fences, of goods on their way only what is announced, due and really on the way, and
- * of stale locations nothing. A case that breaks one is made smaller, and printed.
+ * Available-to-sell by its promises rather than its formula, on random items, some of it consigned: never more than
+ * there is and policy allows, nothing of others' ring-fences, of goods on their way only what is announced, due and
+ * really on the way, and of stale locations nothing. A case that breaks one is made smaller, and printed.
  */
 #include "orchestrate/stock/ats.h"
 
@@ -20,6 +20,8 @@
 /* Channel 0 sells from locations 0 and 1, 1 from 1 and 2, 2 from 2 only. */
 static const struct location_set sold_at[CHANNELS] = {{{3}}, {{6}}, {{4}}};
 static const uint64_t together[CHANNELS] = {3, 7, 6};
+/* Of consignor 1 sells channel 0; levels have what it may sell. */
+static const uint64_t sells[CHANNELS] = {2, 0, 0};
 
 /* All whole units or halves; what is zero is not there. */
 struct world {
@@ -51,7 +53,8 @@ static struct world make(uint64_t seed)
 	uint64_t r = seed * 0x9e3779b97f4a7c15 + 1;
 
 	for (int i = 0; i < LOCATIONS; i++) {
-		w.levels[i] = (struct ats_level){(uint16_t)i, draw(&r, 20) - draw(&r, 4), draw(&r, 20), 0};
+		w.levels[i] =
+		    (struct ats_level){(uint16_t)i, draw(&r, 20) - draw(&r, 4), draw(&r, 20), draw(&r, 8), draw(&r, 8)};
 		w.safety[i] = draw(&r, 3);
 	}
 	for (int i = 0; i < MANY; i++) {
@@ -61,6 +64,7 @@ static struct world make(uint64_t seed)
 						 .used = draw(&r, 3)};
 		w.arrivals[i] = (struct ats_arrival){.location = (uint16_t)pick(&r, LOCATIONS),
 						     .ordered = pick(&r, 4) == 0,
+						     .consignor = (uint8_t)pick(&r, 3),
 						     .expected_at = NOW + pick(&r, 3 * HORIZON) - HORIZON / 2,
 						     .quantity = draw(&r, 15)};
 		w.gaps[i] = (struct ats_gap){.channel = (uint16_t)pick(&r, CHANNELS),
@@ -92,10 +96,17 @@ static qty_t compute_at(const struct world *w, int channel, int64_t at)
 				     .inbound_cap = w->inbound_cap,
 				     .horizon_ms = HORIZON,
 				     .together = together[channel],
+				     .consignors = sells[channel],
 				     .locations = sold_at[channel]};
-	const struct ats_item item = {w->levels, w->fences, w->arrivals, w->gaps,    LOCATIONS,
-				      MANY,      MANY,      MANY,        w->blocked, w->discontinued};
+	struct ats_level levels[LOCATIONS];
+	const struct ats_item item = {levels, w->fences, w->arrivals, w->gaps,    LOCATIONS,
+				      MANY,   MANY,      MANY,        w->blocked, w->discontinued};
 
+	for (int i = 0; i < LOCATIONS; i++) {
+		levels[i] = w->levels[i];
+		if (!sells[channel])
+			levels[i].consigned = levels[i].consigned_in_transit = 0;
+	}
 	return ats_compute(&p, &(struct ats_now){at, w->safety, &w->stale}, &item);
 }
 
@@ -120,17 +131,40 @@ static qty_t on_hand(const struct world *w, int channel, int location)
 	return base > 0 ? base : 0;
 }
 
-static qty_t coming(const struct world *w, int channel, int location)
+static qty_t least(qty_t a, qty_t b)
 {
+	return a < b ? a : b;
+}
+
+/* Of ours, or of what the channel sells of others. */
+static qty_t coming(const struct world *w, int channel, int location, bool ours)
+{
+	const struct ats_level *l = &w->levels[location];
 	qty_t due = 0;
 
 	if (!location_set_has(&sold_at[channel], (uint16_t)location) ||
 	    (w->stale_zero && location_set_has(&w->stale, (uint16_t)location)))
 		return 0;
-	for (int i = 0; i < MANY; i++)
-		if (w->arrivals[i].location == location && is_due(&w->arrivals[i]))
-			due += w->arrivals[i].quantity;
-	return due < w->levels[location].in_transit ? due : w->levels[location].in_transit;
+	for (int i = 0; i < MANY; i++) {
+		const struct ats_arrival *a = &w->arrivals[i];
+
+		if (a->location == location && is_due(a) && ours == !a->consignor &&
+		    (ours || sells[channel] >> a->consignor & 1))
+			due += a->quantity;
+	}
+	return least(due, ours ? l->in_transit : l->consigned_in_transit);
+}
+
+/* What consigned stock adds: all but what is kept for safety, or owed, beyond ours. */
+static qty_t on_hand_of_others(const struct world *w, int channel, int location)
+{
+	const struct ats_level *l = &w->levels[location];
+	qty_t all = l->free + l->consigned - w->safety[location], ours = on_hand(w, channel, location);
+
+	if (!sells[channel] || !location_set_has(&sold_at[channel], (uint16_t)location) ||
+	    (w->stale_zero && location_set_has(&w->stale, (uint16_t)location)))
+		return 0;
+	return all > ours ? all - ours : 0;
 }
 
 static qty_t at_most(const struct world *w, int channel)
@@ -138,11 +172,11 @@ static qty_t at_most(const struct world *w, int channel)
 	qty_t there = 0, due = 0;
 
 	for (int i = 0; i < LOCATIONS; i++) {
-		there += on_hand(w, channel, i) -
+		there += on_hand(w, channel, i) + on_hand_of_others(w, channel, i) -
 			 ats_fenced_for_others(w->fences, MANY, (uint16_t)i, (uint16_t)channel, on_hand(w, channel, i));
-		due += coming(w, channel, i);
+		due += coming(w, channel, i, true) + coming(w, channel, i, false);
 	}
-	return there + (due < w->inbound_cap ? due : w->inbound_cap) + (w->discontinued ? 0 : w->backorder) - w->buffer;
+	return there + least(due, w->inbound_cap) + (w->discontinued ? 0 : w->backorder) - w->buffer;
 }
 
 static const char *is_bounded(const struct world *w, int c)
@@ -164,7 +198,8 @@ static const char *forgets(const struct world *w, int c)
 	struct world without = *w;
 
 	for (int i = 0; i < MANY; i++) {
-		if (!is_due(&w->arrivals[i]))
+		if (!is_due(&w->arrivals[i]) ||
+		    (w->arrivals[i].consignor && !(sells[c] >> w->arrivals[i].consignor & 1)))
 			without.arrivals[i].quantity = 0;
 		if (w->gaps[i].until <= NOW || !(together[c] >> w->gaps[i].channel & 1))
 			without.gaps[i].quantity = 0;
@@ -174,13 +209,26 @@ static const char *forgets(const struct world *w, int c)
 	for (int i = 0; i < LOCATIONS; i++)
 		if (!location_set_has(&sold_at[c], (uint16_t)i) ||
 		    (w->stale_zero && location_set_has(&w->stale, (uint16_t)i))) {
-			without.levels[i].free = without.levels[i].in_transit = 0;
+			without.levels[i] = (struct ats_level){.location = (uint16_t)i};
 			for (int k = 0; k < MANY; k++)
 				if (w->fences[k].location == i)
 					without.fences[k].quantity = 0;
 		}
 	without.stale.word[0] = 0;
 	return compute(&without, c) == compute(w, c) ? NULL : "something counts that must not";
+}
+
+/* Where the inbound cap binds, what comes of ours takes the place of what comes of others, and may be kept for another
+ * channel. */
+static bool takes_turns(const struct world *w, int channel)
+{
+	qty_t ours = Q(1), theirs = Q(1);
+
+	for (int i = 0; i < LOCATIONS; i++) {
+		ours += w->levels[i].in_transit;
+		theirs += w->levels[i].consigned_in_transit;
+	}
+	return sells[channel] && ours + theirs > w->inbound_cap;
 }
 
 /* More stock, earlier goods, more of a share, less kept back, later: never less to sell. */
@@ -196,21 +244,29 @@ static const char *is_monotone(const struct world *w, int c)
 			return "more stock is less to sell";
 		more = *w;
 		more.levels[i].in_transit += Q(1);
-		if (compute(&more, c) < before)
+		if (compute(&more, c) < before && !takes_turns(w, c))
 			return "more on the way is less to sell";
+		more = *w;
+		more.levels[i].consigned += Q(1);
+		if (compute(&more, c) < before)
+			return "more of others' stock is less to sell";
+		more = *w;
+		more.levels[i].consigned_in_transit += Q(1);
+		if (compute(&more, c) < before)
+			return "more of others' on the way is less to sell";
 	}
 	for (int i = 0; i < MANY; i++) {
 		struct world more = *w;
 
 		more.arrivals[i].expected_at -= HORIZON;
-		if (compute(&more, c) < before)
+		if (compute(&more, c) < before && !takes_turns(w, c))
 			return "what comes earlier is less to sell";
 		more = *w;
 		more.gaps[i].quantity = 0;
 		if (compute(&more, c) < before)
 			return "without a gap there is less to sell";
 	}
-	return compute_at(w, c, NOW + HORIZON) < before ? "later there is less to sell" : NULL;
+	return compute_at(w, c, NOW + HORIZON) < before && !takes_turns(w, c) ? "later there is less to sell" : NULL;
 }
 
 /* Where nothing is kept back for anybody, all that counts is sold. */
@@ -267,6 +323,7 @@ static bool smaller(struct world *w)
 		      try_smaller(w, &w->arrivals[i].quantity) || try_smaller(w, &w->gaps[i].quantity) || any;
 	for (int i = 0; i < LOCATIONS; i++)
 		any = try_smaller(w, &w->levels[i].free) || try_smaller(w, &w->levels[i].in_transit) ||
+		      try_smaller(w, &w->levels[i].consigned) || try_smaller(w, &w->levels[i].consigned_in_transit) ||
 		      try_smaller(w, &w->safety[i]) || any;
 	return try_smaller(w, &w->buffer) || try_smaller(w, &w->backorder) || try_smaller(w, &w->minimum) || any;
 }
@@ -278,15 +335,17 @@ static void print(const struct world *w)
 	    w->share_ppm, (long long)w->buffer, (long long)w->cap, (long long)w->minimum, (long long)w->backorder,
 	    (long long)w->inbound_cap, (unsigned long long)w->stale.word[0], w->stale_zero ? " (zero)" : "");
 	for (int i = 0; i < LOCATIONS; i++)
-		print_error("location %d: free %lld, in transit %lld, safety %lld\n", i, (long long)w->levels[i].free,
-			    (long long)w->levels[i].in_transit, (long long)w->safety[i]);
+		print_error("location %d: free %lld, in transit %lld, of others %lld and %lld, safety %lld\n", i,
+			    (long long)w->levels[i].free, (long long)w->levels[i].in_transit,
+			    (long long)w->levels[i].consigned, (long long)w->levels[i].consigned_in_transit,
+			    (long long)w->safety[i]);
 	for (int i = 0; i < MANY; i++)
-		print_error("fence of %d at %d: %lld, %lld used; arrival at %d in %lld ms: %lld%s; gap of %d: %lld\n",
-			    w->fences[i].channel, w->fences[i].location, (long long)w->fences[i].quantity,
-			    (long long)w->fences[i].used, w->arrivals[i].location,
-			    (long long)(w->arrivals[i].expected_at - NOW), (long long)w->arrivals[i].quantity,
-			    w->arrivals[i].ordered ? " ordered" : "", w->gaps[i].channel,
-			    (long long)w->gaps[i].quantity);
+		print_error(
+		    "fence of %d at %d: %lld, %lld used; arrival at %d of %u in %lld ms: %lld%s; gap of %d: %lld\n",
+		    w->fences[i].channel, w->fences[i].location, (long long)w->fences[i].quantity,
+		    (long long)w->fences[i].used, w->arrivals[i].location, w->arrivals[i].consignor,
+		    (long long)(w->arrivals[i].expected_at - NOW), (long long)w->arrivals[i].quantity,
+		    w->arrivals[i].ordered ? " ordered" : "", w->gaps[i].channel, (long long)w->gaps[i].quantity);
 	for (int c = 0; c < CHANNELS; c++)
 		print_error("channel %d: %lld, at most %lld\n", c, (long long)compute(w, c), (long long)at_most(w, c));
 }

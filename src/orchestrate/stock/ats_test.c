@@ -98,6 +98,10 @@ struct terms_case {
 	{                                                                                                              \
 		.channel = (c), .location = (l), .quantity = Q(q), .used = Q(u)                                        \
 	}
+#define COMING(l, o, at, q)                                                                                            \
+	{                                                                                                              \
+		.location = (l), .ordered = (o), .expected_at = (at), .quantity = Q(q)                                 \
+	}
 #define GAP(c, q, t)                                                                                                   \
 	{                                                                                                              \
 		.channel = (c), .quantity = Q(q), .until = NOW + (t)                                                   \
@@ -117,51 +121,51 @@ static const struct terms_case terms[] = {
      .fence_count = 2,
      .want = Q(3) + Q(4)},
     {.name = "what is due within the horizon",
-     .arrivals = {{0, false, NOW + HOUR, Q(6)}},
+     .arrivals = {COMING(0, false, NOW + HOUR, 6)},
      .arrival_count = 1,
      .in_transit = Q(6),
      .inbound_cap = QTY_MAX,
      .want = Q(10)},
     {.name = "what is due later",
-     .arrivals = {{0, false, NOW + HOUR + 1, Q(6)}},
+     .arrivals = {COMING(0, false, NOW + HOUR + 1, 6)},
      .arrival_count = 1,
      .in_transit = Q(6),
      .inbound_cap = QTY_MAX,
      .want = Q(7)},
     {.name = "late, and still on its way",
-     .arrivals = {{0, false, NOW - HOUR, Q(6)}},
+     .arrivals = {COMING(0, false, NOW - HOUR, 6)},
      .arrival_count = 1,
      .in_transit = Q(6),
      .inbound_cap = QTY_MAX,
      .want = Q(10)},
     {.name = "no more than is on its way",
-     .arrivals = {{0, false, NOW, Q(6)}},
+     .arrivals = {COMING(0, false, NOW, 6)},
      .arrival_count = 1,
      .in_transit = Q(2),
      .inbound_cap = QTY_MAX,
      .want = Q(8)},
     {.name = "on its way without a date", .in_transit = Q(6), .inbound_cap = QTY_MAX, .want = Q(7)},
     {.name = "ordered is not announced",
-     .arrivals = {{0, true, NOW, Q(6)}},
+     .arrivals = {COMING(0, true, NOW, 6)},
      .arrival_count = 1,
      .in_transit = Q(6),
      .inbound_cap = QTY_MAX,
      .want = Q(7)},
     {.name = "the cap of what is to come",
-     .arrivals = {{0, false, NOW, Q(6)}},
+     .arrivals = {COMING(0, false, NOW, 6)},
      .arrival_count = 1,
      .in_transit = Q(6),
      .inbound_cap = Q(4),
      .want = Q(9)},
     {.name = "no inbound policy",
-     .arrivals = {{0, false, NOW, Q(6)}},
+     .arrivals = {COMING(0, false, NOW, 6)},
      .arrival_count = 1,
      .in_transit = Q(6),
      .want = Q(7)},
     {.name = "what is to come fills its ring-fence",
      .fences = {FENCE(0, 0, 16, 0)},
      .fence_count = 1,
-     .arrivals = {{0, false, NOW, Q(6)}},
+     .arrivals = {COMING(0, false, NOW, 6)},
      .arrival_count = 1,
      .in_transit = Q(6),
      .inbound_cap = QTY_MAX,
@@ -304,6 +308,61 @@ static void test_consigned(void **state)
 	}
 }
 
+#define COMING_OF(owner, at, q)                                                                                        \
+	{                                                                                                              \
+		.consignor = (owner), .expected_at = (at), .quantity = Q(q)                                            \
+	}
+
+/* At location 0, where 3 of ours are free; channel 0 sells consignor 2. */
+static const struct arriving_case {
+	const char *name;
+	qty_t in_transit, consigned_in_transit, inbound_cap, fence, fence_of_other;
+	struct ats_arrival arrivals[2];
+	qty_t want;
+} arriving[] = {
+    {"counts like ours", 0, Q(4), QTY_MAX, 0, 0, {COMING_OF(2, NOW, 4)}, Q(7)},
+    {"besides ours", Q(5), Q(4), QTY_MAX, 0, 0, {COMING_OF(0, NOW, 5), COMING_OF(2, NOW, 4)}, Q(12)},
+    {"due later", 0, Q(4), QTY_MAX, 0, 0, {COMING_OF(2, NOW + HOUR + 1, 4)}, Q(3)},
+    {"no more than is on its way", 0, Q(2), QTY_MAX, 0, 0, {COMING_OF(2, NOW, 4)}, Q(5)},
+    {"on its way without a date", 0, Q(4), QTY_MAX, 0, 0, {{0}}, Q(3)},
+    {"of another owner", 0, Q(4), QTY_MAX, 0, 0, {COMING_OF(1, NOW, 4)}, Q(3)},
+    {"the date of ours is not theirs", 0, Q(4), QTY_MAX, 0, 0, {COMING_OF(0, NOW, 4)}, Q(3)},
+    {"no inbound policy", Q(5), Q(4), 0, 0, 0, {COMING_OF(0, NOW, 5), COMING_OF(2, NOW, 4)}, Q(3)},
+    {"under one cap, ours first", Q(5), Q(4), Q(6), 0, 0, {COMING_OF(0, NOW, 5), COMING_OF(2, NOW, 4)}, Q(9)},
+    {"under the cap of ours", Q(5), Q(4), Q(4), 0, 0, {COMING_OF(0, NOW, 5), COMING_OF(2, NOW, 4)}, Q(7)},
+    {"it is not what a ring-fence lacks", 0, Q(4), QTY_MAX, Q(9), 0, {COMING_OF(2, NOW, 4)}, Q(7)},
+    {"nor kept by one", 0, Q(4), QTY_MAX, 0, Q(9), {COMING_OF(2, NOW, 4)}, Q(4)},
+};
+
+static void test_consigned_on_its_way(void **state)
+{
+	static const qty_t safety[3];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(arriving); i++) {
+		const struct arriving_case *c = &arriving[i];
+		struct config_channel channel = {.share_ppm = 1000000,
+						 .cap = -1,
+						 .consignors = 1 << 2,
+						 .inbound_cap = c->inbound_cap,
+						 .inbound_horizon_ms = HOUR};
+		const struct ats_level levels[] = {
+		    {.free = Q(3), .in_transit = c->in_transit, .consigned_in_transit = c->consigned_in_transit}};
+		const struct ats_fence fences[] = {{.channel = 0, .quantity = c->fence},
+						   {.channel = 1, .quantity = c->fence_of_other}};
+		qty_t got = compute(&channel, &(struct ats_now){.now = NOW, .safety = safety},
+				    &(struct ats_item){.levels = levels,
+						       .fences = fences,
+						       .arrivals = c->arrivals,
+						       .level_count = 1,
+						       .fence_count = 2,
+						       .arrival_count = 2});
+
+		if (got != c->want)
+			fail_msg("%s: %lld instead of %lld", c->name, (long long)got, (long long)c->want);
+	}
+}
+
 /* Nobody gets what is kept for another, and all of it adds up to what is there. */
 static void test_fences_share(void **state)
 {
@@ -321,8 +380,11 @@ static void test_fences_share(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_formula), cmocka_unit_test(test_terms),
-					   cmocka_unit_test(test_discontinued), cmocka_unit_test(test_consigned),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_formula),
+					   cmocka_unit_test(test_terms),
+					   cmocka_unit_test(test_discontinued),
+					   cmocka_unit_test(test_consigned),
+					   cmocka_unit_test(test_consigned_on_its_way),
 					   cmocka_unit_test(test_fences_share)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
  */
 #include "base/mem.h"
 #include "orchestrate/stock/serial.h"
+#include "orchestrate/stock/terms.h"
 #include "orchestrate/stock/verbs_internal.h"
 
 #include <stdio.h>
@@ -268,6 +269,7 @@ static enum rc post_entry(struct reversal *r, const struct entry *e)
 		there = q->position.states[from] > 0 ? q->position.states[from] : 0;
 	post(r, q, from, p, into, there);
 	post(r, q, gone_to(from), p, into, e->quantity - there);
+	arrival_settle(r->stock, item);
 	return RC_OK;
 }
 

@@ -250,6 +250,7 @@ void ats_add_position(struct ats_level *levels, size_t *count, const struct stoc
 		levels[(*count)++] = (struct ats_level){.location = p->location};
 	if (!stock_is_ours(p)) {
 		levels[at].consigned += p->states[STOCK_FREE];
+		levels[at].consigned_in_transit += p->states[STOCK_IN_TRANSIT];
 		return;
 	}
 	levels[at].free += p->states[STOCK_FREE];

@@ -230,12 +230,18 @@ qty_t stock_free_for(const struct stock_item *i, uint16_t location, uint16_t cha
 
 /* ---- arrivals ---- */
 
+/* Of the same goods: what is expected of one cannot be told from the other but by its date. */
+static bool same_goods(const struct ats_arrival *a, const struct ats_arrival *b)
+{
+	return a->location == b->location && a->ordered == b->ordered && str_eq(a->owner, b->owner);
+}
+
 static void arrival_add(struct stock_terms *t, struct ats_arrival a)
 {
 	uint32_t n = t->arrival_count;
 
 	for (uint32_t k = 0; k < n; k++)
-		if (t->arrivals[k].location == a.location && t->arrivals[k].ordered == a.ordered &&
+		if (same_goods(&t->arrivals[k], &a) &&
 		    (t->arrivals[k].expected_at == a.expected_at || n >= ARRIVALS_MAX)) {
 			t->arrivals[k].quantity += a.quantity;
 			if (a.expected_at > t->arrivals[k].expected_at)
@@ -249,24 +255,23 @@ static void arrival_add(struct stock_terms *t, struct ats_arrival a)
 	t->arrival_count++;
 }
 
-void arrival_expect(struct stock *s, struct stock_item *i, uint16_t location, bool ordered, int64_t expected_at,
-		    qty_t quantity)
+void arrival_expect(struct stock *s, struct stock_item *i, const struct ats_arrival *a)
 {
-	arrival_add(terms_of(i), (struct ats_arrival){location, ordered, expected_at, quantity});
+	arrival_add(terms_of(i), *a);
 	i->terms->arrivals_dirty = true;
 	changed(s, i);
 	schedule(s, i, 0);
 }
 
-/* Takes off, the earliest first; returns how much of it was due when. */
-static void arrival_drop(struct stock_terms *t, uint16_t location, bool ordered, qty_t quantity)
+/* Takes off, the earliest first. */
+static void arrival_drop(struct stock_terms *t, const struct ats_arrival *of, qty_t quantity)
 {
 	uint32_t kept = 0;
 
 	for (uint32_t n = 0; n < t->arrival_count; n++) {
 		struct ats_arrival a = t->arrivals[n];
 
-		if (a.location == location && a.ordered == ordered) {
+		if (same_goods(&a, of)) {
 			qty_t part = a.quantity < quantity ? a.quantity : quantity;
 
 			a.quantity -= part;
@@ -279,33 +284,40 @@ static void arrival_drop(struct stock_terms *t, uint16_t location, bool ordered,
 	t->arrival_count = kept;
 }
 
-void arrival_announced(struct stock *s, struct stock_item *i, uint16_t location, qty_t quantity)
+void arrival_announced(struct stock *s, const struct stock_place *p, qty_t quantity)
 {
-	while (i->terms && quantity > 0) {
-		struct ats_arrival *a = NULL;
-		struct ats_arrival moved;
+	const struct ats_arrival ordered = {
+	    .location = p->position.location, .ordered = true, .owner = p->position.owner};
+	struct stock_terms *t = p->item->terms;
 
-		for (uint32_t n = 0; n < i->terms->arrival_count && !a; n++)
-			if (i->terms->arrivals[n].location == location && i->terms->arrivals[n].ordered)
-				a = &i->terms->arrivals[n];
-		if (!a)
+	while (t && quantity > 0) {
+		struct ats_arrival moved;
+		uint32_t n = 0;
+
+		while (n < t->arrival_count && !same_goods(&t->arrivals[n], &ordered))
+			n++;
+		if (n == t->arrival_count)
 			return;
-		moved = *a;
+		moved = t->arrivals[n];
 		if (moved.quantity > quantity)
 			moved.quantity = quantity;
 		quantity -= moved.quantity;
-		arrival_drop(i->terms, location, true, moved.quantity);
-		arrival_expect(s, i, location, false, moved.expected_at, moved.quantity);
+		arrival_drop(t, &ordered, moved.quantity);
+		moved.ordered = false;
+		arrival_expect(s, p->item, &moved);
 	}
 }
 
-static qty_t off_site(const struct stock_item *i, uint16_t location, enum stock_state state)
+static qty_t off_site(const struct stock_item *i, const struct ats_arrival *a)
 {
 	qty_t sum = 0;
 
-	for (uint32_t n = 0; n < i->place_count; n++)
-		if (i->places[n]->position.location == location && stock_is_ours(&i->places[n]->position))
-			sum += i->places[n]->position.states[state];
+	for (uint32_t n = 0; n < i->place_count; n++) {
+		const struct stock_position *p = &i->places[n]->position;
+
+		if (p->location == a->location && str_eq(p->owner, a->owner))
+			sum += p->states[a->ordered ? STOCK_ON_ORDER : STOCK_IN_TRANSIT];
+	}
 	return sum > 0 ? sum : 0;
 }
 
@@ -315,14 +327,14 @@ void arrival_settle(struct stock *s, struct stock_item *i)
 
 	for (uint32_t n = 0; t && n < t->arrival_count; n++) {
 		struct ats_arrival a = t->arrivals[n];
-		qty_t sum = -off_site(i, a.location, a.ordered ? STOCK_ON_ORDER : STOCK_IN_TRANSIT);
+		qty_t sum = -off_site(i, &a);
 
 		for (uint32_t k = 0; k < t->arrival_count; k++)
-			if (t->arrivals[k].location == a.location && t->arrivals[k].ordered == a.ordered)
+			if (same_goods(&t->arrivals[k], &a))
 				sum += t->arrivals[k].quantity;
 		if (sum <= 0)
 			continue;
-		arrival_drop(t, a.location, a.ordered, sum);
+		arrival_drop(t, &a, sum);
 		changed(s, i);
 		n = (uint32_t)-1;
 	}
@@ -404,6 +416,7 @@ static void write_arrivals(const struct stock *s, struct txn *t, const struct st
 
 		jw_object(&w);
 		jw_key_text(&w, "location", s->tenant->locations[a->location].name);
+		jw_opt_text(&w, "owner", a->owner);
 		jw_key_bool(&w, "ordered", a->ordered);
 		jw_key_int(&w, "expected_at", a->expected_at);
 		jw_key_qty(&w, "quantity", a->quantity);
@@ -487,6 +500,21 @@ enum rc fence_load(struct stock *s, const struct store_value *row, struct err *e
 	return RC_OK;
 }
 
+/* Whose it is, with the text of one of their places: there is one, if they have anything on its way. */
+static bool find_owner(const struct stock_item *i, struct str owner, struct ats_arrival *a)
+{
+	for (uint32_t n = 0; owner.n && n < i->place_count; n++) {
+		const struct stock_position *p = &i->places[n]->position;
+
+		if (!str_eq(p->owner, owner))
+			continue;
+		a->owner = p->owner;
+		a->consignor = p->consignor;
+		return true;
+	}
+	return !owner.n;
+}
+
 enum rc arrival_load(struct stock *s, const struct store_value *row, struct err *e)
 {
 	struct stock_item *i = stock_find(s, row[0].bytes);
@@ -505,7 +533,7 @@ enum rc arrival_load(struct stock *s, const struct store_value *row, struct err 
 		if (!json_int(json_get(j, "expected_at"), &arrival.expected_at) ||
 		    qty_parse(json_get_text(j, "quantity"), &arrival.quantity, NULL) != RC_OK)
 			rc = damaged(e, row[0].bytes);
-		if (rc != RC_OK || !l)
+		if (rc != RC_OK || !l || !find_owner(i, json_get_text(j, "owner"), &arrival))
 			continue;
 		arrival.location = l->index;
 		arrival_add(terms_of(i), arrival);

@@ -31,12 +31,12 @@ void fence_set(struct stock *s, struct stock_item *i, uint16_t channel, uint16_t
  * configured have none. */
 void fence_use(struct stock *s, const struct stock_place *p, uint16_t channel, qty_t quantity);
 
-/* Goods that are to come. ordered: on_order, else in_transit. */
-void arrival_expect(struct stock *s, struct stock_item *i, uint16_t location, bool ordered, int64_t expected_at,
-		    qty_t quantity);
-/* Announced without a date: the dates that were given with the order hold. */
-void arrival_announced(struct stock *s, struct stock_item *i, uint16_t location, qty_t quantity);
-/* After the item's balances changed: what has arrived is expected no more, the earliest first. */
+/* Goods that are to come. a->owner is that of a position. */
+void arrival_expect(struct stock *s, struct stock_item *i, const struct ats_arrival *a);
+/* Announced at this place without a date: the dates that were given with the order hold. */
+void arrival_announced(struct stock *s, const struct stock_place *p, qty_t quantity);
+/* After the item's balances changed: what has arrived is expected no more, the earliest first. So nobody is expected to
+ * bring more than they have on its way. */
 void arrival_settle(struct stock *s, struct stock_item *i);
 
 /* A channel has sold so many more than it has told us; until: then it is forgotten. */

@@ -162,6 +162,7 @@ static void step_receive(struct line_step *l)
 		left = arrive(l, STOCK_IN_TRANSIT, to, left);
 	if (l->movement->purchase_order_id.n)
 		left = arrive(l, STOCK_ON_ORDER, to, left);
+	arrival_settle(l->stock, l->item);
 	if (left <= 0)
 		return;
 	stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, to, left);
@@ -348,23 +349,30 @@ static void step_return(struct line_step *l)
 		stock_post(l->draft, l->place, STOCK_RETURNING, NULL, to, left);
 }
 
-/* When it comes is kept: what is expected soon may be sold (terms.h). What an owner consigns is not. */
+/* When it comes is kept: what is expected soon may be sold (terms.h). */
 static void expect(struct line_step *l, uint16_t location, bool ordered)
 {
-	if (l->movement->expected_at && !l->line->owner.n)
-		arrival_expect(l->stock, l->item, location, ordered, l->movement->expected_at, l->line->quantity);
+	const struct stock_position *p = &l->place->position;
+
+	if (l->movement->expected_at)
+		arrival_expect(l->stock, l->item,
+			       &(struct ats_arrival){.location = location,
+						     .ordered = ordered,
+						     .consignor = p->consignor,
+						     .owner = p->owner,
+						     .expected_at = l->movement->expected_at,
+						     .quantity = l->line->quantity});
 }
 
 static void step_announce(struct line_step *l)
 {
-	uint16_t location = l->place->position.location;
 	qty_t left = arrive(l, STOCK_ON_ORDER, STOCK_IN_TRANSIT, l->line->quantity);
 
 	if (left > 0)
 		stock_post(l->draft, l->place, STOCK_OUTSIDE, NULL, STOCK_IN_TRANSIT, left);
-	expect(l, location, false);
+	expect(l, l->place->position.location, false);
 	if (!l->movement->expected_at)
-		arrival_announced(l->stock, l->item, location, l->line->quantity - left);
+		arrival_announced(l->stock, l->place, l->line->quantity - left);
 }
 
 static void step_order_in(struct line_step *l)

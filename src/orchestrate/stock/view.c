@@ -182,6 +182,7 @@ static bool has_terms(const struct stock_item *i)
 static void fill_terms(struct snapshot *s, const struct stock_item *item, char **at)
 {
 	struct ats_item *a = (struct ats_item *)*at;
+	struct ats_arrival *arrivals;
 
 	s->terms = NULL;
 	if (!has_terms(item))
@@ -189,7 +190,10 @@ static void fill_terms(struct snapshot *s, const struct stock_item *item, char *
 	*at += sizeof(*a);
 	stock_ats_terms(item, a);
 	a->fences = put(at, a->fences, a->fence_count * sizeof(*a->fences));
-	a->arrivals = put(at, a->arrivals, a->arrival_count * sizeof(*a->arrivals));
+	arrivals = put(at, a->arrivals, a->arrival_count * sizeof(*a->arrivals));
+	a->arrivals = arrivals;
+	for (size_t i = 0; i < a->arrival_count; i++)
+		arrivals[i].owner = STR_NONE; /* the text is the writer's */
 	a->gaps = put(at, a->gaps, a->gap_count * sizeof(*a->gaps));
 	s->terms = a;
 }
