@@ -111,6 +111,20 @@ enum rc delivery_load(struct store_reader *r, struct arena *a, int64_t seq, stru
 	return RC_OK;
 }
 
+enum rc delivery_load_parts(struct store_reader *r, struct arena *a, int64_t seq, struct delivery *out,
+			    struct delivery_parts *parts, struct err *e)
+{
+	struct store_value row[20];
+	enum rc rc = store_read_one(r, R_DELIVERY_TO_SEND, &SV_INT(seq), 1, a, row, e);
+
+	if (rc != RC_OK)
+		return rc;
+	if (delivery_from_row(row, out) != RC_OK)
+		return err_set(e, RC_IO, "store_damaged", "delivery %lld makes no sense", (long long)seq);
+	*parts = (struct delivery_parts){row[17].bytes, row[18].bytes, row[19].bytes};
+	return RC_OK;
+}
+
 enum rc document_load(struct store_reader *r, struct arena *a, int64_t seq, struct str *json, struct err *e)
 {
 	struct store_value row[2];

@@ -73,6 +73,14 @@ uint64_t delivery_key_hash(struct str key);
 enum rc delivery_from_row(const struct store_value *columns, struct delivery *out) MUST_CHECK;
 enum rc delivery_load(struct store_reader *r, struct arena *a, int64_t seq, struct delivery *out,
 		      struct err *e) MUST_CHECK;
+/* The same with what its request is made of; empty: there is none. */
+struct delivery_parts {
+	struct str document;    /* packed */
+	struct str progress;    /* of its order: as order/progress.h reads it */
+	struct str external_id; /* of its order at the system, if it came from there */
+};
+enum rc delivery_load_parts(struct store_reader *r, struct arena *a, int64_t seq, struct delivery *out,
+			    struct delivery_parts *parts, struct err *e) MUST_CHECK;
 /* A canonical document, unpacked. */
 enum rc document_load(struct store_reader *r, struct arena *a, int64_t seq, struct str *json, struct err *e) MUST_CHECK;
 

@@ -1,5 +1,8 @@
 #include "base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 static bool follows(unsigned char c)
 {
 	return (c & 0xc0) == 0x80;
@@ -85,11 +88,31 @@ static void quote_rest(struct buf *out, const char *p, const char *end)
 	buf_add_char(out, '"');
 }
 
-void utf8_quote(struct buf *out, struct str s)
+/* Are all eight? It may say no for no reason where a byte is not: the subtractions borrow. */
+static bool all_plain(uint64_t w)
+{
+	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+	uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
+	return !((w | (w - ones * ' ') | (quote - ones) | (backslash - ones)) & tops);
+}
+
+static size_t plain_run(struct str s)
 {
 	size_t n = 0;
+	uint64_t w;
+	for (; s.n - n >= sizeof(w); n += sizeof(w)) {
+		memcpy(&w, s.p + n, sizeof(w));
+		if (!all_plain(w))
+			break;
+	}
 	while (n < s.n && plain(s.p[n]))
 		n++;
+	return n;
+}
+
+void utf8_quote(struct buf *out, struct str s)
+{
+	size_t n = plain_run(s);
 	char *at = buf_reserve(out, n + 2);
 	if (!at)
 		return;

@@ -9,6 +9,7 @@
  */
 #include "connect/attempt.h"
 
+#include "base/compress.h"
 #include "connect/headers.h"
 #include "connect/record.h"
 #include "connect/webhook.h"
@@ -95,28 +96,28 @@ static enum rc put_parsed(struct attempt *a, struct input *in, const char *name,
 }
 
 /* What this system calls the order: as it told us, or as the channel that it is named it. */
-static enum rc put_external_id(struct attempt *a, struct input *in, struct store_reader *r, struct err *e)
+static void put_external_id(struct attempt *a, struct input *in, const struct delivery_parts *parts)
 {
-	enum { CHANNEL = 2, EXTERNAL_ID = 3, PROGRESS = 11, COLUMNS = 12 };
-	struct store_value row[COLUMNS];
+	static const char member[] = "\"x\":{"; /* of the stored form; most have none yet */
 	struct json *progress;
-	struct err ignored = ERR_NONE;
-	enum rc rc = store_read_one(r, R_ORDER, &SV_TEXT(a->delivery.order_id), 1, &a->arena, row, &ignored);
-	if (rc == RC_NOT_FOUND)
-		return RC_OK;
-	if (rc != RC_OK) {
-		if (e)
-			*e = ignored;
-		return rc;
-	}
-	struct str id = STR_NONE;
-	if (order_progress_read(&a->arena, row[PROGRESS].bytes, &progress, &ignored) == RC_OK)
+	struct str id = STR_NONE, text = parts->progress;
+	if (text.n && memmem(text.p, text.n, member, sizeof(member) - 1) &&
+	    order_progress_read(&a->arena, text, &progress, NULL) == RC_OK)
 		id = json_text(json_get_str(json_get(progress, "external_ids"), a->system->name));
-	if (!id.n && str_eq(row[CHANNEL].bytes, a->system->name))
-		id = row[EXTERNAL_ID].bytes;
+	if (!id.n)
+		id = parts->external_id;
 	if (id.n)
 		put_text(in, "external_id", id);
-	return RC_OK;
+}
+
+static enum rc put_document(struct attempt *a, struct input *in, struct str packed, struct err *e)
+{
+	struct str text;
+	if (!packed.n)
+		return err_set(e, RC_NOT_FOUND, "document_not_found", "document %lld is not in the store",
+			       (long long)a->delivery.document);
+	enum rc rc = decompress(&a->arena, packed, DOCUMENT_BYTES_MAX, &text, e);
+	return rc == RC_OK ? put_parsed(a, in, "document", text, e) : rc;
 }
 
 static size_t items_of(const struct json *j)
@@ -178,7 +179,7 @@ static enum rc spell_input(struct attempt *a, const struct json *input, struct e
 	return err_set(e, RC_LIMIT, "delivery_too_large", "the delivery does not fit into memory");
 }
 
-static enum rc make_input(struct attempt *a, struct store_reader *r, struct json **out, struct err *e)
+static enum rc make_input(struct attempt *a, const struct delivery_parts *parts, struct json **out, struct err *e)
 {
 	static const struct json no_settings = {.type = JSON_OBJECT};
 	const struct delivery *d = &a->delivery;
@@ -194,14 +195,10 @@ static enum rc make_input(struct attempt *a, struct store_reader *r, struct json
 	enum rc rc = RC_OK;
 	if (d->order_id.n) {
 		put_text(&in, "order_id", d->order_id);
-		rc = put_external_id(a, &in, r, e);
+		put_external_id(a, &in, parts);
 	}
-	if (rc == RC_OK && d->document) {
-		struct str text;
-		rc = document_load(r, &a->arena, d->document, &text, e);
-		if (rc == RC_OK)
-			rc = put_parsed(a, &in, "document", text, e);
-	}
+	if (d->document)
+		rc = put_document(a, &in, parts->document, e);
 	if (rc == RC_OK && d->params.n)
 		rc = put_parsed(a, &in, "params", d->params, e);
 	**out = (struct json){.type = JSON_OBJECT, .count = in.n, .members = in.members};
@@ -274,8 +271,9 @@ static enum rc keep_cause(enum rc rc, const struct err *cause, struct err *e)
 /* The delivery and the mapping's input. */
 static enum rc load(struct attempt *a, struct store_reader *r, struct err *cause, struct err *e)
 {
-	enum rc rc = delivery_load(r, &a->arena, a->head.seq, &a->delivery, e);
-	return rc == RC_OK ? make_input(a, r, &a->input, cause) : rc;
+	struct delivery_parts parts;
+	enum rc rc = delivery_load_parts(r, &a->arena, a->head.seq, &a->delivery, &parts, e);
+	return rc == RC_OK ? make_input(a, &parts, &a->input, cause) : rc;
 }
 
 static void render_end(struct attempt *a, enum rc rc, const struct err *cause)

@@ -24,6 +24,9 @@
 #define ENGINE_RESUBMIT_MS   50   /* after a hub refused a command */
 #define ENGINE_AGAIN_MS      1000 /* after a failed commit, or a store that cannot be read */
 #define WINDOW_ROWS          1000 /* read from the store at once */
+/* Memory of ended attempts that is kept for the next ones: so much of each, so much of all. */
+#define ENGINE_ARENA_KEPT  (128u << 10)
+#define ENGINE_ARENAS_KEPT 64
 
 /* What other threads tell the loop. */
 enum note_type {
@@ -164,6 +167,8 @@ struct delivery_engine {
 	size_t active_count, active_room, turn;
 	struct timers timers;
 	struct attempt_run *all;
+	struct arena arenas[ENGINE_ARENAS_KEPT]; /* empty, each with a block */
+	size_t arena_count;
 	struct submission *submissions;
 	size_t transfers, ahead;
 	size_t with_hub;     /* submissions that the hubs have */
@@ -266,7 +271,8 @@ enum rc trouble_load(struct engine_destination *t, struct store_reader *r, struc
 struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, struct lane_entry *e,
 			    enum attempt_kind kind);
 void run_free(struct attempt_run *r);
-void run_render(struct attempt_run *r); /* gives it to a worker */
+void runs_done(struct delivery_engine *d); /* all that are left, and what is kept for others */
+void run_render(struct attempt_run *r);    /* gives it to a worker */
 void run_transfer(struct attempt_run *r);
 void run_drop(struct attempt_run *r, int64_t due); /* as if it had not been tried; all of a batch */
 void run_take_back(struct attempt_run *r);         /* it was started, and is not sent */

@@ -133,6 +133,29 @@ static void a_record_shows_no_secret(void **state)
 	assert_true(str_is(record_answer(&arena, &s, &answer), "you said ***"));
 }
 
+/* The earliest goes first, and of those that begin there the longest. */
+static void secrets_may_overlap(void **state)
+{
+	(void)state;
+	const struct config_system s = {.bearer = STR("abcd"), .secret = STR("abcdefgh-abcd")};
+	static const struct {
+		const char *body, *text;
+	} rows[] = {
+	    {"abcdefgh-abcd", "***"},
+	    {"abcdefgh-abcabcd", "***efgh-abc***"},
+	    {"abcdabcd", "******"},
+	    {"\xc3\xa4"
+	     "abcd\xff"
+	     "abcdefgh-abcd.abcdefgh-abc",
+	     "\xc3\xa4"
+	     "***\xef\xbf\xbd***.***efgh-abc"},
+	    {"a long text of ASCII, abc, abc, abcd, and so on", "a long text of ASCII, abc, abc, ***, and so on"},
+	    {"aabcabcdd", "aabc***d"},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_string_equal(record_masked(&arena, &s, str_from(rows[i].body), 100).p, rows[i].text);
+}
+
 static void a_record_is_capped_and_clean(void **state)
 {
 	(void)state;
@@ -161,7 +184,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    T(signs_as_standard_webhooks_says), T(a_trace_is_the_same_for_a_correlation),
 	    T(every_request_has_our_headers),   T(a_url_has_one_slash),
-	    T(a_record_shows_no_secret),        T(a_record_is_capped_and_clean),
+	    T(a_record_shows_no_secret),        T(secrets_may_overlap),
+	    T(a_record_is_capped_and_clean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

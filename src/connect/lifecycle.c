@@ -106,8 +106,7 @@ void delivery_free(struct delivery_engine *d)
 	free_notes(d);
 	while (d->submissions)
 		submission_free(d->submissions);
-	while (d->all)
-		run_free(d->all);
+	runs_done(d);
 	for (size_t i = 0; i < d->hub_count; i++) {
 		for (size_t j = 0; j < d->hubs[i].count; j++)
 			roster_done(&d->hubs[i].destinations[j]);

@@ -31,6 +31,8 @@ struct attempt_run *run_new(struct engine_destination *t, struct lane *lane, str
 	struct delivery_engine *d = t->hub->engine;
 	struct attempt_run *r = mem_zalloc(1, sizeof(*r));
 	attempt_init(&r->attempt, kind, t->system, &e->head);
+	if (d->arena_count)
+		r->attempt.arena = d->arenas[--d->arena_count];
 	r->attempt.head.priority = lane->priority; /* as its turn came */
 	r->attempt.hub = t->hub->hub;
 	r->attempt.started_at = d->now;
@@ -84,8 +86,21 @@ static void let_go(struct attempt_run *r)
 	r->held = false;
 }
 
+/* What one attempt needed, the next one needs as well: without this each asks malloc for blocks that another thread has
+ * freed. */
+static void keep_arena(struct delivery_engine *d, struct attempt *a)
+{
+	arena_reset(&a->arena);
+	if (d->arena_count == ENGINE_ARENAS_KEPT || !a->arena.blocks ||
+	    (size_t)(a->arena.end - a->arena.next) > ENGINE_ARENA_KEPT)
+		return;
+	d->arenas[d->arena_count++] = a->arena;
+	arena_init(&a->arena, 0);
+}
+
 void run_free(struct attempt_run *r)
 {
+	struct delivery_engine *d = r->destination->hub->engine;
 	let_go(r);
 	leave_slot(r);
 	admission_give(r);
@@ -93,8 +108,17 @@ void run_free(struct attempt_run *r)
 	*r->all_back = r->all_next;
 	if (r->all_next)
 		r->all_next->all_back = r->all_back;
+	keep_arena(d, &r->attempt);
 	attempt_done(&r->attempt);
 	free(r);
+}
+
+void runs_done(struct delivery_engine *d)
+{
+	while (d->all)
+		run_free(d->all);
+	while (d->arena_count)
+		arena_done(&d->arenas[--d->arena_count]);
 }
 
 void run_drop(struct attempt_run *r, int64_t due)

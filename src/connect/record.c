@@ -36,46 +36,67 @@ static void gather(struct secrets *s, const struct json *j)
 	}
 }
 
-static size_t secret_at(const struct secrets *s, const char *p, const char *end)
+/* Where each secret comes next; NULL: not any more. */
+struct next {
+	const char *at[SECRETS_MAX];
+};
+
+static void look(struct next *next, const struct secrets *s, size_t i, const char *p, const char *end)
 {
-	size_t longest = 0;
-	for (size_t i = 0; i < s->n; i++) {
-		struct str secret = s->list[i];
-		if (secret.n > longest && secret.n <= (size_t)(end - p) && memcmp(p, secret.p, secret.n) == 0)
-			longest = secret.n;
-	}
-	return longest;
+	next->at[i] = memmem(p, (size_t)(end - p), s->list[i].p, s->list[i].n);
 }
 
-/* Bytes that are kept as they are, wherever they stand: ASCII that begins no secret. */
-static void find_plain(bool plain[256], const struct secrets *secrets)
+/* The first one from p on, the longest if several begin there; its index, or SECRETS_MAX. */
+static size_t nearest(struct next *next, const struct secrets *s, const char *p, const char *end)
 {
-	for (int c = 0; c < 256; c++)
-		plain[c] = c > 0 && c < 128;
-	for (size_t i = 0; secrets && i < secrets->n; i++)
-		plain[(unsigned char)secrets->list[i].p[0]] = false;
+	size_t best = SECRETS_MAX;
+	for (size_t i = 0; s && i < s->n; i++) {
+		if (next->at[i] && next->at[i] < p)
+			look(next, s, i, p, end);
+		const char *at = next->at[i];
+		if (at && (best == SECRETS_MAX || at < next->at[best] ||
+			   (at == next->at[best] && s->list[i].n > s->list[best].n)))
+			best = i;
+	}
+	return best;
+}
+
+/* How many from p on are ASCII, without NUL. */
+static size_t ascii_run(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+	const char *from = p;
+	uint64_t w;
+	for (; (size_t)(end - p) >= sizeof(w); p += sizeof(w)) {
+		memcpy(&w, p, sizeof(w));
+		if ((w | (w - ones)) & tops)
+			break;
+	}
+	while (p < end && *p && (unsigned char)*p < 0x80)
+		p++;
+	return (size_t)(p - from);
 }
 
 static struct str clean(struct arena *a, const struct secrets *secrets, struct str raw, size_t max)
 {
 	struct buf b;
-	bool plain[256];
-	find_plain(plain, secrets);
+	struct next next;
 	buf_init(&b, max + 8);
 	const char *p = raw.n ? raw.p : "", *end = p + raw.n;
+	for (size_t i = 0; secrets && i < secrets->n; i++)
+		look(&next, secrets, i, p, end);
 	(void)buf_reserve(&b, raw.n < max ? raw.n : max);
 	while (p < end && b.n < max) {
-		const char *run = p, *stop = (size_t)(end - p) < max - b.n ? end : p + (max - b.n);
-		while (run < stop && plain[(unsigned char)*run])
-			run++;
-		if (run > p) {
-			buf_add(&b, p, (size_t)(run - p));
-			p = run;
+		size_t secret = nearest(&next, secrets, p, end);
+		const char *stop = secret == SECRETS_MAX ? end : next.at[secret];
+		if (p == stop) {
+			buf_add_z(&b, "***");
+			p += secrets->list[secret].n;
 			continue;
 		}
-		size_t n = secrets ? secret_at(secrets, p, end) : 0;
+		size_t room = max - b.n, n = ascii_run(p, (size_t)(stop - p) < room ? stop : p + room);
 		if (n) {
-			buf_add_z(&b, "***");
+			buf_add(&b, p, n);
 			p += n;
 			continue;
 		}

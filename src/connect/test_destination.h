@@ -78,8 +78,7 @@ static inline void bare_begin(void)
 
 static inline void bare_done(void)
 {
-	while (bare.engine.all)
-		run_free(bare.engine.all);
+	runs_done(&bare.engine);
 	while (bare.engine.submissions)
 		submission_free(bare.engine.submissions);
 	lanes_free(bare.t.lanes);

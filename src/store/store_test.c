@@ -525,6 +525,7 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_DELIVERY_LAST] = "",
     [R_AVAILABILITY_AFTER] = "ii",
     [R_DELIVERY] = "i",
+    [R_DELIVERY_TO_SEND] = "i",
     [R_DELIVERY_BY_ID] = "t",
     [R_DELIVERIES_OPEN] = "tiii",
     [R_DELIVERIES_KEYS] = "tii",

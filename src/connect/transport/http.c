@@ -3,13 +3,14 @@
  * eventfd. (The socket interface would save the walk over idle transfers; at some thousands of transfers that walk is
  * not what costs.)
  *
- * Sent or not. The delivery engine must know whether a request may have arrived. Curl counts the header bytes it has
- * written (CURLINFO_REQUEST_SIZE); the body is read through a callback, which notes it.
+ * Sent or not. The delivery engine must know whether a request may have arrived: curl counts the bytes of it that it
+ * has written (CURLINFO_REQUEST_SIZE). Head and body go to the socket together, up to the 64 KiB that curl joins.
  *
- * Never twice. When a kept connection turns out to be dead, curl sends the request again on a new one. That is right
- * only while the request was not complete: the body comes from a callback that cannot be rewound, so curl fails instead
- * (CURLE_SEND_FAIL_REWIND) once a byte of it was sent, and a request without a body that is not a GET does not use a
- * kept connection. Idle connections are dropped before the usual servers drop them, so that the case is rare.
+ * Never twice. When a kept connection turns out to be dead, curl sends the request again on another one. It asks before
+ * it makes a socket and before it sends: once a byte was written it is refused, unless the request is a GET or HEAD.
+ * Idle connections are dropped before the usual servers drop them, so that the case is rare.
+ *
+ * Curl's handles are kept with what never changes of them, and their struct.
  *
  * Names. A resolver thread may hang for many seconds. QUICK_EXIT makes curl leave it behind instead of waiting for it
  * inside curl_multi_perform; here their number is bounded: a look-up holds a place until the first socket is made, and
@@ -34,7 +35,8 @@
 #define LOOKUP_LINGER_MS 30000
 #define URL_MAX          8192
 #define METHOD_MAX       16
-#define POOL_MAX         64 /* easy handles kept for reuse */
+#define POOL_MAX         64 /* transfers kept for reuse */
+#define POOL_BODY_MAX    65536
 
 enum { KEPT_RETRY_AFTER, KEPT_RATE_LIMIT, KEPT_RATE_REMAINING, KEPT_RATE_RESET, KEPT_HEADERS };
 
@@ -44,10 +46,8 @@ struct http_transfer {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct buf body;
-	struct str request;
 	const struct address_policy *addresses;
-	size_t read;
-	bool read_any, numeric, resolving, truncated, refused_address;
+	bool repeatable, numeric, resolving, truncated, refused_address, refused_again;
 	char kept[KEPT_HEADERS][HTTP_HEADER_VALUE_MAX];
 	char error[CURL_ERROR_SIZE];
 	http_done_fn done;
@@ -62,7 +62,7 @@ struct http {
 	size_t count;
 	size_t lookups;
 	int64_t lingering[HTTP_LOOKUPS_MAX]; /* until when; 0: free */
-	CURL *pool[POOL_MAX];
+	struct http_transfer *pool;          /* by next */
 	size_t pooled;
 };
 
@@ -122,26 +122,6 @@ struct http *http_new(const char *user_agent)
 	return h;
 }
 
-static size_t on_read(char *out, size_t size, size_t count, void *ctx)
-{
-	struct http_transfer *t = ctx;
-	size_t n = t->request.n - t->read;
-	if (n > size * count)
-		n = size * count;
-	if (n)
-		memcpy(out, t->request.p + t->read, n);
-	t->read += n;
-	t->read_any = true;
-	return n;
-}
-
-/* See "Never twice" above. */
-static int on_seek(void *ctx, curl_off_t offset, int origin)
-{
-	struct http_transfer *t = ctx;
-	return offset == 0 && origin == SEEK_SET && t->read == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
-}
-
 static size_t on_write(char *p, size_t size, size_t count, void *ctx)
 {
 	struct http_transfer *t = ctx;
@@ -173,6 +153,12 @@ static bool keep_header(const char *p, size_t n, const char *name, char out[HTTP
 	return true;
 }
 
+static void forget_headers(struct http_transfer *t)
+{
+	for (int i = 0; i < KEPT_HEADERS; i++)
+		t->kept[i][0] = '\0';
+}
+
 static size_t on_header(char *p, size_t size, size_t count, void *ctx)
 {
 	static const char *const names[KEPT_HEADERS] = {"retry-after", "ratelimit", "ratelimit-remaining",
@@ -180,7 +166,7 @@ static size_t on_header(char *p, size_t size, size_t count, void *ctx)
 	struct http_transfer *t = ctx;
 	size_t n = size * count;
 	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0)
-		memset(t->kept, 0, sizeof(t->kept)); /* a new status line: what came before was interim */
+		forget_headers(t); /* a new status line: what came before was interim */
 	for (int i = 0; i < KEPT_HEADERS && n && (*p == 'r' || *p == 'R'); i++)
 		if (keep_header(p, n, names[i], t->kept[i]))
 			break;
@@ -237,10 +223,23 @@ static bool socket_allowed(const struct http_transfer *t, const struct sockaddr 
 	return address_of(s, &a) && address_allowed(t->addresses, &a);
 }
 
+/* See "Never twice" above. */
+static bool is_again(struct http_transfer *t)
+{
+	long written = 0;
+	if (t->repeatable)
+		return false;
+	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &written);
+	t->refused_again |= written > 0;
+	return written > 0;
+}
+
 static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct http_transfer *t = ctx;
 	lookup_end(t, false);
+	if (is_again(t))
+		return CURL_SOCKET_BAD;
 	if (purpose != CURLSOCKTYPE_IPCXN || !socket_allowed(t, &a->addr)) {
 		t->refused_address = true;
 		return CURL_SOCKET_BAD;
@@ -248,7 +247,7 @@ static curl_socket_t on_socket(void *ctx, curlsocktype purpose, struct curl_sock
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-/* A kept connection may have been made for somebody who may go where this request may not. */
+/* Before a request is sent. A kept connection may have been made for somebody who may go where this request may not. */
 static int on_connected(void *ctx, char *remote, char *local, int remote_port, int local_port)
 {
 	struct http_transfer *t = ctx;
@@ -256,6 +255,8 @@ static int on_connected(void *ctx, char *remote, char *local, int remote_port, i
 	(void)local;
 	(void)remote_port;
 	(void)local_port;
+	if (is_again(t))
+		return CURL_PREREQFUNC_ABORT;
 	if (address_parse(str_from(remote), &a) && address_allowed(t->addresses, &a))
 		return CURL_PREREQFUNC_OK;
 	t->refused_address = true;
@@ -334,18 +335,17 @@ static void set_request(struct http_transfer *t, const struct http_request *r)
 	CURL *c = t->easy;
 	char method[METHOD_MAX + 1] = "";
 	memcpy(method, r->method.p, r->method.n);
-	if (r->body.n) {
-		curl_easy_setopt(c, CURLOPT_POST, 1L);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
-	} else if (strcmp(method, "GET") == 0) {
+	bool get = strcmp(method, "GET") == 0, head = strcmp(method, "HEAD") == 0;
+	t->repeatable = (get || head) && !r->body.n;
+	if (t->repeatable) {
 		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
 	} else {
 		curl_easy_setopt(c, CURLOPT_POST, 1L);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
-		curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body.n ? r->body.p : "");
 	}
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-	if (strcmp(method, "HEAD") == 0)
+	if (head)
 		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
 	char url[URL_MAX];
 	memcpy(url, r->url.p, r->url.n);
@@ -370,10 +370,6 @@ static void set_behaviour(struct http_transfer *t)
 	curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_REUSE_S);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, t->http->user_agent);
-	curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
-	curl_easy_setopt(c, CURLOPT_READDATA, t);
-	curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek);
-	curl_easy_setopt(c, CURLOPT_SEEKDATA, t);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_write);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -386,29 +382,46 @@ static void set_behaviour(struct http_transfer *t)
 	curl_easy_setopt(c, CURLOPT_PREREQDATA, t);
 }
 
-static CURL *easy_take(struct http *h)
+static struct http_transfer *transfer_take(struct http *h)
 {
-	if (h->pooled)
-		return h->pool[--h->pooled];
-	CURL *c = curl_easy_init();
-	assert(c);
-	return c;
-}
-
-static void easy_give(struct http *h, CURL *c)
-{
-	curl_easy_reset(c);
-	if (h->pooled < POOL_MAX)
-		h->pool[h->pooled++] = c;
-	else
-		curl_easy_cleanup(c);
+	struct http_transfer *t = h->pool;
+	if (t) {
+		h->pool = t->next;
+		h->pooled--;
+		return t;
+	}
+	t = mem_zalloc(1, sizeof(*t));
+	t->http = h;
+	t->easy = curl_easy_init();
+	assert(t->easy);
+	buf_init(&t->body, HTTP_ANSWER_BYTES_MAX);
+	set_behaviour(t);
+	return t;
 }
 
 static void transfer_free(struct http_transfer *t)
 {
-	curl_slist_free_all(t->headers);
+	curl_easy_cleanup(t->easy);
 	buf_done(&t->body);
 	free(t);
+}
+
+/* It is in no list, and not with curl. */
+static void transfer_give(struct http_transfer *t)
+{
+	struct http *h = t->http;
+	curl_slist_free_all(t->headers);
+	t->headers = NULL;
+	if (t->body.room > POOL_BODY_MAX)
+		buf_done(&t->body);
+	buf_reset(&t->body);
+	if (h->pooled == POOL_MAX) {
+		transfer_free(t);
+		return;
+	}
+	t->next = h->pool;
+	h->pool = t;
+	h->pooled++;
 }
 
 enum rc http_start(struct http *h, const struct http_request *r, http_done_fn done, void *ctx,
@@ -418,21 +431,19 @@ enum rc http_start(struct http *h, const struct http_request *r, http_done_fn do
 		return err_set_at(e, RC_INVALID, "invalid_request", "method", "not a method");
 	if (!is_url(r->url))
 		return err_set_at(e, RC_INVALID, "invalid_request", "url", "not a URL, or longer than %d", URL_MAX);
-	struct http_transfer *t = mem_zalloc(1, sizeof(*t));
-	t->http = h;
+	struct http_transfer *t = transfer_take(h);
 	t->done = done;
 	t->ctx = ctx;
-	t->request = r->body;
 	t->addresses = r->addresses ? r->addresses : &of_systems;
 	t->numeric = is_numeric(r->url);
-	buf_init(&t->body, HTTP_ANSWER_BYTES_MAX);
+	t->resolving = t->truncated = t->refused_address = t->refused_again = false;
+	forget_headers(t);
+	t->error[0] = '\0';
 	enum rc rc = add_headers(t, r, e);
 	if (rc != RC_OK) {
-		transfer_free(t);
+		transfer_give(t);
 		return rc;
 	}
-	t->easy = easy_take(h);
-	set_behaviour(t);
 	set_request(t, r);
 	t->next = h->transfers;
 	t->back = &h->transfers;
@@ -447,14 +458,12 @@ enum rc http_start(struct http *h, const struct http_request *r, http_done_fn do
 	return RC_OK;
 }
 
-/* Out of the list and out of curl; the memory stays. */
+/* Out of the list and out of curl. */
 static void detach(struct http_transfer *t, bool left_behind)
 {
 	struct http *h = t->http;
 	lookup_end(t, left_behind);
 	curl_multi_remove_handle(h->multi, t->easy);
-	easy_give(h, t->easy);
-	t->easy = NULL;
 	*t->back = t->next;
 	if (t->next)
 		t->next->back = t->back;
@@ -464,7 +473,7 @@ static void detach(struct http_transfer *t, bool left_behind)
 void http_cancel(struct http_transfer *t)
 {
 	detach(t, true);
-	transfer_free(t);
+	transfer_give(t);
 }
 
 static void finish(struct http_transfer *t, CURLcode result)
@@ -478,7 +487,7 @@ static void finish(struct http_transfer *t, CURLcode result)
 	struct http_answer a = {
 	    .status = whole ? (int)status : 0,
 	    .truncated = t->truncated,
-	    .sent = request_size > 0 || t->read_any,
+	    .sent = request_size > 0,
 	    .duration_us = total_us,
 	};
 	detach(t, result == CURLE_OPERATION_TIMEDOUT);
@@ -490,13 +499,13 @@ static void finish(struct http_transfer *t, CURLcode result)
 		a.body = buf_str(&t->body);
 	} else if (t->refused_address) {
 		a.error = STR("the address is not allowed");
-	} else if (result == CURLE_SEND_FAIL_REWIND) {
+	} else if (t->refused_again) {
 		a.error = STR("the connection was closed before an answer");
 	} else {
 		a.error = str_from(t->error[0] ? t->error : curl_easy_strerror(result));
 	}
 	t->done(t->ctx, &a);
-	transfer_free(t);
+	transfer_give(t);
 }
 
 static void finish_all(struct http *h)
@@ -546,8 +555,10 @@ void http_free(struct http *h)
 		next = t->next;
 		http_cancel(t);
 	}
-	while (h->pooled)
-		curl_easy_cleanup(h->pool[--h->pooled]);
+	for (struct http_transfer *t = h->pool, *next; t; t = next) {
+		next = t->next;
+		transfer_free(t);
+	}
 	curl_multi_cleanup(h->multi);
 	free(h);
 }
