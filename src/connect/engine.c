@@ -134,7 +134,9 @@ static void take_heads(struct heads_note *n)
 	free(n);
 }
 
-/* One that is under way is not removed: the hub refuses its start, or its result. */
+/* One that is under way is not removed: the hub refuses its start, or its result; if nothing of it has left that is
+ * now.
+ */
 static void take_changes(struct changes_note *n)
 {
 	for (size_t i = 0; i < n->count; i++) {
@@ -149,6 +151,8 @@ static void take_changes(struct changes_note *n)
 		case DELIVERY_WAS_CANCELLED:
 			if (lanes_remove(t->lanes, head->key, head->seq, n->hub->engine->now))
 				t->backlog--;
+			else
+				gate_cancel(t, head->seq);
 			break;
 		}
 		engine_activate(t);

@@ -237,6 +237,8 @@ void batch_share(struct attempt_run *r);
 /* gate.c */
 void gate_add(struct attempt_run *r);                        /* started: it is sent when there is a slot */
 void gate_open(struct engine_destination *t, bool stopping); /* sends, or takes back, what may or must */
+/* Takes the request back that this one is in, if it waits there. */
+void gate_cancel(struct engine_destination *t, int64_t seq);
 bool gate_waits(const struct engine_destination *t);
 bool gate_is_full(const struct engine_destination *t, enum delivery_priority p);
 
@@ -276,6 +278,7 @@ void run_render(struct attempt_run *r);    /* gives it to a worker */
 void run_transfer(struct attempt_run *r);
 void run_drop(struct attempt_run *r, int64_t due); /* as if it had not been tried; all of a batch */
 void run_take_back(struct attempt_run *r);         /* it was started, and is not sent */
+void run_take_back_all(struct attempt_run *r);     /* of a batch */
 void run_finish(struct attempt_run *r);            /* its outcome is known */
 void progress_rendered(struct attempt_run *r);
 void progress_classified(struct attempt_run *r);

@@ -4,6 +4,7 @@
  *
  * How it fails: what the store knows as being sent may have been sent, as far as anybody can tell after a crash. So
  * little waits here, not for long, and when nothing is sent for a while (a pause, a failure, a stop) it is taken back.
+ * So it is when somebody has cancelled it: who sends asks hub/unsent.h first, in whatever order the news come.
  */
 #include "connect/engine.h"
 
@@ -59,12 +60,34 @@ static void take_all_back(struct engine_destination *t)
 		t->gate[p] = NULL;
 		for (struct attempt_run *r = all, *next; r; r = next) {
 			next = r->next;
-			for (struct attempt_run *one = r, *behind; one; one = behind) {
-				behind = one->behind;
-				one->behind = NULL;
-				run_take_back(one);
-			}
+			run_take_back_all(r);
 		}
+	}
+}
+
+static bool has(const struct attempt_run *r, int64_t seq)
+{
+	for (; r; r = r->behind)
+		if (r->attempt.head.seq == seq)
+			return true;
+	return false;
+}
+
+void gate_cancel(struct engine_destination *t, int64_t seq)
+{
+	for (int p = 0; p < PRIORITIES; p++) {
+		struct attempt_run *before = NULL, *r = t->gate[p];
+		while (r && !has(r, seq)) {
+			before = r;
+			r = r->next;
+		}
+		if (!r)
+			continue;
+		*(before ? &before->next : &t->gate[p]) = r->next;
+		if (t->gate_last[p] == r)
+			t->gate_last[p] = before;
+		r->next = NULL;
+		run_take_back_all(r);
 	}
 }
 

@@ -129,12 +129,49 @@ static void each_priority_has_its_share(void **state)
 	bare_done();
 }
 
+/* What is cancelled is taken back, the others go in their order; what is not there is nobody's. */
+static void what_is_cancelled_is_taken_back(void **state)
+{
+	(void)state;
+	for (int which = 0; which < 4; which++) {
+		bare_init();
+		bare.system.delivery.slots = 1;
+		bare_begin();
+		int64_t seqs[3];
+		for (int i = 0; i < 3; i++) {
+			add(PRIORITY_NORMAL, 1);
+			seqs[i] = bare.t.gate_last[PRIORITY_NORMAL]->attempt.head.seq;
+		}
+		gate_cancel(&bare.t, which < 3 ? seqs[which] : 1000000);
+		assert_int_equal(count(bare.hub.concluded), which < 3);
+		if (which < 3)
+			assert_int_equal(bare.hub.concluded->attempt.head.seq, seqs[which]);
+		for (int i = 0; i < 3; i++) {
+			if (i == which)
+				continue;
+			gate_open(&bare.t, false);
+			struct attempt_run *out = bare.engine.all;
+			while (out && !out->in_transfer_slot)
+				out = out->all_next;
+			assert_non_null(out);
+			assert_int_equal(out->attempt.head.seq, seqs[i]);
+			run_free(out);
+		}
+		assert_false(gate_waits(&bare.t));
+		add(PRIORITY_NORMAL, 1); /* behind whoever is the last */
+		gate_open(&bare.t, false);
+		assert_int_equal(bare.sent, which < 3 ? 3 : 4);
+		bare_done();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_goes_through),
 	    cmocka_unit_test(a_slot_is_used_again),
 	    cmocka_unit_test(each_priority_has_its_share),
+	    cmocka_unit_test(what_is_cancelled_is_taken_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

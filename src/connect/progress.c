@@ -78,12 +78,12 @@ static void leave_slot(struct attempt_run *r)
 	r->destination->hub->engine->transfers--;
 }
 
-/* Something of it leaves, or the store knows better. */
-static void let_go(struct attempt_run *r)
+/* Something of it leaves, or the store knows better. false: it was cancelled meanwhile, so nothing may leave. */
+static bool let_go(struct attempt_run *r)
 {
-	if (r->held)
-		unsent_remove(hub_unsent(r->destination->hub->hub), r->attempt.head.seq);
+	bool free = !r->held || unsent_remove(hub_unsent(r->destination->hub->hub), r->attempt.head.seq);
 	r->held = false;
+	return free;
 }
 
 /* What one attempt needed, the next one needs as well: without this each asks malloc for blocks that another thread has
@@ -101,7 +101,7 @@ static void keep_arena(struct delivery_engine *d, struct attempt *a)
 void run_free(struct attempt_run *r)
 {
 	struct delivery_engine *d = r->destination->hub->engine;
-	let_go(r);
+	(void)let_go(r);
 	leave_slot(r);
 	admission_give(r);
 	r->destination->unfinished--;
@@ -146,6 +146,15 @@ void run_take_back(struct attempt_run *r)
 	admission_give(r);
 	r->unsent = true;
 	wait_for_hub(r);
+}
+
+void run_take_back_all(struct attempt_run *r)
+{
+	for (struct attempt_run *behind; r; r = behind) {
+		behind = r->behind;
+		r->behind = NULL;
+		run_take_back(r);
+	}
 }
 
 /* ---- on a worker ---- */
@@ -221,13 +230,18 @@ void run_transfer(struct attempt_run *r)
 	struct delivery_engine *d = r->destination->hub->engine;
 	struct attempt *a = &r->attempt;
 	struct err e = ERR_NONE;
+	bool free = true;
+	for (struct attempt_run *one = r; one && !a->ended; one = one->behind)
+		free &= let_go(one);
+	if (!free) {
+		run_take_back_all(r);
+		return;
+	}
 	a->started_at = d->now;
 	if (a->ended)
 		leave_slot(r);
 	else
 		take_slot(r);
-	for (struct attempt_run *one = r; one && !a->ended; one = one->behind)
-		let_go(one);
 	if (!a->ended && d->transport->start(d->transport, &a->request, transferred, r, &r->transfer, &e) != RC_OK) {
 		a->ended = true;
 		a->outcome = OUTCOME_CONFIGURATION;

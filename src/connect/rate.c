@@ -67,8 +67,11 @@ int64_t points_at(const struct points *p, enum operation op, int64_t now)
 	int64_t missing = p->reserved + cost - points_now(p, now);
 	if (missing <= 0)
 		return now;
-	/* Nothing is said to come back: ask again after a while. */
-	return now + (p->restore_per_s > 0 ? (missing * 1000 + p->restore_per_s - 1) / p->restore_per_s : 1000);
+	if (p->restore_per_s > 0)
+		return now + (missing * 1000 + p->restore_per_s - 1) / p->restore_per_s;
+	/* It is not said that any come back, so only another answer can tell: one request at a time asks for it. */
+	int64_t at = (p->at < now ? p->at : now) + POINTS_ASK_MS;
+	return p->reserved ? now + POINTS_ASK_MS : at > now ? at : now;
 }
 
 int64_t points_take(struct points *p, enum operation op)

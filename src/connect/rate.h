@@ -34,7 +34,9 @@ struct points {
 	int64_t expected[OPERATIONS]; /* what a request of it was said to cost last */
 };
 
-/* When a request of this operation may go. */
+/* When a request of this operation may go. Where none are said to come back, one goes POINTS_ASK_MS after the last
+ * answer that counted them. */
+#define POINTS_ASK_MS 1000
 int64_t points_at(const struct points *p, enum operation op, int64_t now);
 /* What it may cost is kept for it; give it back with points_note or points_give. */
 int64_t points_take(struct points *p, enum operation op);

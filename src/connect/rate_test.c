@@ -87,6 +87,32 @@ static void points_are_waited_for(void **state)
 	assert_int_equal(points_at(&p, OP_PRICE, 20000), 40000);
 }
 
+/* Nothing would ever be there by counting along: one request at a time asks. */
+static void points_that_do_not_come_back_are_asked_for(void **state)
+{
+	(void)state;
+	struct points p = {0};
+	struct pack_cost c = cost(100, 150);
+	c.restore_rate = 0;
+	points_note(&p, OP_PRICE, &c, 5000);
+	assert_int_equal(points_at(&p, OP_PRICE, 5000), 5000);
+	c = cost(100, 40);
+	c.restore_rate = 0;
+	points_note(&p, OP_PRICE, &c, 6000);
+	assert_int_equal(points_at(&p, OP_PRICE, 6000), 6000 + POINTS_ASK_MS);
+	assert_int_equal(points_at(&p, OP_PRICE, 6500), 6000 + POINTS_ASK_MS);
+	assert_int_equal(points_at(&p, OP_PRICE, 7000), 7000);
+	assert_int_equal(points_at(&p, OP_PRICE, 90000), 90000);
+	int64_t kept = points_take(&p, OP_PRICE);
+	assert_int_equal(points_at(&p, OP_PRICE, 90000), 90000 + POINTS_ASK_MS); /* one is asking */
+	points_give(&p, kept);
+	points_note(&p, OP_PRICE, &c, 90100);
+	assert_int_equal(points_at(&p, OP_PRICE, 90100), 90100 + POINTS_ASK_MS);
+	c = cost(100, 1000);
+	points_note(&p, OP_PRICE, &c, 92000);
+	assert_int_equal(points_at(&p, OP_PRICE, 92000), 92000);
+}
+
 static void the_meter_forgets(void **state)
 {
 	(void)state;
@@ -159,9 +185,10 @@ static void remembered_points_are_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_bucket_keeps_its_rate),    cmocka_unit_test(an_idle_bucket_holds_its_burst_only),
-	    cmocka_unit_test(points_are_waited_for),      cmocka_unit_test(the_meter_forgets),
-	    cmocka_unit_test(remembered_points_are_none), cmocka_unit_test(rate_limits_are_read),
+	    cmocka_unit_test(a_bucket_keeps_its_rate), cmocka_unit_test(an_idle_bucket_holds_its_burst_only),
+	    cmocka_unit_test(points_are_waited_for),   cmocka_unit_test(points_that_do_not_come_back_are_asked_for),
+	    cmocka_unit_test(the_meter_forgets),       cmocka_unit_test(remembered_points_are_none),
+	    cmocka_unit_test(rate_limits_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

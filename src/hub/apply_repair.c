@@ -6,8 +6,12 @@
  * result: `cancelled` keeps the last few as a filter, and whoever is in it is looked up in the store. What this batch
  * has changed or started is not in the store yet: the batch remembers it, and a second change of the same thing in one
  * batch is refused (409 being_changed), to be tried again.
+ *
+ * What was started may be cancelled while nothing of it has left (hub/unsent.h); the engine then takes it back, and its
+ * result finds that it has ended.
  */
 #include "hub/state.h"
+#include "hub/unsent.h"
 
 bool batch_touched(const struct hub *h, enum touched what, int64_t seq)
 {
@@ -79,13 +83,14 @@ static void tell_engine(struct hub *h, const struct delivery_head *head, int wha
 	h->batch.changes[h->batch.change_count++] = (struct delivery_change){.head = *head, .what = what};
 }
 
-/* The delivery that the command names, if it waits; else the command is answered. */
-static bool find_waiting(struct hub *h, struct command *c, struct delivery *out)
+/* The delivery that the command names, if it waits; else the command is answered. claim: also one that was started, if
+ * it can be kept from being sent; it counts as waiting again then. */
+static bool find_waiting(struct hub *h, struct command *c, bool claim, struct delivery *out)
 {
 	struct store_value row[17];
 	struct err e = ERR_NONE;
 	enum rc rc = store_read_one(h->reader, R_DELIVERY_BY_ID, &SV_TEXT(c->target), 1, &c->arena, row, &e);
-	bool known;
+	bool known, started;
 
 	if (rc == RC_OK && delivery_from_row(row, out) != RC_OK)
 		rc = RC_IO;
@@ -98,15 +103,16 @@ static bool find_waiting(struct hub *h, struct command *c, struct delivery *out)
 		return false;
 	}
 	known = system_by_name(h, out->system, &out->head.system);
+	started = out->head.status == DELIVERY_SENDING || started_now(h, out->head.seq);
 	if (out->head.status >= DELIVERY_FINAL)
 		c->answer = answer_error(&c->arena, 409, "delivery_ended", "the delivery has ended: %s",
 					 delivery_status_name((enum delivery_status)out->head.status));
-	else if (out->head.status == DELIVERY_SENDING || started_now(h, out->head.seq))
-		c->answer = answer_error(&c->arena, 409, "delivery_sending", "the delivery is being sent now");
 	else if (batch_touched(h, TOUCHED_DELIVERY, out->head.seq))
 		c->answer = answer_error(&c->arena, 409, "being_changed", "somebody else changes it now; try again");
 	else if (!known)
 		c->answer = answer_error(&c->arena, 409, "system_not_found", "its system is not configured any more");
+	else if (started && !(claim && unsent_claim(h->unsent, out->head.seq)))
+		c->answer = answer_error(&c->arena, 409, "delivery_sending", "the delivery is being sent now");
 	else
 		return true;
 	return false;
@@ -137,7 +143,7 @@ void apply_delivery_run(struct hub *h, struct command *c)
 	struct txn *t = &h->batch.txn;
 	struct delivery d;
 
-	if (!find_waiting(h, c, &d))
+	if (!find_waiting(h, c, false, &d))
 		return;
 	txn_put(t, W_DELIVERY_DUE, SV_INT(d.head.seq), SV_INT(t->now));
 	tell(h, &d, "delivery.run", STR_NONE);
@@ -153,8 +159,10 @@ void apply_delivery_cancel(struct hub *h, struct command *c)
 	struct delivery d;
 	struct str reason;
 
-	if (!find_waiting(h, c, &d))
+	if (!find_waiting(h, c, true, &d))
 		return;
+	if (d.head.status == DELIVERY_SENDING)
+		d.head.attempts--; /* the start has counted one */
 	reason = c->reason.n ? c->reason : STR("cancelled by an operator");
 	batch_touch(h, TOUCHED_DELIVERY, d.head.seq);
 	h->cancelled[h->cancelled_count % CANCELLED_KEPT] = d.head.seq;

@@ -3,6 +3,7 @@
 
 #include "hub/job.h"
 #include "hub/query_repair.h"
+#include "hub/unsent.h"
 
 static struct reply an_order(const char *external_id)
 {
@@ -45,6 +46,53 @@ static void test_start_and_cancel_in_one_batch(void **state)
 	head = find_delivery("erp", OP_ORDER_POST, o.id);
 	assert_int_equal(start_delivery(head), 1);
 	assert_string_equal(do_command(of_delivery(COMMAND_DELIVERY_CANCEL, head)).code, "delivery_sending");
+}
+
+/* Started, and nothing of it has left: who comes first, the cancellation or the sending, wins. */
+static void test_what_is_prepared_is_cancelled(void **state)
+{
+	static const struct outcome_told taken_back = {.unsent = true};
+
+	(void)state;
+	for (int sent = 0; sent <= 1; sent++) {
+		struct reply o = an_order(sent ? "2" : "1");
+		struct delivery_head *head = find_delivery("erp", OP_ORDER_POST, o.id);
+		unsent_add(hub_unsent(world.hub), head->seq);
+		assert_int_equal(start_delivery(head), 1);
+		if (sent)
+			assert_true(unsent_remove(hub_unsent(world.hub), head->seq));
+		struct reply r = do_command(of_delivery(COMMAND_DELIVERY_CANCEL, head));
+		if (sent) {
+			assert_string_equal(r.code, "delivery_sending");
+			continue;
+		}
+		assert_int_equal(r.status, 200);
+		assert_string_equal(do_command(of_delivery(COMMAND_DELIVERY_CANCEL, head)).code, "delivery_ended");
+		assert_false(unsent_remove(hub_unsent(world.hub), head->seq));
+		assert_int_equal(end_delivery(head, taken_back), DELIVERY_CANCELLED);
+		assert_int_equal(delivery_of(head).head.status, DELIVERY_CANCELLED);
+		assert_int_equal(delivery_of(head).head.attempts, 0);
+	}
+}
+
+/* The same when the result that takes it back, or a second one, is in the cancellation's batch. */
+static void test_what_is_prepared_is_cancelled_in_one_batch(void **state)
+{
+	static const struct outcome_told taken_back = {.unsent = true};
+	struct reply o, r, again;
+
+	(void)state;
+	o = an_order("1");
+	struct delivery_head *head = find_delivery("erp", OP_ORDER_POST, o.id);
+	unsent_add(hub_unsent(world.hub), head->seq);
+	assert_int_equal(start_delivery(head), 1);
+	post(of_delivery(COMMAND_DELIVERY_CANCEL, head), &r);
+	post(of_delivery(COMMAND_DELIVERY_CANCEL, head), &again);
+	assert_int_equal(end_delivery(head, taken_back), DELIVERY_CANCELLED);
+	assert_int_equal(r.status, 200);
+	assert_string_equal(again.code, "being_changed");
+	assert_int_equal(delivery_of(head).head.status, DELIVERY_CANCELLED);
+	assert_int_equal(count_events("delivery.cancelled"), 1);
 }
 
 /* More cancellations than are remembered: the store is asked. */
@@ -154,6 +202,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_cancelled_delivery_is_not_started),
 	    TEST(test_start_and_cancel_in_one_batch),
+	    TEST(test_what_is_prepared_is_cancelled),
+	    TEST(test_what_is_prepared_is_cancelled_in_one_batch),
 	    TEST(test_many_cancelled),
 	    TEST(test_a_job_without_its_driver_has_failed),
 	    TEST(test_a_replay_goes_on_after_a_restart),

@@ -344,6 +344,7 @@ struct outcome_told {
 	enum outcome outcome;
 	const char *external_id, *detail, *stale; /* may be NULL */
 	int64_t next_at;
+	bool unsent;
 };
 
 /* Returns what the delivery is now, -1: the hub did not commit. */
@@ -369,6 +370,7 @@ static inline int end_delivery(struct delivery_head *head, struct outcome_told o
 	    .order_id = d.order_id,
 	    .correlation_id = d.correlation_id,
 	    .outcome = o.outcome,
+	    .unsent = o.unsent,
 	    .next_at = o.next_at,
 	    .at = world.now,
 	    .external_id = str_from(o.external_id),

@@ -1,6 +1,7 @@
 /*
  * Deliveries that the store says are being sent, and of which nothing has left yet: they wait for a slot, or are about
- * to be taken back. A set of numbers under a lock of its own: open addressing, removal shifts back.
+ * to be taken back. A set of numbers under a lock of its own: open addressing, removal shifts back. What is claimed
+ * stays in it until it is removed.
  */
 #include "hub/unsent.h"
 
@@ -10,9 +11,14 @@
 
 #define ROOM_FIRST 64
 
+struct one {
+	int64_t seq; /* 0: free */
+	bool claimed;
+};
+
 struct unsent {
 	pthread_mutex_t lock;
-	int64_t *slots; /* 0: free */
+	struct one *slots;
 	size_t count, room;
 };
 
@@ -45,21 +51,21 @@ static size_t find(const struct unsent *u, int64_t seq)
 {
 	size_t i = home(u, seq);
 
-	while (u->slots[i] && u->slots[i] != seq)
+	while (u->slots[i].seq && u->slots[i].seq != seq)
 		i = (i + 1) & (u->room - 1);
 	return i;
 }
 
 static void widen(struct unsent *u)
 {
-	int64_t *old = u->slots;
+	struct one *old = u->slots;
 	size_t n = u->room;
 
 	u->room *= 2;
 	u->slots = mem_zalloc(u->room, sizeof(*u->slots));
 	for (size_t i = 0; i < n; i++)
-		if (old[i])
-			u->slots[find(u, old[i])] = old[i];
+		if (old[i].seq)
+			u->slots[find(u, old[i].seq)] = old[i];
 	free(old);
 }
 
@@ -69,33 +75,45 @@ void unsent_add(struct unsent *u, int64_t seq)
 	if (2 * (u->count + 1) > u->room)
 		widen(u);
 	size_t i = find(u, seq);
-	u->count += u->slots[i] == 0;
-	u->slots[i] = seq;
+	u->count += u->slots[i].seq == 0;
+	u->slots[i] = (struct one){.seq = seq};
 	pthread_mutex_unlock(&u->lock);
 }
 
-void unsent_remove(struct unsent *u, int64_t seq)
+bool unsent_remove(struct unsent *u, int64_t seq)
 {
 	pthread_mutex_lock(&u->lock);
 	size_t hole = find(u, seq), mask = u->room - 1;
-	if (u->slots[hole]) {
+	bool claimed = u->slots[hole].claimed;
+	if (u->slots[hole].seq) {
 		/* May it move into the hole? Only if its home is not between the hole and itself. */
-		for (size_t i = (hole + 1) & mask; u->slots[i]; i = (i + 1) & mask) {
-			if (((i - home(u, u->slots[i])) & mask) >= ((i - hole) & mask)) {
+		for (size_t i = (hole + 1) & mask; u->slots[i].seq; i = (i + 1) & mask) {
+			if (((i - home(u, u->slots[i].seq)) & mask) >= ((i - hole) & mask)) {
 				u->slots[hole] = u->slots[i];
 				hole = i;
 			}
 		}
-		u->slots[hole] = 0;
+		u->slots[hole] = (struct one){0};
 		u->count--;
 	}
 	pthread_mutex_unlock(&u->lock);
+	return !claimed;
+}
+
+bool unsent_claim(struct unsent *u, int64_t seq)
+{
+	pthread_mutex_lock(&u->lock);
+	struct one *one = &u->slots[find(u, seq)];
+	bool free = one->seq == seq && !one->claimed;
+	one->claimed |= free;
+	pthread_mutex_unlock(&u->lock);
+	return free;
 }
 
 bool unsent_has(struct unsent *u, int64_t seq)
 {
 	pthread_mutex_lock(&u->lock);
-	bool has = u->slots[find(u, seq)] == seq;
+	bool has = u->slots[find(u, seq)].seq == seq;
 	pthread_mutex_unlock(&u->lock);
 	return has;
 }

@@ -251,6 +251,28 @@ test("a batch without an answer is sent again as it was, also after a kill", asy
 	await hub.audit();
 });
 
+test("what is prepared and waits for its slot is cancelled, and nothing of it is sent", async (t) => {
+	const { hub, erp } = await policed(t, "erp", "slots: 1");
+	const held = [];
+	erp.handler = (r) => (r.path === "/orders" ? new Promise((done) => held.push(() => done(undefined))) : undefined);
+	const taken = await capture(hub, 5);
+	await until("one is under way", () => held.length === 1);
+	const posts = (await deliveries(hub, "erp", "order.post")).reverse();
+	assert.deepEqual(posts.map((d) => d.order_id), taken.map((o) => o.order_id));
+	(await post(hub, `/v1/deliveries/${posts[0].delivery_id}/cancel`)).expect(409, "delivery_sending");
+	for (const i of [1, 2, 4])
+		(await post(hub, `/v1/deliveries/${posts[i].delivery_id}/cancel`)).expect(200);
+	erp.handler = undefined;
+	held[0]();
+	await until("nothing waits", () => idle(hub, "erp"));
+	assert.deepEqual(erp.of("/orders").map((r) => r.key), [posts[0].delivery_id, posts[3].delivery_id]);
+	const ended = (await deliveries(hub, "erp", "order.post")).reverse();
+	assert.deepEqual(ended.map((d) => d.status), ["delivered", "cancelled", "cancelled", "delivered", "cancelled"]);
+	const { attempts } = await hub.read(`/v1/deliveries/${posts[1].delivery_id}`);
+	assert.deepEqual(attempts, []);
+	await hub.audit();
+});
+
 test("of a batch without an answer one is cancelled: the rest comes under another key, and can be known by its items", async (t) => {
 	const { hub, erp } = await policed(t, "erp", "slots: 4, retry_base: 1h, retry_max: 2h");
 	(await post(hub, "/v1/systems/erp/pause")).expect(200);
