@@ -1,56 +1,263 @@
-/* Which lines a reversal takes back, by the names that its source has for them. */
-#include "orchestrate/world.h"
+/* What a reversal takes back: around counts and what has moved on since, and by which lines and names. */
+#include "orchestrate/stock/test_facts.h"
 
-static void set_item(struct world *w, const char *sku, const char *record)
-{
-	struct err e = ERR_NONE;
-
-	assert_non_null(stock_item_make(w->stock, NULL, str_from(sku), STR("EA")));
-	if (item_load(w->stock, str_from(sku), STR("EA"), str_from(record), true, &e) != RC_OK)
-		fail_msg("%s: %s", sku, e.code);
-}
-
-static void name_items(struct world *w)
-{
-	set_item(w, "CUP",
-		 "{\"sku\":\"CUP\",\"base_uom\":\"EA\",\"uoms\":[{\"uom\":\"CS\",\"factor\":\"12\"}],"
-		 "\"aliases\":[{\"system\":\"wms\",\"sku\":\"4711\"},{\"system\":\"wms\",\"sku\":\"twice\"}]}");
-	set_item(w, "LID",
-		 "{\"sku\":\"LID\",\"base_uom\":\"EA\",\"aliases\":[{\"system\":\"wms\",\"sku\":\"twice\"}]}");
-	set_item(w, "SET",
-		 "{\"sku\":\"SET\",\"components\":[{\"sku\":\"CUP\",\"quantity\":\"2\"},"
-		 "{\"sku\":\"LID\",\"quantity\":\"1\"}]}");
-}
-
+/* The last movement of this batch, of a type or (NULL) of any. */
 static struct movement_undo last(const struct world *w, const char *type)
 {
 	struct movement_undo undo = {0};
 
 	for (const struct store_write *r = w->txn.batch.first; r; r = r->next)
-		if (r->statement == W_MOVEMENT && str_is(r->values[4].bytes, type))
+		if (r->statement == W_MOVEMENT && (!type || str_is(r->values[4].bytes, type)))
 			undo = (struct movement_undo){.seq = r->values[0].integer,
 						      .occurred_at = r->values[3].integer,
 						      .entries = r->values[10].bytes};
 	return undo;
 }
 
-static enum rc reverse(struct world *w, struct str order_id, struct movement_line *lines, size_t count,
-		       struct movement_undo undo, struct err *e)
+#define ENTRIES_MAX 16
+
+struct reversal {
+	struct movement_line *lines; /* count 0: all of it */
+	size_t count;
+	struct str order_id;
+	bool *taken; /* [ENTRIES_MAX] by earlier ones, and now by this one; NULL: nothing was taken back */
+};
+
+static enum rc reverse(struct world *w, struct movement_undo undo, struct reversal r, struct err *e)
 {
 	struct movement fact = {.type = MOVE_REVERSE,
 				.source = STR("wms"),
 				.source_event_id = STR("back"),
 				.occurred_at = w->now,
-				.order_id = order_id,
-				.line_count = count,
-				.lines = lines};
-	bool taken[16] = {false}, chosen[16] = {false};
+				.order_id = r.order_id,
+				.line_count = r.count,
+				.lines = r.lines};
+	bool nothing[ENTRIES_MAX] = {false}, chosen[ENTRIES_MAX] = {false};
 	struct movement_result result;
+	enum rc rc;
 
-	assert_true(stock_entry_count(undo.entries) <= 16);
-	undo.taken = taken;
+	assert_true(stock_entry_count(undo.entries) <= ENTRIES_MAX);
+	undo.taken = r.taken ? r.taken : nothing;
 	undo.chosen = chosen;
-	return stock_step_reverse(w->stock, w->orders, &w->txn, &fact, &undo, &result, e);
+	rc = stock_step_reverse(w->stock, w->orders, &w->txn, &fact, &undo, &result, e);
+	for (int i = 0; rc == RC_OK && r.taken && i < ENTRIES_MAX; i++)
+		r.taken[i] |= chosen[i];
+	return rc;
+}
+
+/* ---- what is taken back ---- */
+
+/* When the count is told. */
+enum back_count { BETWEEN, LAST, FIRST };
+
+struct back_case {
+	const char *name;
+	enum movement_type type;
+	int64_t happened, back, counted; /* ms ago */
+	const char *count_at;
+	qty_t count, a, b;    /* a, b: free in the end */
+	enum back_count when; /* between the fact and its reversal, after both, before both */
+};
+
+/* 10 are at A; then 4 of them, or 4 more, are told by mistake. */
+static const struct back_case backs[] = {
+    {"a receipt", MOVE_RECEIVE, 5000, 1000, 3000, "A", 12, 12, 0, BETWEEN},
+    {"a receipt, as of before the count", MOVE_RECEIVE, 5000, 4000, 3000, "A", 12, 12, 0, BETWEEN},
+    {"a shipment", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, BETWEEN},
+    {"what was put aside", MOVE_QUARANTINE, 5000, 1000, 3000, "A", 9, 9, 0, BETWEEN},
+    {"a move, counted where it left", MOVE_MOVE, 5000, 1000, 3000, "A", 9, 9, 0, BETWEEN},
+    {"a move, counted where it came to", MOVE_MOVE, 5000, 1000, 3000, "B", 3, 10, 3, BETWEEN},
+    {"a receipt after the count", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, BETWEEN},
+    {"a receipt, the count arrives last", MOVE_RECEIVE, 5000, 1000, 3000, "A", 9, 9, 0, LAST},
+    {"a shipment, the count arrives last", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, LAST},
+    {"a receipt after the count, which arrives last", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, LAST},
+    /* The count's own instant, and both sides of it. */
+    {"a receipt, counted a moment later", MOVE_RECEIVE, 5000, 1000, 4999, "A", 12, 12, 0, BETWEEN},
+    {"a receipt of the instant, told before the count", MOVE_RECEIVE, 5000, 1000, 5000, "A", 12, 12, 0, BETWEEN},
+    {"a receipt, counted a moment before", MOVE_RECEIVE, 5000, 1000, 5001, "A", 12, 12, 0, BETWEEN},
+    {"a receipt, told after a count of a moment later", MOVE_RECEIVE, 5000, 1000, 4999, "A", 12, 12, 0, FIRST},
+    {"a receipt of the instant, told after the count", MOVE_RECEIVE, 5000, 1000, 5000, "A", 12, 12, 0, FIRST},
+    {"a receipt, told after a count of a moment before", MOVE_RECEIVE, 5000, 1000, 5001, "A", 12, 12, 0, FIRST},
+    {"a shipment of the instant, told before the count", MOVE_SHIP, 5000, 1000, 5000, "A", 9, 9, 0, BETWEEN},
+    {"a shipment of the instant, told after the count", MOVE_SHIP, 5000, 1000, 5000, "A", 9, 9, 0, FIRST},
+    {"a move of the instant, counted where it left", MOVE_MOVE, 5000, 1000, 5000, "A", 9, 9, 0, BETWEEN},
+    {"a move of the instant, counted where it came to", MOVE_MOVE, 5000, 1000, 5000, "B", 3, 10, 3, BETWEEN},
+    {"of the instant, which the reversal is of as well", MOVE_RECEIVE, 5000, 5000, 5000, "A", 12, 12, 0, BETWEEN},
+};
+
+/* rows: of positions that are written before it is loaded; negative: it is not. */
+static void tell_and_load(struct world *w, struct told t, int rows)
+{
+	tell(w, t);
+	if (rows < 0)
+		return;
+	world_commit(w, (size_t)rows);
+	world_reload(w);
+}
+
+/* A count has seen what was wrong: of the time before it nothing is taken back, whenever that is told. */
+static void test_reverse_of_what_was_counted(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < 3 * COUNT(backs); n++) {
+		const struct back_case *c = &backs[n / 3];
+		int rows = (const int[]){-1, 0, 10}[n % 3];
+		const struct told count = {
+		    .type = MOVE_COUNT, .line = OF(c->count, .location = str_from(c->count_at)), .ago = c->counted};
+		bool taken[ENTRIES_MAX] = {false};
+		struct movement_undo undo;
+		char entries[200];
+		struct world w;
+		struct err e = ERR_NONE;
+
+		world_init(&w);
+		world_start(&w);
+		tell_and_load(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(10), .ago = 9000}, rows);
+		if (c->when == FIRST)
+			tell_and_load(&w, count, rows);
+		tell(&w, (struct told){.type = c->type, .line = OF(4, .to_location = STR("B")), .ago = c->happened});
+		undo = last(&w, NULL);
+		assert_true(undo.entries.n <= sizeof(entries));
+		memcpy(entries, undo.entries.p, undo.entries.n);
+		undo.entries.p = entries;
+		if (c->when == BETWEEN)
+			tell_and_load(&w, count, rows);
+		w.now -= c->back;
+		assert_int_equal(reverse(&w, undo, (struct reversal){.taken = taken}, &e), RC_OK);
+		w.now += c->back;
+		if (rows >= 0) {
+			world_commit(&w, (size_t)rows);
+			world_reload(&w);
+		}
+		if (c->when == LAST)
+			tell_and_load(&w, count, rows);
+		if (at(&w, "A", "", STOCK_FREE) != c->a || at(&w, "B", "", STOCK_FREE) != c->b)
+			fail_msg("%s, %d: %d and %d are free", c->name, rows, (int)at(&w, "A", "", STOCK_FREE),
+				 (int)at(&w, "B", "", STOCK_FREE));
+		assert_int_equal(at(&w, "A", "", STOCK_QUARANTINED), 0);
+		world_done(&w);
+	}
+}
+
+/* A fact from before a count is in the ledger with what takes it back; its line is named by what it moved. */
+static void test_reverse_a_line_of_what_came_late(void **state)
+{
+	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_SHIP, MOVE_QUARANTINE, MOVE_MOVE};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct movement_line line = {.sku = STR("A-1"), .location = STR("A"), .quantity = Q(4)};
+		bool taken[ENTRIES_MAX] = {false};
+		struct movement_undo undo;
+		struct world w;
+		struct err e = ERR_NONE;
+
+		world_init(&w);
+		world_start(&w);
+		tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(10), .ago = 3000});
+		tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(6, .location = STR("B")), .ago = 3000});
+		tell(&w, (struct told){.type = types[i], .line = OF(4, .to_location = STR("B")), .ago = 5000});
+		undo = last(&w, NULL);
+		assert_int_equal(reverse(&w, undo, (struct reversal){.lines = &line, .count = 1, .taken = taken}, &e),
+				 RC_OK);
+		assert_int_equal(at(&w, "A", "", STOCK_FREE), 10);
+		assert_int_equal(at(&w, "B", "", STOCK_FREE), 6);
+		assert_int_equal(at(&w, "A", "", STOCK_QUARANTINED), 0);
+		line.quantity = Q(3);
+		assert_int_equal(reverse(&w, undo, (struct reversal){.lines = &line, .count = 1}, &e), RC_INVALID);
+		assert_string_equal(e.code, "quantity_differs");
+		world_done(&w);
+	}
+}
+
+/* Only free may be less than nothing. */
+static void test_reverse_of_what_has_moved_on(void **state)
+{
+	static const struct {
+		enum movement_type first, then;
+		int free; /* after the first is taken back */
+	} chains[] = {
+	    {MOVE_RETURN, MOVE_CLEAR, 5},     /* it was not returned */
+	    {MOVE_QUARANTINE, MOVE_CLEAR, 5}, /* nothing has happened */
+	    {MOVE_ANNOUNCE, MOVE_RECEIVE, 8}, /* it has come, without notice */
+	    {MOVE_QUARANTINE, MOVE_SCRAP, 2}, /* from wherever it was scrapped */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(chains); i++) {
+		bool taken[ENTRIES_MAX] = {false};
+		struct movement_undo undo;
+		struct world w;
+		struct err e = ERR_NONE;
+
+		world_init(&w);
+		world_start(&w);
+		tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
+		tell(&w, (struct told){.type = chains[i].first, .line = OF(3)});
+		undo = last(&w, NULL);
+		tell(&w, (struct told){.type = chains[i].then, .line = OF(3)});
+		assert_int_equal(reverse(&w, undo, (struct reversal){.taken = taken}, &e), RC_OK);
+		assert_int_equal(at(&w, "A", "", STOCK_FREE), chains[i].free);
+		for (int s = STOCK_FREE + 1; s < STOCK_STATES; s++)
+			if (at(&w, "A", "", (enum stock_state)s) != 0)
+				fail_msg("case %zu: %d is in state %d", i, (int)at(&w, "A", "", (enum stock_state)s),
+					 s);
+		world_done(&w);
+	}
+}
+
+static void test_reverse(void **state)
+{
+	struct movement_line lot = {.sku = STR("A-1"), .location = STR("A"), .lot = STR("L"), .quantity = Q(2)};
+	bool taken[ENTRIES_MAX] = {false};
+	struct movement_undo undo;
+	struct world w;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(2, .lot = STR("L"), .expires_on = 100)});
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
+	tell(&w, (struct told){.type = MOVE_SHIP, .line = OF(4)});
+	undo = last(&w, NULL);
+	lot.quantity = Q(1);
+	assert_int_equal(reverse(&w, undo, (struct reversal){.lines = &lot, .count = 1, .taken = taken}, &e),
+			 RC_INVALID);
+	assert_string_equal(e.code, "quantity_differs");
+	lot.quantity = Q(2);
+	lot.location = STR("B");
+	e = ERR_NONE;
+	assert_int_equal(reverse(&w, undo, (struct reversal){.lines = &lot, .count = 1, .taken = taken}, &e),
+			 RC_INVALID);
+	assert_string_equal(e.code, "not_in_movement");
+	lot.location = STR("A");
+	assert_int_equal(reverse(&w, undo, (struct reversal){.lines = &lot, .count = 1, .taken = taken}, &e), RC_OK);
+	assert_int_equal(at(&w, "A", "L", STOCK_FREE), 2);
+	assert_int_equal(at(&w, "A", "", STOCK_FREE), 3);
+	e = ERR_NONE;
+	assert_int_equal(reverse(&w, undo, (struct reversal){.lines = &lot, .count = 1, .taken = taken}, &e),
+			 RC_CONFLICT);
+	assert_int_equal(reverse(&w, undo, (struct reversal){.taken = taken}, &e), RC_OK);
+	assert_int_equal(at(&w, "A", "", STOCK_FREE), 5);
+	e = ERR_NONE;
+	assert_int_equal(reverse(&w, undo, (struct reversal){.taken = taken}, &e), RC_CONFLICT);
+	assert_string_equal(e.code, "already_reversed");
+	world_done(&w);
+}
+
+/* ---- which lines, by the names that its source has for them ---- */
+
+static void name_items(struct world *w)
+{
+	world_record(w, "CUP",
+		     "{\"sku\":\"CUP\",\"base_uom\":\"EA\",\"uoms\":[{\"uom\":\"CS\",\"factor\":\"12\"}],"
+		     "\"aliases\":[{\"system\":\"wms\",\"sku\":\"4711\"},{\"system\":\"wms\",\"sku\":\"twice\"}]}");
+	world_record(w, "LID",
+		     "{\"sku\":\"LID\",\"base_uom\":\"EA\",\"aliases\":[{\"system\":\"wms\",\"sku\":\"twice\"}]}");
+	world_record(w, "SET",
+		     "{\"sku\":\"SET\",\"components\":[{\"sku\":\"CUP\",\"quantity\":\"2\"},"
+		     "{\"sku\":\"LID\",\"quantity\":\"1\"}]}");
 }
 
 /* By the source's own names and spelling, in its units, and kits by what they are made of. */
@@ -109,7 +316,7 @@ static void test_reverse_by_name(void **state)
 		memcpy(lines, cases[n].lines, sizeof(lines));
 		for (size_t i = 0; i < 2; i++)
 			lines[i].location = STR("A");
-		rc = reverse(&w, STR_NONE, lines, cases[n].count, undo, &e);
+		rc = reverse(&w, undo, (struct reversal){.lines = lines, .count = cases[n].count}, &e);
 		if ((rc == RC_OK) != !cases[n].code)
 			fail_msg("%s: %s", cases[n].name, e.code);
 		if (cases[n].code) {
@@ -144,7 +351,8 @@ static void test_reverse_a_shipment_of_consigned_stock(void **state)
 	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_SHIP, .order_id = o->order_id}, &ours, 1, &e),
 			 RC_OK);
 	undo = last(&w, "ship");
-	assert_int_equal(reverse(&w, o->order_id, &back, 1, undo, &e), RC_OK);
+	assert_int_equal(reverse(&w, undo, (struct reversal){.lines = &back, .count = 1, .order_id = o->order_id}, &e),
+			 RC_OK);
 	assert_int_equal(world_state_of(&w, NULL, "W", 0, STOCK_FREE), Q(2));
 	assert_int_equal(world_state_of(&w, "acme", "W", 0, STOCK_FREE), Q(2));
 	world_done(&w);
@@ -165,11 +373,13 @@ static void test_reverse_a_shipped_kit(void **state)
 	name_items(&w);
 	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_RECEIVE}, in, 2, &e), RC_OK);
 	o = world_order(&w, "shop", &(struct world_line)WANT("SET", NULL, Q(2)), 1, NULL);
-	set_item(&w, "SET", "{\"sku\":\"SET\",\"components\":[{\"sku\":\"CUP\",\"quantity\":\"1\"}]}");
+	world_record(&w, "SET", "{\"sku\":\"SET\",\"components\":[{\"sku\":\"CUP\",\"quantity\":\"1\"}]}");
 	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_SHIP, .order_id = o->order_id},
 				     &(struct world_line)WANT("SET", "A", Q(1)), 1, &e),
 			 RC_OK);
-	assert_int_equal(reverse(&w, o->order_id, &back, 1, last(&w, "ship"), &e), RC_OK);
+	assert_int_equal(
+	    reverse(&w, last(&w, "ship"), (struct reversal){.lines = &back, .count = 1, .order_id = o->order_id}, &e),
+	    RC_OK);
 	assert_int_equal(world_state(&w, "CUP", "A", STOCK_FREE), Q(2));
 	assert_int_equal(world_state(&w, "LID", "A", STOCK_FREE), Q(1));
 	world_done(&w);
@@ -178,6 +388,10 @@ static void test_reverse_a_shipped_kit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_reverse),
+	    cmocka_unit_test(test_reverse_of_what_has_moved_on),
+	    cmocka_unit_test(test_reverse_a_line_of_what_came_late),
+	    cmocka_unit_test(test_reverse_of_what_was_counted),
 	    cmocka_unit_test(test_reverse_by_name),
 	    cmocka_unit_test(test_reverse_a_shipment_of_consigned_stock),
 	    cmocka_unit_test(test_reverse_a_shipped_kit),

@@ -1,5 +1,5 @@
 #include "orchestrate/stock/past.h"
-#include "orchestrate/world.h"
+#include "orchestrate/stock/test_facts.h"
 
 /* ---- the table of verbs: one place, before and after ---- */
 
@@ -278,47 +278,6 @@ static void test_large_count(void **state)
 
 /* ---- lots, consigned stock, transfers, late facts ---- */
 
-struct told {
-	enum movement_type type;
-	struct movement_line line;
-	int64_t ago;
-	const char *purchase_order_id, *transfer_id, *return_id;
-	int64_t expected_at;
-};
-
-static void tell(struct world *w, struct told t)
-{
-	struct movement fact = {.type = t.type,
-				.source = STR("wms"),
-				.source_event_id = STR("event"),
-				.occurred_at = w->now - t.ago,
-				.purchase_order_id = str_from(t.purchase_order_id),
-				.transfer_id = str_from(t.transfer_id),
-				.return_id = str_from(t.return_id),
-				.expected_at = t.expected_at,
-				.line_count = 1,
-				.lines = &t.line};
-	struct movement_result result;
-	struct err e = ERR_NONE;
-
-	if (!t.line.location.n)
-		t.line.location = STR("A");
-	t.line.sku = STR("A-1");
-	assert_int_equal(stock_step_movement(w->stock, w->orders, &w->txn, &fact, &result, &e), RC_OK);
-}
-
-#define OF(n, ...)                                                                                                     \
-	{                                                                                                              \
-		.quantity = Q(n), __VA_ARGS__                                                                          \
-	}
-
-static qty_t at(const struct world *w, const char *location, const char *lot, enum stock_state s)
-{
-	const struct stock_place *p = world_place(w, "A-1", location, lot);
-
-	return p ? p->position.states[s] / QTY_ONE : 0;
-}
-
 /* A shipment that names no lot takes what expires first. */
 static void test_first_expired_first_out(void **state)
 {
@@ -438,6 +397,26 @@ static void test_any_order_of_arrival(void **state)
 	}
 }
 
+/* The lot was there when all lots were counted, though the books did not know it. */
+static void test_late_receipt_of_a_counted_lot(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	world_record(&w, "A-1", "{\"sku\":\"A-1\",\"tracking\":\"lot\"}");
+	w.now += 2000;
+	tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(4)});
+	w.now -= 1000;
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(3, .lot = STR("L"), .expires_on = 100)});
+	assert_int_equal(at(&w, "A", "", STOCK_FREE) + at(&w, "A", "L", STOCK_FREE), 4);
+	w.now += 2000;
+	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(3, .lot = STR("L"))});
+	assert_int_equal(at(&w, "A", "", STOCK_FREE) + at(&w, "A", "L", STOCK_FREE), 7);
+	world_done(&w);
+}
+
 /* ---- orders ---- */
 
 static void test_shipped_otherwise_than_allocated(void **state)
@@ -473,259 +452,6 @@ static void test_shipped_otherwise_than_allocated(void **state)
 		assert_int_equal(o->lines[0].shipped, Q(2));
 		world_done(&w);
 	}
-}
-
-/* ---- reversal ---- */
-
-static struct movement_undo last_movement(const struct world *w)
-{
-	struct movement_undo undo = {0};
-
-	for (const struct store_write *r = w->txn.batch.first; r; r = r->next)
-		if (r->statement == W_MOVEMENT)
-			undo = (struct movement_undo){.seq = r->values[0].integer,
-						      .occurred_at = r->values[3].integer,
-						      .entries = r->values[10].bytes};
-	return undo;
-}
-
-static enum rc reverse(struct world *w, struct movement_line *lines, size_t count, struct movement_undo undo,
-		       bool taken[8], struct err *e)
-{
-	struct movement fact = {.type = MOVE_REVERSE,
-				.source = STR("wms"),
-				.source_event_id = STR("back"),
-				.occurred_at = w->now,
-				.line_count = count,
-				.lines = lines};
-	struct movement_result result;
-	bool chosen[8] = {false};
-	enum rc rc;
-
-	undo.taken = taken;
-	undo.chosen = chosen;
-	rc = stock_step_reverse(w->stock, w->orders, &w->txn, &fact, &undo, &result, e);
-	for (int i = 0; rc == RC_OK && i < 8; i++)
-		taken[i] |= chosen[i];
-	return rc;
-}
-
-/* When the count is told. */
-enum back_count { BETWEEN, LAST, FIRST };
-
-struct back_case {
-	const char *name;
-	enum movement_type type;
-	int64_t happened, back, counted; /* ms ago */
-	const char *count_at;
-	qty_t count, a, b;    /* a, b: free in the end */
-	enum back_count when; /* between the fact and its reversal, after both, before both */
-};
-
-/* 10 are at A; then 4 of them, or 4 more, are told by mistake. */
-static const struct back_case backs[] = {
-    {"a receipt", MOVE_RECEIVE, 5000, 1000, 3000, "A", 12, 12, 0, BETWEEN},
-    {"a receipt, as of before the count", MOVE_RECEIVE, 5000, 4000, 3000, "A", 12, 12, 0, BETWEEN},
-    {"a shipment", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, BETWEEN},
-    {"what was put aside", MOVE_QUARANTINE, 5000, 1000, 3000, "A", 9, 9, 0, BETWEEN},
-    {"a move, counted where it left", MOVE_MOVE, 5000, 1000, 3000, "A", 9, 9, 0, BETWEEN},
-    {"a move, counted where it came to", MOVE_MOVE, 5000, 1000, 3000, "B", 3, 10, 3, BETWEEN},
-    {"a receipt after the count", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, BETWEEN},
-    {"a receipt, the count arrives last", MOVE_RECEIVE, 5000, 1000, 3000, "A", 9, 9, 0, LAST},
-    {"a shipment, the count arrives last", MOVE_SHIP, 5000, 1000, 3000, "A", 9, 9, 0, LAST},
-    {"a receipt after the count, which arrives last", MOVE_RECEIVE, 5000, 1000, 7000, "A", 9, 9, 0, LAST},
-    /* The count's own instant, and both sides of it. */
-    {"a receipt, counted a moment later", MOVE_RECEIVE, 5000, 1000, 4999, "A", 12, 12, 0, BETWEEN},
-    {"a receipt of the instant, told before the count", MOVE_RECEIVE, 5000, 1000, 5000, "A", 12, 12, 0, BETWEEN},
-    {"a receipt, counted a moment before", MOVE_RECEIVE, 5000, 1000, 5001, "A", 12, 12, 0, BETWEEN},
-    {"a receipt, told after a count of a moment later", MOVE_RECEIVE, 5000, 1000, 4999, "A", 12, 12, 0, FIRST},
-    {"a receipt of the instant, told after the count", MOVE_RECEIVE, 5000, 1000, 5000, "A", 12, 12, 0, FIRST},
-    {"a receipt, told after a count of a moment before", MOVE_RECEIVE, 5000, 1000, 5001, "A", 12, 12, 0, FIRST},
-    {"a shipment of the instant, told before the count", MOVE_SHIP, 5000, 1000, 5000, "A", 9, 9, 0, BETWEEN},
-    {"a shipment of the instant, told after the count", MOVE_SHIP, 5000, 1000, 5000, "A", 9, 9, 0, FIRST},
-    {"a move of the instant, counted where it left", MOVE_MOVE, 5000, 1000, 5000, "A", 9, 9, 0, BETWEEN},
-    {"a move of the instant, counted where it came to", MOVE_MOVE, 5000, 1000, 5000, "B", 3, 10, 3, BETWEEN},
-    {"of the instant, which the reversal is of as well", MOVE_RECEIVE, 5000, 5000, 5000, "A", 12, 12, 0, BETWEEN},
-};
-
-/* rows: of positions that are written before it is loaded; negative: it is not. */
-static void tell_and_load(struct world *w, struct told t, int rows)
-{
-	tell(w, t);
-	if (rows < 0)
-		return;
-	world_commit(w, (size_t)rows);
-	world_reload(w);
-}
-
-/* A count has seen what was wrong: of the time before it nothing is taken back, whenever that is told. */
-static void test_reverse_of_what_was_counted(void **state)
-{
-	(void)state;
-	for (size_t n = 0; n < 3 * COUNT(backs); n++) {
-		const struct back_case *c = &backs[n / 3];
-		int rows = (const int[]){-1, 0, 10}[n % 3];
-		const struct told count = {
-		    .type = MOVE_COUNT, .line = OF(c->count, .location = str_from(c->count_at)), .ago = c->counted};
-		bool taken[8] = {false};
-		struct movement_undo undo;
-		char entries[200];
-		struct world w;
-		struct err e = ERR_NONE;
-
-		world_init(&w);
-		world_start(&w);
-		tell_and_load(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(10), .ago = 9000}, rows);
-		if (c->when == FIRST)
-			tell_and_load(&w, count, rows);
-		tell(&w, (struct told){.type = c->type, .line = OF(4, .to_location = STR("B")), .ago = c->happened});
-		undo = last_movement(&w);
-		assert_true(undo.entries.n <= sizeof(entries));
-		memcpy(entries, undo.entries.p, undo.entries.n);
-		undo.entries.p = entries;
-		if (c->when == BETWEEN)
-			tell_and_load(&w, count, rows);
-		w.now -= c->back;
-		assert_int_equal(reverse(&w, NULL, 0, undo, taken, &e), RC_OK);
-		w.now += c->back;
-		if (rows >= 0) {
-			world_commit(&w, (size_t)rows);
-			world_reload(&w);
-		}
-		if (c->when == LAST)
-			tell_and_load(&w, count, rows);
-		if (at(&w, "A", "", STOCK_FREE) != c->a || at(&w, "B", "", STOCK_FREE) != c->b)
-			fail_msg("%s, %d: %d and %d are free", c->name, rows, (int)at(&w, "A", "", STOCK_FREE),
-				 (int)at(&w, "B", "", STOCK_FREE));
-		assert_int_equal(at(&w, "A", "", STOCK_QUARANTINED), 0);
-		world_done(&w);
-	}
-}
-
-/* A fact from before a count is in the ledger with what takes it back; its line is named by what it moved. */
-static void test_reverse_a_line_of_what_came_late(void **state)
-{
-	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_SHIP, MOVE_QUARANTINE, MOVE_MOVE};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(types); i++) {
-		struct movement_line line = {.sku = STR("A-1"), .location = STR("A"), .quantity = Q(4)};
-		bool taken[8] = {false};
-		struct movement_undo undo;
-		struct world w;
-		struct err e = ERR_NONE;
-
-		world_init(&w);
-		world_start(&w);
-		tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(10), .ago = 3000});
-		tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(6, .location = STR("B")), .ago = 3000});
-		tell(&w, (struct told){.type = types[i], .line = OF(4, .to_location = STR("B")), .ago = 5000});
-		undo = last_movement(&w);
-		assert_int_equal(reverse(&w, &line, 1, undo, taken, &e), RC_OK);
-		assert_int_equal(at(&w, "A", "", STOCK_FREE), 10);
-		assert_int_equal(at(&w, "B", "", STOCK_FREE), 6);
-		assert_int_equal(at(&w, "A", "", STOCK_QUARANTINED), 0);
-		line.quantity = Q(3);
-		assert_int_equal(reverse(&w, &line, 1, undo, (bool[8]){false}, &e), RC_INVALID);
-		assert_string_equal(e.code, "quantity_differs");
-		world_done(&w);
-	}
-}
-
-/* The lot was there when all lots were counted, though the books did not know it. */
-static void test_late_receipt_of_a_counted_lot(void **state)
-{
-	struct world w;
-	struct err e = ERR_NONE;
-
-	(void)state;
-	world_init(&w);
-	world_start(&w);
-	assert_non_null(stock_item_make(w.stock, NULL, STR("A-1"), STR_NONE));
-	assert_int_equal(
-	    item_load(w.stock, STR("A-1"), STR_NONE, STR("{\"sku\":\"A-1\",\"tracking\":\"lot\"}"), true, &e), RC_OK);
-	w.now += 2000;
-	tell(&w, (struct told){.type = MOVE_COUNT, .line = OF(4)});
-	w.now -= 1000;
-	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(3, .lot = STR("L"), .expires_on = 100)});
-	assert_int_equal(at(&w, "A", "", STOCK_FREE) + at(&w, "A", "L", STOCK_FREE), 4);
-	w.now += 2000;
-	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(3, .lot = STR("L"))});
-	assert_int_equal(at(&w, "A", "", STOCK_FREE) + at(&w, "A", "L", STOCK_FREE), 7);
-	world_done(&w);
-}
-
-/* Only free may be less than nothing. */
-static void test_reverse_of_what_has_moved_on(void **state)
-{
-	static const struct {
-		enum movement_type first, then;
-		int free; /* after the first is taken back */
-	} chains[] = {
-	    {MOVE_RETURN, MOVE_CLEAR, 5},     /* it was not returned */
-	    {MOVE_QUARANTINE, MOVE_CLEAR, 5}, /* nothing has happened */
-	    {MOVE_ANNOUNCE, MOVE_RECEIVE, 8}, /* it has come, without notice */
-	    {MOVE_QUARANTINE, MOVE_SCRAP, 2}, /* from wherever it was scrapped */
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++) {
-		bool taken[8] = {false};
-		struct movement_undo undo;
-		struct world w;
-		struct err e = ERR_NONE;
-
-		world_init(&w);
-		world_start(&w);
-		tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
-		tell(&w, (struct told){.type = chains[i].first, .line = OF(3)});
-		undo = last_movement(&w);
-		tell(&w, (struct told){.type = chains[i].then, .line = OF(3)});
-		assert_int_equal(reverse(&w, NULL, 0, undo, taken, &e), RC_OK);
-		assert_int_equal(at(&w, "A", "", STOCK_FREE), chains[i].free);
-		for (int s = STOCK_FREE + 1; s < STOCK_STATES; s++)
-			if (at(&w, "A", "", (enum stock_state)s) != 0)
-				fail_msg("case %zu: %d is in state %d", i, (int)at(&w, "A", "", (enum stock_state)s),
-					 s);
-		world_done(&w);
-	}
-}
-
-static void test_reverse(void **state)
-{
-	struct movement_line lot = {.sku = STR("A-1"), .location = STR("A"), .lot = STR("L"), .quantity = Q(2)};
-	bool taken[8] = {false};
-	struct movement_undo undo;
-	struct world w;
-	struct err e = ERR_NONE;
-
-	(void)state;
-	world_init(&w);
-	world_start(&w);
-	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(2, .lot = STR("L"), .expires_on = 100)});
-	tell(&w, (struct told){.type = MOVE_RECEIVE, .line = OF(5)});
-	tell(&w, (struct told){.type = MOVE_SHIP, .line = OF(4)});
-	undo = last_movement(&w);
-	lot.quantity = Q(1);
-	assert_int_equal(reverse(&w, &lot, 1, undo, taken, &e), RC_INVALID);
-	assert_string_equal(e.code, "quantity_differs");
-	lot.quantity = Q(2);
-	lot.location = STR("B");
-	e = ERR_NONE;
-	assert_int_equal(reverse(&w, &lot, 1, undo, taken, &e), RC_INVALID);
-	assert_string_equal(e.code, "not_in_movement");
-	lot.location = STR("A");
-	assert_int_equal(reverse(&w, &lot, 1, undo, taken, &e), RC_OK);
-	assert_int_equal(at(&w, "A", "L", STOCK_FREE), 2);
-	assert_int_equal(at(&w, "A", "", STOCK_FREE), 3);
-	e = ERR_NONE;
-	assert_int_equal(reverse(&w, &lot, 1, undo, taken, &e), RC_CONFLICT);
-	assert_int_equal(reverse(&w, NULL, 0, undo, taken, &e), RC_OK);
-	assert_int_equal(at(&w, "A", "", STOCK_FREE), 5);
-	e = ERR_NONE;
-	assert_int_equal(reverse(&w, NULL, 0, undo, taken, &e), RC_CONFLICT);
-	assert_string_equal(e.code, "already_reversed");
-	world_done(&w);
 }
 
 /* ---- what the ERP is told ---- */
@@ -786,10 +512,6 @@ int main(void)
 	    cmocka_unit_test(test_consigned),
 	    cmocka_unit_test(test_any_order_of_arrival),
 	    cmocka_unit_test(test_shipped_otherwise_than_allocated),
-	    cmocka_unit_test(test_reverse),
-	    cmocka_unit_test(test_reverse_of_what_has_moved_on),
-	    cmocka_unit_test(test_reverse_a_line_of_what_came_late),
-	    cmocka_unit_test(test_reverse_of_what_was_counted),
 	    cmocka_unit_test(test_late_receipt_of_a_counted_lot),
 	    cmocka_unit_test(test_erp_is_told),
 	    cmocka_unit_test(test_erp_is_not_told_its_own),
