@@ -7,7 +7,7 @@
  * memory.
  */
 #include "base/test_history.h"
-#include "orchestrate/property_model.h"
+#include "orchestrate/property_publish.h"
 
 /* ---- one step: a command to the books and to the model ---- */
 
@@ -38,74 +38,6 @@ static struct m_hold *draw_hold(struct test_step *s)
 static struct order_open *open_order(const struct m_order *o)
 {
 	return order_find(w.orders, (struct str){o->id, UUID_TEXT});
-}
-
-static void m_count(int item, int place, int n, int64_t at)
-{
-	int on_hand = 0;
-
-	/* A later instant was counted already. */
-	if (at < m.counted[item][place])
-		return;
-	m.counted[item][place] = at;
-	for (int s = STOCK_FREE; s <= STOCK_DAMAGED; s++)
-		on_hand += m.states[item][place][s];
-	EACH(i, m.change_count)
-	if (m.changes[i].at > at && m.changes[i].item == item && m.changes[i].place == place)
-		on_hand -= m.changes[i].delta;
-	m_move(item, place, STOCK_OUTSIDE, STOCK_FREE, n - on_hand, at);
-	m_move(item, place, STOCK_FREE, STOCK_OUTSIDE, on_hand - n, at);
-}
-
-static void m_fact(enum movement_type type, int item, int p, int to, int n, bool purchase)
-{
-	int left = n;
-
-	switch (type) {
-	case MOVE_RECEIVE:
-		if (purchase) {
-			left = m_take(item, p, STOCK_IN_TRANSIT, STOCK_FREE, left);
-			left = m_take(item, p, STOCK_ON_ORDER, STOCK_FREE, left);
-		}
-		m_move(item, p, STOCK_OUTSIDE, STOCK_FREE, left, w.now);
-		return;
-	case MOVE_ADJUST:
-		m_move(item, p, STOCK_OUTSIDE, STOCK_FREE, n, w.now);
-		m_move(item, p, STOCK_FREE, STOCK_OUTSIDE, -n, w.now);
-		return;
-	case MOVE_MOVE:
-		if (to != p) {
-			m_move(item, p, STOCK_FREE, STOCK_OUTSIDE, n, w.now);
-			m_move(item, to, STOCK_OUTSIDE, STOCK_FREE, n, w.now);
-		}
-		return;
-	case MOVE_QUARANTINE:
-		m_move(item, p, STOCK_FREE, STOCK_QUARANTINED, n, w.now);
-		return;
-	case MOVE_CLEAR:
-		left = m_take(item, p, STOCK_QUARANTINED, STOCK_FREE, left);
-		m_move(item, p, STOCK_OUTSIDE, STOCK_FREE, left, w.now);
-		return;
-	case MOVE_SCRAP:
-		left = m_take(item, p, STOCK_QUARANTINED, STOCK_OUTSIDE, left);
-		m_move(item, p, STOCK_FREE, STOCK_OUTSIDE, left, w.now);
-		return;
-	case MOVE_RETURN:
-		m_move(item, p, STOCK_OUTSIDE, STOCK_QUARANTINED, n, w.now);
-		return;
-	case MOVE_ORDER_IN:
-		m_move(item, p, STOCK_OUTSIDE, STOCK_ON_ORDER, n, w.now);
-		return;
-	case MOVE_ANNOUNCE:
-		left = m_take(item, p, STOCK_ON_ORDER, STOCK_IN_TRANSIT, left);
-		m_move(item, p, STOCK_OUTSIDE, STOCK_IN_TRANSIT, left, w.now);
-		return;
-	case MOVE_PICK:
-	case MOVE_SHIP:
-	case MOVE_COUNT:
-	case MOVE_REVERSE:
-		fail_msg("has a step of its own");
-	}
 }
 
 static void step_fact(struct test_step *s)
@@ -268,51 +200,6 @@ static void step_answer(struct test_step *s)
 	order_step_restock(w.orders, &w.txn);
 }
 
-/* Where n of an item are, not counting what is planned; round 0: only where they fit whole. */
-static int plan_at(struct m_hold *h, int planned[ITEMS][PLACES], int item, int p, int n, int round)
-{
-	int there = m_free_for(h->channel, item, p) - planned[item][p],
-	    part = n > 0 && there > 0 && (round == 1 || there >= n) ? least(n, there) : 0;
-
-	if (part && !planned[item][p])
-		h->used[item][h->used_count[item]++] = p;
-	planned[item][p] += part;
-	return n - part;
-}
-
-/* Lines of a hold: at the first place that has all of them, else each where it fits whole, else split. Returns how much
- * of them there is not. */
-static int plan_lines(struct m_hold *h, const int *items, const int *wants, int count, int planned[ITEMS][PLACES])
-{
-	int sums[ITEMS] = {0}, missing = 0;
-
-	EACH(i, count)
-	sums[items[i]] += wants[i];
-	EACH(k, 2)
-	{
-		int p = sells_at[h->channel][k];
-		bool all = true;
-
-		EACH(i, ITEMS)
-		all = all && m_free_for(h->channel, i, p) >= sums[i];
-		if (!all)
-			continue;
-		EACH(i, ITEMS)
-		plan_at(h, planned, i, p, sums[i], 0);
-		return 0;
-	}
-	EACH(i, count)
-	{
-		int n = wants[i];
-
-		EACH(round, 2)
-		EACH(k, 2)
-		n = plan_at(h, planned, items[i], sells_at[h->channel][k], n, round);
-		missing += n;
-	}
-	return missing;
-}
-
 static void step_hold(struct test_step *s)
 {
 	struct m_hold *h = &m.holds[m.hold_count];
@@ -340,7 +227,7 @@ static void step_hold(struct test_step *s)
 		}
 		asked[items[i]] += wants[i];
 	}
-	fits = plan_lines(h, items, wants, count, planned) == 0 && fits;
+	fits = m_plan(h, items, wants, count, planned) == 0 && fits;
 	EACH(i, ITEMS)
 	EACH(p, PLACES)
 	any += planned[i][p];
@@ -436,160 +323,7 @@ static void step_time(struct test_step *s)
 		m_end(&m.holds[i], NULL);
 }
 
-/* ---- publishing ---- */
-
-static void set_delivery(int64_t seq, enum delivery_status status)
-{
-	txn_put(&w.txn, W_DELIVERY_STATE, SV_INT(seq), SV_INT(status), SV_INT(1), SV_INT(0), SV_INT(w.now), SV_NULL,
-		SV_NULL);
-}
-
-/* Not delivered: nobody knows what the channel shows. */
-static void note_end(int channel, bool delivered)
-{
-	EACH(i, ITEMS)
-	{
-		struct m_told *t = &m.shown[channel][i];
-
-		if (!t->in_flight)
-			continue;
-		t->believed = delivered ? most(0, t->sent - t->sold) : -1;
-		if (!delivered)
-			t->told = -1;
-	}
-}
-
-static void note_landed(int channel)
-{
-	EACH(i, ITEMS)
-	m.shown[channel][i].in_flight = false;
-}
-
-/* It shows something else; what is missing and we do not know of, it has sold. */
-static void note_shown(int channel, int item, int shown)
-{
-	struct m_told *t = &m.shown[channel][item];
-
-	if (t->in_flight && t->expected >= 0 && t->expected - t->sold > shown) {
-		m.gap[channel][item] += t->expected - t->sold - shown;
-		m.gap_until[channel][item] = w.now + 600000;
-	}
-	t->believed = t->told = m.told[channel][item] = shown;
-}
-
-/* What is believed outlives it. */
-static void note_load(void)
-{
-	EACH(c, WORLD_CHANNELS)
-	EACH(i, ITEMS)
-	if (m.gap_until[c][i] <= w.now)
-		m.gap[c][i] = 0;
-}
-
-static void end_delivery(int channel, enum publish_result result, const struct json *stale)
-{
-	note_end(channel, result == PUBLISH_DELIVERED);
-	publish_end(w.publisher, w.channels[channel].system, m.under_way[channel], result, stale, w.now);
-	set_delivery(m.under_way[channel], result == PUBLISH_DELIVERED ? DELIVERY_DELIVERED : DELIVERY_DEAD);
-	m.under_way[channel] = 0;
-	if (!stale)
-		note_landed(channel);
-}
-
-static void forget_what_failed(int channel)
-{
-	struct world_row *row = world_row(&w, W_DELIVERY, &SV_INT(m.under_way[channel]), 1);
-	struct json *params;
-
-	assert_non_null(row);
-	assert_int_equal(json_parse(&w.arena, row->values[9].bytes, NULL, &params, NULL), RC_OK);
-	EACH(n, (int)json_get(params, "items")->count)
-	EACH(i, ITEMS)
-	if (str_is(json_get_text(&json_get(params, "items")->items[n], "sku"), skus[i]))
-		m.told[channel][i] = -1;
-}
-
-static void step_delivery(struct test_step *s)
-{
-	int channel = test_draw(s, WORLD_CHANNELS), what = test_draw(s, 6);
-	char text[96];
-	struct json *stale;
-
-	if (!m.under_way[channel])
-		return;
-	snprintf(s->text, sizeof(s->text), "availability of %s: %s", channel ? "market" : "shop",
-		 what == 0   ? "failed"
-		 : what == 1 ? "tried again"
-		 : what == 2 ? "stale"
-			     : "delivered");
-	if (what == 0) {
-		forget_what_failed(channel);
-		end_delivery(channel, PUBLISH_FAILED, NULL);
-	} else if (what == 1) {
-		if (publish_start(w.publisher, w.channels[channel].system, m.under_way[channel], 1))
-			return;
-		set_delivery(m.under_way[channel], DELIVERY_SUPERSEDED);
-		m.under_way[channel] = 0;
-		note_end(channel, false);
-		note_landed(channel);
-	} else if (what == 2) {
-		int item = test_draw(s, ITEMS), shown = test_draw(s, 5);
-
-		snprintf(text, sizeof(text), "[{\"sku\":\"%s\",\"available\":\"%d\"}]", skus[item], shown);
-		assert_int_equal(json_parse(&w.arena, str_from(text), NULL, &stale, NULL), RC_OK);
-		end_delivery(channel, PUBLISH_DELIVERED, stale);
-		note_shown(channel, item, shown);
-		note_landed(channel);
-	} else {
-		end_delivery(channel, PUBLISH_DELIVERED, NULL);
-	}
-}
-
-/* What this batch tells a channel is what the model says that it may sell. */
-static const char *check_cuts(void)
-{
-	for (const struct store_write *r = w.txn.batch.first; r; r = r->next) {
-		const struct json *items;
-		struct json *params;
-		int channel;
-
-		world_resolve(&w, r);
-		if (r->statement != W_DELIVERY || !str_is(r->values[3].bytes, "availability"))
-			continue;
-		channel = str_is(r->values[2].bytes, "market");
-		if (m.under_way[channel])
-			return "two deliveries of a channel's availability at once";
-		m.under_way[channel] = r->values[0].integer;
-		assert_int_equal(json_parse(&w.arena, r->values[9].bytes, NULL, &params, NULL), RC_OK);
-		items = json_get(params, "items");
-		for (uint32_t n = 0; n < items->count; n++) {
-			qty_t available = -1, expected = -1;
-			struct str text = json_get_text(&items->items[n], "expected");
-
-			assert_int_equal(qty_parse(json_get_text(&items->items[n], "available"), &available, NULL),
-					 RC_OK);
-			EACH(i, ITEMS)
-			{
-				if (!str_is(json_get_text(&items->items[n], "sku"), skus[i]))
-					continue;
-				if (available != Q(m_sellable(channel, i)))
-					return "published is not what may be sold";
-				if (text.n)
-					assert_int_equal(qty_parse(text, &expected, NULL), RC_OK);
-				if (expected !=
-				    (m.shown[channel][i].believed < 0 ? -1 : Q(m.shown[channel][i].believed)))
-					return "what the channel shows is believed wrongly";
-				m.told[channel][i] = m_sellable(channel, i);
-				m.shown[channel][i] = (struct m_told){.believed = m.shown[channel][i].believed,
-								      .told = m.told[channel][i],
-								      .sent = m.told[channel][i],
-								      .expected = m.shown[channel][i].believed,
-								      .in_flight = true};
-			}
-		}
-	}
-	return NULL;
-}
+/* ---- the end of a batch ---- */
 
 /* A reservation ends once. */
 static const char *check_ends(void)

@@ -465,4 +465,119 @@ static void m_shipped(struct m_order *o, int item, int line, int beyond)
 	o->status = complete ? ORDER_SHIPPED : ORDER_PARTIALLY_SHIPPED;
 }
 
+/* ---- facts, and what a reservation takes ---- */
+
+static void m_count(int item, int place, int n, int64_t at)
+{
+	int on_hand = 0;
+
+	/* A later instant was counted already. */
+	if (at < m.counted[item][place])
+		return;
+	m.counted[item][place] = at;
+	for (int s = STOCK_FREE; s <= STOCK_DAMAGED; s++)
+		on_hand += m.states[item][place][s];
+	EACH(i, m.change_count)
+	if (m.changes[i].at > at && m.changes[i].item == item && m.changes[i].place == place)
+		on_hand -= m.changes[i].delta;
+	m_move(item, place, STOCK_OUTSIDE, STOCK_FREE, n - on_hand, at);
+	m_move(item, place, STOCK_FREE, STOCK_OUTSIDE, on_hand - n, at);
+}
+
+static void m_fact(enum movement_type type, int item, int p, int to, int n, bool purchase)
+{
+	int left = n;
+
+	switch (type) {
+	case MOVE_RECEIVE:
+		if (purchase) {
+			left = m_take(item, p, STOCK_IN_TRANSIT, STOCK_FREE, left);
+			left = m_take(item, p, STOCK_ON_ORDER, STOCK_FREE, left);
+		}
+		m_move(item, p, STOCK_OUTSIDE, STOCK_FREE, left, w.now);
+		return;
+	case MOVE_ADJUST:
+		m_move(item, p, STOCK_OUTSIDE, STOCK_FREE, n, w.now);
+		m_move(item, p, STOCK_FREE, STOCK_OUTSIDE, -n, w.now);
+		return;
+	case MOVE_MOVE:
+		if (to != p) {
+			m_move(item, p, STOCK_FREE, STOCK_OUTSIDE, n, w.now);
+			m_move(item, to, STOCK_OUTSIDE, STOCK_FREE, n, w.now);
+		}
+		return;
+	case MOVE_QUARANTINE:
+		m_move(item, p, STOCK_FREE, STOCK_QUARANTINED, n, w.now);
+		return;
+	case MOVE_CLEAR:
+		left = m_take(item, p, STOCK_QUARANTINED, STOCK_FREE, left);
+		m_move(item, p, STOCK_OUTSIDE, STOCK_FREE, left, w.now);
+		return;
+	case MOVE_SCRAP:
+		left = m_take(item, p, STOCK_QUARANTINED, STOCK_OUTSIDE, left);
+		m_move(item, p, STOCK_FREE, STOCK_OUTSIDE, left, w.now);
+		return;
+	case MOVE_RETURN:
+		m_move(item, p, STOCK_OUTSIDE, STOCK_QUARANTINED, n, w.now);
+		return;
+	case MOVE_ORDER_IN:
+		m_move(item, p, STOCK_OUTSIDE, STOCK_ON_ORDER, n, w.now);
+		return;
+	case MOVE_ANNOUNCE:
+		left = m_take(item, p, STOCK_ON_ORDER, STOCK_IN_TRANSIT, left);
+		m_move(item, p, STOCK_OUTSIDE, STOCK_IN_TRANSIT, left, w.now);
+		return;
+	case MOVE_PICK:
+	case MOVE_SHIP:
+	case MOVE_COUNT:
+	case MOVE_REVERSE:
+		fail_msg("has a step of its own");
+	}
+}
+
+/* Where n of an item are, not counting what is planned; round 0: only where they fit whole. */
+static int m_plan_at(struct m_hold *h, int planned[ITEMS][PLACES], int item, int p, int n, int round)
+{
+	int there = m_free_for(h->channel, item, p) - planned[item][p],
+	    part = n > 0 && there > 0 && (round == 1 || there >= n) ? least(n, there) : 0;
+
+	if (part && !planned[item][p])
+		h->used[item][h->used_count[item]++] = p;
+	planned[item][p] += part;
+	return n - part;
+}
+
+/* Lines of a hold: at the first place that has all of them, else each where it fits whole, else split. Returns how much
+ * of them there is not. */
+static int m_plan(struct m_hold *h, const int *items, const int *wants, int count, int planned[ITEMS][PLACES])
+{
+	int sums[ITEMS] = {0}, missing = 0;
+
+	EACH(i, count)
+	sums[items[i]] += wants[i];
+	EACH(k, 2)
+	{
+		int p = sells_at[h->channel][k];
+		bool all = true;
+
+		EACH(i, ITEMS)
+		all = all && m_free_for(h->channel, i, p) >= sums[i];
+		if (!all)
+			continue;
+		EACH(i, ITEMS)
+		m_plan_at(h, planned, i, p, sums[i], 0);
+		return 0;
+	}
+	EACH(i, count)
+	{
+		int n = wants[i];
+
+		EACH(round, 2)
+		EACH(k, 2)
+		n = m_plan_at(h, planned, items[i], sells_at[h->channel][k], n, round);
+		missing += n;
+	}
+	return missing;
+}
+
 #endif
