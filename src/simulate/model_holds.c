@@ -264,7 +264,7 @@ void model_take_given(struct model *m, int r, const struct model_order *o, int g
 
 void model_check_given(struct model *m, int r)
 {
-	for (int i = 0; i < MODEL_ITEMS; i++)
+	for (int i = 0; !m->reads_again && i < MODEL_ITEMS; i++)
 		for (int p = 0; p < MODEL_PLACES; p++)
 			if (m->holds[r].given[i][p])
 				model_break(m,
