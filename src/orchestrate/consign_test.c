@@ -288,6 +288,35 @@ static void test_kit(void **state)
 	world_done(&w);
 }
 
+/* The ERP hears of a component with the kit that it makes whole, and so of whose it was. */
+static void test_component_of_an_owner(void **state)
+{
+	static const char record[] =
+	    "{\"sku\":\"K\",\"components\":[{\"sku\":\"W\",\"quantity\":\"2\"},{\"sku\":\"V\",\"quantity\":\"1\"}]}";
+	struct order_open *o;
+	struct err e = ERR_NONE;
+
+	(void)state;
+	start();
+	assert_non_null(stock_item_make(w.stock, NULL, STR("K"), STR_NONE));
+	assert_int_equal(item_load(w.stock, STR("K"), STR_NONE, str_from(record), true, &e), RC_OK);
+	receive("W", "A", "acme", 2);
+	receive("V", "A", "globex", 1);
+	o = order("shop", "K", 1);
+	ship(o, "W", NULL, 2);
+	assert_true(event_says("stock.moved", "\"owner\":\"acme\",\"from\":\"allocated\""));
+	assert_false(event_says("shipment.created", "\"consigned\""));
+	world_commit(&w, 100);
+	world_reload(&w);
+	o = map_next(&w.orders->orders, &(size_t){0}, NULL);
+	assert_non_null(o);
+	ship(o, "V", NULL, 1);
+	assert_true(event_says("shipment.created",
+			       "\"consigned\":[{\"sku\":\"W\",\"location\":\"A\",\"owner\":\"acme\",\"from\":"
+			       "\"allocated\",\"to\":\"outside\",\"quantity\":\"2\"},{\"sku\":\"V\""));
+	world_done(&w);
+}
+
 /* ---- what leaves ---- */
 
 static void test_shipment_names_the_owner(void **state)
@@ -414,6 +443,7 @@ int main(void)
 	    cmocka_unit_test(test_hold),
 	    cmocka_unit_test(test_lots_of_one_owner),
 	    cmocka_unit_test(test_kit),
+	    cmocka_unit_test(test_component_of_an_owner),
 	    cmocka_unit_test(test_shipment_names_the_owner),
 	    cmocka_unit_test(test_shipment_of_another_owner),
 	    cmocka_unit_test(test_given_back),

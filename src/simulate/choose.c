@@ -142,6 +142,33 @@ static void choose_terms(struct world *w, int n, struct model_policy *p)
 	    (w->mutation == MUTATE_QUOTA && quota > 0) || w->mutation == MUTATE_INBOUND || w->mutation == MUTATE_AGE;
 }
 
+/* Whose stock it sells, and in which order. */
+static void choose_owners(struct world *w, int n, struct model_policy *p)
+{
+	struct config_channel *c = &w->tenant->channels[n];
+	int count = world_has(w, FEATURE_CONSIGNED) ? dice_between(&w->dice, 0, MODEL_OWNERS) : 0;
+	int first = count ? dice_between(&w->dice, 0, MODEL_OWNERS - 1) : 0;
+
+	p->channels[n].owner_count = count;
+	for (int i = 0; i < count; i++)
+		p->channels[n].owners[i] = (first + i) % MODEL_OWNERS;
+	if (w->mutation == MUTATE_OWNER_ORDER && count == MODEL_OWNERS) {
+		first++;
+		w->mutated = true;
+	}
+	if (w->mutation == MUTATE_SELL_OWNER && count < MODEL_OWNERS) {
+		count++;
+		w->mutated = true;
+	}
+	c->owner_count = (size_t)count;
+	c->consignors = 0;
+	for (int i = 0; i < count; i++) {
+		c->owners[i] = (uint8_t)(1 + (first + i) % MODEL_OWNERS);
+		c->consignors |= (uint64_t)1 << c->owners[i];
+		world_say(w, "%s sells what %s owns", model_channels[n], model_owners[c->owners[i] - 1]);
+	}
+}
+
 static void choose_channel(struct world *w, int n, struct model_policy *p)
 {
 	struct config_channel *c = &w->tenant->channels[n];
@@ -155,6 +182,7 @@ static void choose_channel(struct world *w, int n, struct model_policy *p)
 	c->location_count = (size_t)count;
 	choose_limits(w, n, p);
 	choose_terms(w, n, p);
+	choose_owners(w, n, p);
 	world_say(w, "%s sells from %d places, share %d ppm, buffer %d, cap %d, minimum %d, backorder %d%s",
 		  model_channels[n], count, c->share_ppm, p->channels[n].buffer, p->channels[n].cap,
 		  p->channels[n].minimum, p->channels[n].backorder, c->strict ? ", strict" : "");
@@ -185,6 +213,8 @@ void choose_world(struct world *w, const struct simulate_options *o, struct mode
 		p->safety[i] = one_of(w, 300, 1, 3);
 		w->tenant->locations[i].safety_stock = p->safety[i] * QTY_ONE;
 	}
+	/* Else nobody sells what they own. */
+	w->tenant->owner_count = world_has(w, FEATURE_CONSIGNED) ? MODEL_OWNERS : 0;
 	for (int i = 0; i < MODEL_CHANNELS; i++)
 		choose_channel(w, i, p);
 	p->blurred = goods_blurred(w);

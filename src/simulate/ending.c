@@ -191,8 +191,8 @@ static void check_waiting(struct world *w)
 				/* What is lacking of a discontinued item is not waited for. */
 				if (!(w->model->policy.discontinued >> i & 1) &&
 				    o->ordered[i] - o->shipped[i] - o->allocated[i] > w->picked[n][i] &&
-				    w->model->states[i][w->model->policy.channels[o->channel].places[p]][STOCK_FREE] >
-					0)
+				    model_free_for(w->model, o->channel, i,
+						   w->model->policy.channels[o->channel].places[p]) > 0)
 					world_break(w, "orders: o%d (%s) waits for %s, and some is free", n, o->kind,
 						    model_items[i]);
 	}
@@ -214,6 +214,31 @@ static void check_told_shipments(struct world *w)
 				world_break(w, "kits: o%d is shipped, its channel has heard of %d of %s, not of %d", n,
 					    o->told[i], model_products[i], ordered[i]);
 	}
+}
+
+/* Of each of their units that was shipped the ERP has heard once, so that it can pay for it: with the kit, where it was
+ * shipped as a component, so not yet where that is not whole. */
+static void check_settled(struct world *w)
+{
+	for (int o = 0; o < MODEL_OWNERS; o++)
+		for (int i = 0; i < MODEL_ITEMS; i++) {
+			int told = 0;
+
+			for (int n = 0; n < w->model->order_count; n++) {
+				const struct model_order *order = &w->model->orders[n];
+				int sold = order->sold[o][i], settled = order->settled[o][i];
+				bool waits = model_has_kit(order->lines, order->line_count) &&
+					     strcmp(order->kind, "shipped") != 0;
+
+				told += settled;
+				if (settled > sold || (settled < sold && !waits))
+					world_break(w, "owners: %d of %s of %s were shipped for o%d, %d were told",
+						    sold, model_items[i], model_owners[o], n, settled);
+			}
+			if (w->settled[o][i] != told)
+				world_break(w, "owners: %d of %s of %s were shipped, the ERP has heard of %d", told,
+					    model_items[i], model_owners[o], w->settled[o][i]);
+		}
 }
 
 static void check_audit(struct world *w)
@@ -260,6 +285,7 @@ void check_ending(struct world *w)
 	check_warehouse(w);
 	check_waiting(w);
 	check_told_shipments(w);
+	check_settled(w);
 	check_shops(w);
 	check_audit(w);
 }

@@ -47,16 +47,34 @@ static enum rc read_log(struct world *w, struct model *m, struct err *e)
 }
 
 struct sums {
-	int states[MODEL_PLACES][STOCK_STATES];
+	int states[1 + MODEL_OWNERS][MODEL_PLACES][STOCK_STATES]; /* ours, the owners' */
 };
 
 static void add_positions(void *ctx, const struct stock_position *positions, size_t count)
 {
 	struct sums *sums = ctx;
 
-	for (size_t i = 0; i < count; i++)
-		for (int s = 0; !positions[i].owner.n && s < STOCK_STATES; s++)
-			sums->states[positions[i].location][s] += (int)(positions[i].states[s] / QTY_ONE);
+	for (size_t i = 0; i < count; i++) {
+		int whose = 0;
+
+		for (int o = 0; o < MODEL_OWNERS; o++)
+			whose = str_is(positions[i].owner, model_owners[o]) ? 1 + o : whose;
+		for (int s = 0; s < STOCK_STATES; s++)
+			sums->states[whose][positions[i].location][s] += (int)(positions[i].states[s] / QTY_ONE);
+	}
+}
+
+static void compare_sums(struct world *w, int item, const char *owner, int shown[MODEL_PLACES][STOCK_STATES],
+			 int books[MODEL_PLACES][STOCK_STATES])
+{
+	for (int p = 0; p < MODEL_PLACES; p++)
+		for (int s = 0; s < STOCK_STATES; s++)
+			if (shown[p][s] != books[p][s])
+				world_break(w,
+					    "conservation: the hub shows %d units %s of %s of %s at %s, its log adds "
+					    "up to %d",
+					    shown[p][s], stock_state_name((enum stock_state)s), model_items[item],
+					    owner, model_places[p], books[p][s]);
 }
 
 static void compare_view(struct world *w)
@@ -67,14 +85,9 @@ static void compare_view(struct world *w)
 
 		if (rc != RC_OK && rc != RC_NOT_FOUND)
 			world_break(w, "the stock view cannot be read");
-		for (int p = 0; p < MODEL_PLACES; p++)
-			for (int s = 0; s < STOCK_STATES; s++)
-				if (sums.states[p][s] != w->model->states[i][p][s])
-					world_break(w,
-						    "conservation: the hub shows %d units %s of %s at %s, its log adds "
-						    "up to %d",
-						    sums.states[p][s], stock_state_name((enum stock_state)s),
-						    model_items[i], model_places[p], w->model->states[i][p][s]);
+		compare_sums(w, i, "us", sums.states[0], w->model->states[i]);
+		for (int o = 0; o < MODEL_OWNERS; o++)
+			compare_sums(w, i, model_owners[o], sums.states[1 + o], w->model->theirs[o][i]);
 	}
 }
 

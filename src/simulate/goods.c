@@ -19,13 +19,17 @@ bool goods_countable(const struct world *w, int item)
 	/* Before its record says that there are lots, a count is of what has none. */
 	if (item == LOTS_ITEM && world_has(w, FEATURE_LOTS))
 		return w->model->recorded[item];
+	/* Whose the units are that a late shipment took, nobody can say. */
+	if (item == OWNED_ITEM && world_has(w, FEATURE_CONSIGNED))
+		return false;
 	return item != OFF_SITE_ITEM || !is_off_site(w);
 }
 
 int goods_blurred(const struct world *w)
 {
 	return (world_has(w, FEATURE_LOTS) ? 1 << LOTS_ITEM : 0) |
-	       (world_has(w, FEATURE_OWNERS) ? 1 << OWNED_ITEM : 0) | (is_off_site(w) ? 1 << OFF_SITE_ITEM : 0);
+	       (world_has(w, FEATURE_OWNERS) || world_has(w, FEATURE_CONSIGNED) ? 1 << OWNED_ITEM : 0) |
+	       (is_off_site(w) ? 1 << OFF_SITE_ITEM : 0);
 }
 
 struct str goods_record(struct world *w, int product)
@@ -58,14 +62,14 @@ struct str goods_record(struct world *w, int product)
 	return world_text(w, "{'sku':'%s','base_uom':'EA'%s}", model_items[product], more);
 }
 
-const char *goods_line(struct world *w, const struct model_fact *f)
+const char *goods_line(struct world *w, const struct model_fact *f, const struct model_line *l)
 {
 	int lot = f->lot;
 
 	if (f->cases)
 		return ",'uom':'CS'";
-	if (f->owned)
-		return ",'owner':'acme'";
+	if (l->owner)
+		return world_text(w, ",'owner':'%s'", model_owners[l->owner - 1]).p;
 	if (lot == MODEL_LOTS - 1)
 		return "";
 	if (w->mutation == MUTATE_EXPIRY) {
@@ -138,7 +142,41 @@ static bool move_owned(struct world *w)
 
 	if (!f)
 		return false;
-	f->owned = true;
+	f->lines[0].owner = 1;
+	send_fact(w, f, number, STR_NONE, a_while(w, 5));
+	return true;
+}
+
+/* Else nobody would need what others own. */
+bool goods_scarce(const struct world *w, int item)
+{
+	return item == OWNED_ITEM && world_has(w, FEATURE_CONSIGNED);
+}
+
+void goods_consign(struct world *w, int n)
+{
+	int number;
+	struct model_fact *f =
+	    fact_of(w, MOVE_RECEIVE, OWNED_ITEM, n % MODEL_PLACES, dice_between(&w->dice, 1, 9), &number);
+
+	f->lines[0].owner = 1 + n % MODEL_OWNERS;
+	send_fact(w, f, number, STR_NONE, 0);
+}
+
+static bool consign(struct world *w)
+{
+	static const enum movement_type types[] = {MOVE_RECEIVE, MOVE_RECEIVE, MOVE_RECEIVE, MOVE_ADJUST,    MOVE_SHIP,
+						   MOVE_SCRAP,   MOVE_MOVE,    MOVE_RETURN,  MOVE_QUARANTINE};
+	enum movement_type type = types[dice_between(&w->dice, 0, (int)(sizeof(types) / sizeof(types[0])) - 1)];
+	int number, place = some_place(w), quantity = dice_between(&w->dice, 1, type == MOVE_RECEIVE ? 8 : 3);
+	struct model_fact *f = fact_of(w, type, OWNED_ITEM, place, quantity, &number);
+
+	if (!f)
+		return false;
+	f->lines[0].owner = dice_between(&w->dice, 1, MODEL_OWNERS);
+	f->lines[0].to = (place + dice_between(&w->dice, 1, MODEL_PLACES - 1)) % MODEL_PLACES;
+	if (type == MOVE_ADJUST && dice_chance(&w->dice, 500))
+		f->lines[0].quantity = -quantity;
 	send_fact(w, f, number, STR_NONE, a_while(w, 5));
 	return true;
 }
@@ -208,7 +246,7 @@ static bool transfer(struct world *w)
 
 static bool may_reverse(const struct model_fact *f)
 {
-	return f->applied && !f->reversed && !f->owned && !f->off_site && f->line_count == 1 &&
+	return f->applied && !f->reversed && !f->lines[0].owner && !f->off_site && f->line_count == 1 &&
 	       (f->type == MOVE_RECEIVE || f->type == MOVE_ADJUST);
 }
 
@@ -279,7 +317,7 @@ bool send_goods(struct world *w)
 	} kinds[] = {
 	    {FEATURE_LOTS, receive_lot},   {FEATURE_OWNERS, move_owned},  {FEATURE_CASES, receive_cases},
 	    {FEATURE_PURCHASES, purchase}, {FEATURE_TRANSFERS, transfer}, {FEATURE_REVERSALS, reverse},
-	    {FEATURE_FENCES, keep},
+	    {FEATURE_FENCES, keep},        {FEATURE_CONSIGNED, consign},
 	};
 	int n = dice_between(&w->dice, 0, (int)(sizeof(kinds) / sizeof(kinds[0])) - 1);
 

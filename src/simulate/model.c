@@ -152,6 +152,14 @@ static void take_record(struct model *m, int product)
 		m->known[i] |= model_kits[product - MODEL_ITEMS][i] > 0;
 }
 
+/* Most movements are of ours only, and need not be read. */
+static bool tells_of_owners(const struct model_event *row)
+{
+	static const char member[] = "\"consigned\"";
+
+	return str_is(row->type, "stock.moved") && memmem(row->data.p, row->data.n, member, sizeof(member) - 1);
+}
+
 void model_take_event(struct model *m, const struct model_event *row)
 {
 	struct json *data = NULL;
@@ -169,11 +177,12 @@ void model_take_event(struct model *m, const struct model_event *row)
 		model_report_ends(m, row->subject, str_is(row->type, "reconciliation.failed"));
 	bool told = str_is(row->type, "availability.changed"), fences = str_is(row->type, "ring_fences.set");
 	bool shipment = str_is(row->type, "shipment.created");
+	bool consigned = tells_of_owners(row);
 
 	m->subscribed |= str_is(row->type, "subscription.created");
 	if (m->subscribed && starts_with(row->type, "order.") && row->position < MODEL_WANTED)
 		m->wanted[row->position] = 1;
-	if (!told && !fences && !shipment && !starts_with(row->type, "order.") &&
+	if (!told && !fences && !shipment && !consigned && !starts_with(row->type, "order.") &&
 	    !starts_with(row->type, "reservation."))
 		return;
 	arena_init(&a, 1u << 20);
@@ -183,6 +192,8 @@ void model_take_event(struct model *m, const struct model_event *row)
 		model_take_told(m, row, data);
 	else if (shipment)
 		model_take_shipment(m, row, data);
+	else if (consigned)
+		model_take_consigned(m, data);
 	else if (fences)
 		model_take_fences(m, data);
 	else if (starts_with(row->type, "order."))
@@ -199,6 +210,7 @@ void model_check(struct model *m)
 	int allocated[MODEL_ITEMS] = {0}, held[MODEL_ITEMS][MODEL_PLACES] = {0};
 
 	model_settle_fences(m);
+	model_check_settled(m);
 	for (int n = 0; n < m->order_count; n++)
 		model_check_order(m, n, allocated);
 	for (int n = 0; n < m->hold_count; n++)
@@ -209,10 +221,16 @@ void model_check(struct model *m)
 				held[i][p] += m->holds[n].held[i][p];
 	for (int i = 0; i < MODEL_ITEMS; i++) {
 		for (int p = 0; p < MODEL_PLACES; p++) {
+			int there = m->states[i][p][STOCK_HELD];
+
 			allocated[i] -= m->states[i][p][STOCK_ALLOCATED];
-			if (m->states[i][p][STOCK_HELD] != held[i][p])
+			for (int o = 0; o < MODEL_OWNERS; o++) {
+				there += m->theirs[o][i][p][STOCK_HELD];
+				allocated[i] -= m->theirs[o][i][p][STOCK_ALLOCATED];
+			}
+			if (there != held[i][p])
 				model_break(m, "reservations: %d of %s are held at %s, live reservations hold %d",
-					    m->states[i][p][STOCK_HELD], model_items[i], model_places[p], held[i][p]);
+					    there, model_items[i], model_places[p], held[i][p]);
 		}
 		if (allocated[i])
 			model_break(m, "conservation: orders have %d more of %s allocated than the ledger",

@@ -9,6 +9,7 @@
 #define SIMULATE_MODEL_H
 
 #include "base/map.h"
+#include "format/json.h"
 #include "model/movement.h"
 #include "orchestrate/stock/entry.h"
 
@@ -17,7 +18,8 @@
 #define MODEL_CHANNELS   2
 #define MODEL_KITS       2
 #define MODEL_PRODUCTS   (MODEL_ITEMS + MODEL_KITS) /* what is sold: items, then kits */
-#define MODEL_LOTS       3                          /* of an item at a place: first out first; the last is none */
+#define MODEL_OWNERS     2
+#define MODEL_LOTS       3 /* of an item at a place: first out first; the last is none */
 #define MODEL_WANTED     16384
 #define MODEL_FENCE_MAX  12
 #define MODEL_ARRIVALS   512
@@ -37,9 +39,10 @@ struct model_policy {
 		int places[MODEL_PLACES], place_count;
 		int share_ppm, buffer, cap, minimum, backorder; /* cap -1: none */
 		bool strict, stale_zero, split_kits;
-		int quota;                      /* of an item, in reservations; 0: any */
-		int inbound_cap;                /* of what is on its way, how much may be sold */
-		int64_t horizon_ms, max_age_ms; /* 0: none */
+		int quota;                             /* of an item, in reservations; 0: any */
+		int inbound_cap;                       /* of what is on its way, how much may be sold */
+		int64_t horizon_ms, max_age_ms;        /* 0: none */
+		int owners[MODEL_OWNERS], owner_count; /* whose stock it sells, in this order, after ours */
 	} channels[MODEL_CHANNELS];
 	int discontinued; /* bit by item, from its record on */
 	int blurred;      /* bit by item: a count of it is not told exactly */
@@ -48,6 +51,7 @@ struct model_policy {
 struct model_line {
 	int item, place, to, quantity; /* of what is sold, picked or shipped: a product */
 	int line;                      /* of the order that it is shipped for, from 1; 0: not said */
+	int owner;                     /* 0: ours, or not said; else 1 + its index */
 };
 
 /* Something that happened in the warehouse, as it will tell it. */
@@ -57,7 +61,6 @@ struct model_fact {
 	struct model_line lines[MODEL_FACT_LINES];
 	int line_count;
 	int lot, cases;              /* lot: of MODEL_LOTS; cases: told so, of MODEL_CASE */
-	bool owned;                  /* by somebody else */
 	bool off_site;               /* of what was on its way */
 	int reverses;                /* of MOVE_REVERSE: the fact that is taken back */
 	int64_t expected_at;         /* 0: not said */
@@ -80,6 +83,8 @@ struct model_order {
 	bool blurred;                       /* picked, or left where it had none: not exact */
 	bool moved;                         /* by the last commit */
 	int told[MODEL_PRODUCTS];           /* in shipments */
+	/* What owners had of it: shipped, and told in shipments. */
+	int sold[MODEL_OWNERS][MODEL_ITEMS], settled[MODEL_OWNERS][MODEL_ITEMS];
 };
 
 struct model_hold {
@@ -120,9 +125,10 @@ struct model {
 	struct model_policy policy;
 	int states[MODEL_ITEMS][MODEL_PLACES][STOCK_STATES];
 	int free[MODEL_ITEMS][MODEL_PLACES][MODEL_LOTS]; /* by lot */
-	int owned[MODEL_ITEMS][MODEL_PLACES];            /* by others, whatever its state */
-	bool known[MODEL_PRODUCTS];                      /* a movement or its record has named it */
-	bool recorded[MODEL_PRODUCTS];                   /* its record is there */
+	int theirs[MODEL_OWNERS][MODEL_ITEMS][MODEL_PLACES][STOCK_STATES];
+	int untold[MODEL_OWNERS][MODEL_ITEMS]; /* of their units that came and left, and no event has told it yet */
+	bool known[MODEL_PRODUCTS];            /* a movement or its record has named it */
+	bool recorded[MODEL_PRODUCTS];         /* its record is there */
 	/* Of the event that was seen last, the newest of all; at most then the warehouse was heard. */
 	int64_t now, newest, heard;
 	struct model_fence {
@@ -164,6 +170,7 @@ struct model {
 extern const char *const model_products[MODEL_PRODUCTS];
 extern const int model_kits[MODEL_KITS][MODEL_ITEMS]; /* what is in one */
 extern const char *const model_lots[MODEL_LOTS];
+extern const char *const model_owners[MODEL_OWNERS];
 extern const char *const model_items[MODEL_ITEMS], *const model_places[MODEL_PLACES];
 extern const char *const model_channels[MODEL_CHANNELS];
 
@@ -201,6 +208,10 @@ bool model_waits_for_nothing(const struct model *m, const struct model_order *o)
 bool model_has_kit(const struct model_line *lines, int count);
 
 int model_on_hand(const struct model *m, int item, int place);
+/* What a channel may have of what is free at a place; what is kept for others is not looked at. */
+int model_free_for(const struct model *m, int channel, int item, int place);
+/* The owners' units that came or left, as a list in an event or a shipment tells them. */
+void model_read_consigned(const struct json *list, int out[MODEL_OWNERS][MODEL_ITEMS]);
 /* Of what is free at a place: what is kept for other channels. */
 int model_kept_from(const struct model *m, int channel, int item, int place, int free);
 /* What a channel may show of an item or kit: of goods on their way the most that could be meant. */

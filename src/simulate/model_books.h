@@ -25,6 +25,24 @@ void model_take_given(struct model *m, int r, const struct model_order *o, int g
 /* Of what was told and what was moved neither is more. */
 void model_check_given(struct model *m, int r);
 
+/* model_owners.c */
+struct model_theirs { /* of a movement */
+	int delta[MODEL_OWNERS][MODEL_ITEMS][MODEL_PLACES], said[MODEL_OWNERS][MODEL_ITEMS][MODEL_PLACES];
+	int promised[MODEL_OWNERS][MODEL_ITEMS][MODEL_PLACES]; /* of what was free */
+	int of_order[MODEL_OWNERS][MODEL_ITEMS][MODEL_PLACES]; /* of what an order had */
+};
+/* l: item, places, units of the entry. */
+void model_take_theirs(struct model *m, const struct model_movement *row, struct model_order *o, struct model_theirs *t,
+		       const struct entry *e, const struct model_line *l);
+/* f: NULL: no fact. expected: of ours; what a shipment took of theirs is taken off. */
+void model_check_theirs(struct model *m, const struct model_movement *row, const struct model_theirs *t,
+			const struct model_fact *f, int channel, int expected[MODEL_ITEMS][MODEL_PLACES]);
+/* Of the channel's owners, with so much of ours free at the place. */
+int model_consigned_for(const struct model *m, int channel, int item, int place, int ours);
+/* Told in a movement. */
+void model_take_consigned(struct model *m, const struct json *data);
+void model_check_settled(struct model *m);
+
 /* model_reports.c */
 /* The count by which a reconciliation corrects, as its warehouse reported it. False: it is none. */
 bool model_correction(struct model *m, struct str event, struct model_fact *out);
@@ -40,6 +58,7 @@ bool model_lacks_rightly(const struct model *m, int channel, const struct model_
 			 const int has[MODEL_ITEMS][MODEL_PLACES]);
 
 void model_take_told(struct model *m, const struct model_event *row, const struct json *data);
+bool model_is_fenced(const struct model *m, int item);
 void model_take_fences(struct model *m, const struct json *data);
 /* In which order a commit set ring-fences and took stock is not told: until its end a new one binds nobody. */
 void model_settle_fences(struct model *m);

@@ -102,24 +102,12 @@ static void take_held(struct model *m, struct model_hold *h, int r, const struct
 
 /* ---- as much as there is ---- */
 
-static bool is_kept(const struct model *m, int item)
-{
-	for (int c = 0; c < MODEL_CHANNELS; c++)
-		for (int p = 0; p < MODEL_PLACES; p++)
-			if (m->fences[c][item][p].asked)
-				return true;
-	return false;
-}
-
 static int free_for(const struct model *m, int channel, int item)
 {
 	int n = 0;
 
-	for (int i = 0; i < m->policy.channels[channel].place_count; i++) {
-		int here = m->states[item][m->policy.channels[channel].places[i]][STOCK_FREE];
-
-		n += here > 0 ? here : 0;
-	}
+	for (int i = 0; i < m->policy.channels[channel].place_count; i++)
+		n += model_free_for(m, channel, item, m->policy.channels[channel].places[i]);
 	return n;
 }
 
@@ -137,7 +125,8 @@ void model_check_held(const struct model_hold *h, struct model *m, int r)
 		if (strict && held > 0 && held > may)
 			model_break(m, "policy: r%d holds %d of %s for %s, which may sell %d", r, held, model_items[i],
 				    model_channels[h->channel], may);
-		if (h->partial && exactly && !is_kept(m, i) && !model_has_kit(h->lines, h->line_count) && held < due)
+		if (h->partial && exactly && !model_is_fenced(m, i) && !model_has_kit(h->lines, h->line_count) &&
+		    held < due)
 			model_break(m, "reservations: r%d takes %d of %s, and could have had %d", r, held,
 				    model_items[i], due);
 	}
@@ -148,7 +137,7 @@ void model_check_held_kits(const struct model_hold *h, struct model *m, int r)
 	if (!h->partial || m->policy.channels[h->channel].strict || !model_has_kit(h->lines, h->line_count))
 		return;
 	for (int i = 0; i < MODEL_ITEMS; i++)
-		if (is_kept(m, i) || m->policy.discontinued >> i & 1)
+		if (model_is_fenced(m, i) || m->policy.discontinued >> i & 1)
 			return;
 	if (!model_lacks_rightly(m, h->channel, h->lines, h->line_count, h->held))
 		model_break(m, "kits: r%d takes what there is, and one more of what it lacks is free", r);

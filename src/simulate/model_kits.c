@@ -108,9 +108,7 @@ void model_check_whole(struct model *m, const char *what, int number, int channe
 
 static int free_at(const struct reading *r, int item, int place)
 {
-	int n = r->model->states[item][place][STOCK_FREE];
-
-	return n > 0 ? n : 0;
+	return model_free_for(r->model, r->channel, item, place);
 }
 
 static bool is_free(const struct reading *r, int product)

@@ -52,12 +52,25 @@ void model_check_order(struct model *m, int n, int allocated[MODEL_ITEMS])
 	m->orders[n].moved = false;
 }
 
+/* Whose it was. */
+static void take_settled(struct model_order *o, const struct json *data)
+{
+	int told[MODEL_OWNERS][MODEL_ITEMS];
+
+	model_read_consigned(json_get(data, "consigned"), told);
+	for (int n = 0; n < MODEL_OWNERS; n++)
+		for (int i = 0; i < MODEL_ITEMS; i++)
+			o->settled[n][i] += told[n][i];
+}
+
 /* The channel and the ERP hear of what was ordered. */
 void model_take_shipment(struct model *m, const struct model_event *row, const struct json *data)
 {
 	struct model_order *o = map_get(&m->by_id, row->subject);
 	const struct json *lines = json_get(data, "lines");
 
+	if (o)
+		take_settled(o, data);
 	for (uint32_t i = 0; o && lines && i < lines->count; i++) {
 		int product = model_product(json_get_text(&lines->items[i], "sku"));
 		qty_t q = 0;

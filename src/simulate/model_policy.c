@@ -33,6 +33,16 @@ int model_kept_from(const struct model *m, int channel, int item, int place, int
 	return kept;
 }
 
+/* Or was. */
+bool model_is_fenced(const struct model *m, int item)
+{
+	for (int c = 0; c < MODEL_CHANNELS; c++)
+		for (int p = 0; p < MODEL_PLACES; p++)
+			if (m->fences[c][item][p].asked)
+				return true;
+	return false;
+}
+
 bool model_is_stale(const struct model *m, int channel)
 {
 	int64_t max = m->policy.channels[channel].max_age_ms;
@@ -61,7 +71,7 @@ static int may_sell_item(const struct model *m, int channel, int item)
 	bool discontinued = m->policy.discontinued >> item & 1 && m->recorded[item];
 	bool gone = model_is_stale(m, channel) && m->policy.channels[channel].stale_zero;
 	int inbound = 0;
-	int64_t pool = 0, sell, own = 0, kept = 0;
+	int64_t pool = 0, consigned = 0, sell, own = 0, kept = 0;
 
 	if (!m->known[item])
 		return 0;
@@ -70,6 +80,7 @@ static int may_sell_item(const struct model *m, int channel, int item)
 		int base = states[STOCK_FREE] - m->policy.safety[places[i]];
 
 		pool += base > 0 ? base : 0;
+		consigned += model_consigned_for(m, channel, item, places[i], base);
 		for (int c = 0; c < MODEL_CHANNELS; c++) {
 			const struct model_fence *f = &m->fences[c][item][places[i]];
 
@@ -84,10 +95,10 @@ static int may_sell_item(const struct model *m, int channel, int item)
 	kept = kept < pool ? kept : pool;
 	if (own > 0)
 		own = own > pool - kept ? own : pool - kept;
-	sell = (pool - kept) * m->policy.channels[channel].share_ppm / 1000000 - m->policy.channels[channel].buffer +
-	       (discontinued ? 0 : m->policy.channels[channel].backorder);
+	sell = (pool - kept + consigned) * m->policy.channels[channel].share_ppm / 1000000 -
+	       m->policy.channels[channel].buffer + (discontinued ? 0 : m->policy.channels[channel].backorder);
 	if (own > 0)
-		sell = own - m->policy.channels[channel].buffer +
+		sell = own + consigned - m->policy.channels[channel].buffer +
 		       (discontinued ? 0 : m->policy.channels[channel].backorder);
 	if (m->policy.channels[channel].cap >= 0 && sell > m->policy.channels[channel].cap)
 		sell = m->policy.channels[channel].cap;

@@ -23,7 +23,7 @@ struct taking {
 	struct model_order *order;
 	int delta[MODEL_ITEMS][MODEL_PLACES]; /* of what is there: on hand or on its way to there */
 	int hand[MODEL_ITEMS][MODEL_PLACES];  /* of what is on hand */
-	int owned[MODEL_ITEMS][MODEL_PLACES]; /* of what others own */
+	struct model_theirs theirs;           /* of what others own */
 	bool promised[MODEL_ITEMS][MODEL_PLACES][MODEL_LOTS];
 	int taken[MODEL_ITEMS][MODEL_PLACES];   /* of what was free, for a channel */
 	int shipped[MODEL_ITEMS][MODEL_PLACES]; /* of what the order had */
@@ -76,19 +76,6 @@ static void entry_of_order(struct taking *t, const struct entry *e, int item, in
 	t->given[item][place] += e->from == STOCK_HELD ? n : 0;
 }
 
-/* What others own is there, and nobody sells it. */
-static void take_owned(struct taking *t, const struct entry *e, int item, int place, int to, int n)
-{
-	t->outside += (e->from == STOCK_OUTSIDE) + (e->to == STOCK_OUTSIDE);
-	if (e->from != STOCK_OUTSIDE)
-		t->owned[item][place] -= n;
-	if (e->to != STOCK_OUTSIDE)
-		t->owned[item][to] += n;
-	if (is_promise(e->to))
-		model_break(t->m, "owners: movement %lld promises %d of %s at %s, which " STR_FMT " owns",
-			    (long long)t->row->seq, n, model_items[item], model_places[place], STR_ARG(e->owner));
-}
-
 static enum rc take_entry(void *ctx, const struct entry *e)
 {
 	struct taking *t = ctx;
@@ -107,7 +94,11 @@ static enum rc take_entry(void *ctx, const struct entry *e)
 		return RC_OK;
 	}
 	if (e->owner.n) {
-		take_owned(t, e, item, place, to, n);
+		const struct model_line l = {.item = item, .place = place, .to = to, .quantity = n};
+
+		t->outside += (e->from == STOCK_OUTSIDE) + (e->to == STOCK_OUTSIDE);
+		model_take_theirs(t->m, t->row, t->order, &t->theirs, e, &l);
+		entry_of_order(t, e, item, place, n);
 		return RC_OK;
 	}
 	change(t, item, place, lot, e->from, -n);
@@ -238,25 +229,6 @@ static void check_fences(struct taking *t)
 		}
 }
 
-static void check_owned(struct taking *t, const struct model_fact *f)
-{
-	for (int i = 0; i < MODEL_ITEMS; i++)
-		for (int p = 0; p < MODEL_PLACES; p++) {
-			int said = 0;
-
-			for (int n = 0; f && f->owned && n < f->line_count; n++)
-				if (f->lines[n].item == i && f->lines[n].place == p)
-					said += f->type == MOVE_SCRAP ? -f->lines[n].quantity : f->lines[n].quantity;
-			t->m->owned[i][p] += t->owned[i][p];
-			if (t->owned[i][p] != said)
-				model_break(t->m,
-					    "owners: movement %lld changes what others own of %s at %s by %d, its "
-					    "warehouse said %d",
-					    (long long)t->row->seq, model_items[i], model_places[p], t->owned[i][p],
-					    said);
-		}
-}
-
 /* What is taken back did not happen when it was said to have happened. */
 static int64_t instant_of(const struct model *m, const struct model_fact *f)
 {
@@ -368,8 +340,8 @@ void model_take_movement(struct model *m, const struct model_movement *row)
 		f = &correction;
 	if (row->source_event_id.n && !f)
 		model_break(m, "log: nobody has sent the movement " STR_FMT, STR_ARG(row->source_event_id));
-	for (int i = 0; f && !f->owned && i < f->line_count; i++)
-		expect_line(m, f, &f->lines[i], expected);
+	for (int i = 0; f && i < f->line_count; i++)
+		expect_line(m, f, &f->lines[i], f->lines[i].owner ? t.theirs.said[f->lines[i].owner - 1] : expected);
 	if (f)
 		forget_counted(m, f, expected);
 	if (f && f->report)
@@ -386,7 +358,7 @@ void model_take_movement(struct model *m, const struct model_movement *row)
 	t.channel = channel_of(&t);
 	check_fences(&t);
 	check_lots(&t);
-	check_owned(&t, f);
+	model_check_theirs(m, row, &t.theirs, f, t.channel, expected);
 	/* Of these what is on hand cannot be told apart from what is on its way, or others own. */
 	m->mended |= f && f->report ? m->policy.blurred & 1 << f->lines[0].item : 0;
 	for (int i = 0; i < MODEL_ITEMS; i++)

@@ -315,7 +315,7 @@ static void test_what_others_own_is_promised(void **state)
 {
 	(void)state;
 	fact(MOVE_RECEIVE, 2);
-	m->facts[1].owned = true;
+	m->facts[1].lines[0].owner = 1;
 	lot_entry("", "acme", STOCK_OUTSIDE, STOCK_FREE, 2);
 	movement("receive", "m1", "", "");
 	assert_string_equal(m->broken, "");
@@ -328,10 +328,102 @@ static void test_what_others_own_vanishes(void **state)
 {
 	(void)state;
 	fact(MOVE_SCRAP, 2);
-	m->facts[1].owned = true;
+	m->facts[1].lines[0].owner = 1;
 	lot_entry("", "acme", STOCK_FREE, STOCK_OUTSIDE, 1);
 	movement("scrap", "m1", "", "");
 	finds("owners: ");
+}
+
+static void told(const char *sku, int available)
+{
+	char data[120];
+
+	snprintf(data, sizeof(data), "{\"items\":[{\"sku\":\"%s\",\"available\":\"%d\",\"version\":1}]}", sku,
+		 available);
+	event("availability.changed", "shop", data);
+	model_check_told(m);
+}
+
+/* Two of acme's beside five of ours. */
+static void consign_two(int owners)
+{
+	m->policy.channels[0].owner_count = owners;
+	fact(MOVE_RECEIVE, 2);
+	m->facts[1].lines[0].owner = 1;
+	event("stock.moved", "x",
+	      "{\"consigned\":[{\"sku\":\"A-1\",\"owner\":\"acme\",\"from\":\"outside\",\"to\":\"free\",\"quantity\":"
+	      "\"2\"}]}");
+	lot_entry("", "acme", STOCK_OUTSIDE, STOCK_FREE, 2);
+	movement("receive", "m1", "", "");
+	model_check(m);
+	assert_string_equal(m->broken, "");
+}
+
+static void scrap_ours(int quantity)
+{
+	fact(MOVE_SCRAP, quantity);
+	entry(0, 0, STOCK_FREE, STOCK_OUTSIDE, quantity);
+	movement("scrap", "m2", "", "");
+}
+
+static void test_consigned_before_ours(void **state)
+{
+	(void)state;
+	consign_two(1);
+	lot_entry("", "acme", STOCK_FREE, STOCK_ALLOCATED, 1);
+	movement("allocate", "", "order-0", "");
+	finds("owners: movement 3 promises A-1 of acme at east, while 5 of ours are free");
+}
+
+static void test_consigned_of_nobody_that_is_sold(void **state)
+{
+	(void)state;
+	consign_two(0);
+	scrap_ours(5);
+	lot_entry("", "acme", STOCK_FREE, STOCK_ALLOCATED, 1);
+	movement("allocate", "", "order-0", "");
+	finds("to shop, who does not sell it");
+}
+
+static void test_more_consigned_than_there_is(void **state)
+{
+	(void)state;
+	consign_two(1);
+	scrap_ours(6);
+	lot_entry("", "acme", STOCK_FREE, STOCK_ALLOCATED, 2);
+	movement("allocate", "", "order-0", "");
+	finds("of acme 0, of ours -1");
+}
+
+static void test_a_shipment_takes_what_is_not_the_orders(void **state)
+{
+	(void)state;
+	consign_two(1);
+	fact(MOVE_SHIP, 1);
+	lot_entry("", "acme", STOCK_FREE, STOCK_OUTSIDE, 1);
+	movement("ship", "m2", "order-0", "");
+	finds("takes 1 of A-1 of acme at east, of which its order had 0");
+}
+
+static void test_what_left_of_others_is_not_told(void **state)
+{
+	(void)state;
+	consign_two(1);
+	fact(MOVE_SCRAP, 1);
+	m->facts[2].lines[0].owner = 1;
+	lot_entry("", "acme", STOCK_FREE, STOCK_OUTSIDE, 1);
+	movement("scrap", "m2", "", "");
+	finds("1 more units were moved than told");
+}
+
+static void test_consigned_is_published(void **state)
+{
+	(void)state;
+	consign_two(1);
+	told("A-1", 7);
+	assert_string_equal(m->broken, "");
+	told("A-1", 8);
+	finds("published: ");
 }
 
 static void test_a_reversal_of_something_else(void **state)
@@ -412,16 +504,6 @@ static void test_a_ring_fence_of_nobody(void **state)
 	(void)state;
 	keep_for_the_other(3);
 	finds("fences: ");
-}
-
-static void told(const char *sku, int available)
-{
-	char data[120];
-
-	snprintf(data, sizeof(data), "{\"items\":[{\"sku\":\"%s\",\"available\":\"%d\",\"version\":1}]}", sku,
-		 available);
-	event("availability.changed", "shop", data);
-	model_check_told(m);
 }
 
 static void test_what_is_kept_is_not_published(void **state)
@@ -647,6 +729,12 @@ int main(void)
 	    TEST(test_a_later_lot_first),
 	    TEST(test_what_others_own_is_promised),
 	    TEST(test_what_others_own_vanishes),
+	    TEST(test_consigned_before_ours),
+	    TEST(test_consigned_of_nobody_that_is_sold),
+	    TEST(test_more_consigned_than_there_is),
+	    TEST(test_a_shipment_takes_what_is_not_the_orders),
+	    TEST(test_what_left_of_others_is_not_told),
+	    TEST(test_consigned_is_published),
 	    TEST(test_a_reversal_of_something_else),
 	    TEST(test_a_reversal_of_what_was_counted),
 	    TEST(test_a_reversal_of_the_instant_of_a_count),

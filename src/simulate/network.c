@@ -121,6 +121,11 @@ static bool mutate_arrival(struct transfer *t)
 		w->mutated = true;
 		return true;
 	}
+	if (w->mutation == MUTATE_SETTLEMENT && str_is(t->request.path, "/shipments") &&
+	    t->request.system == SYSTEM_ERP && memmem(t->request.body.p, t->request.body.n, "\"consigned\"", 11)) {
+		w->mutated = true;
+		return true;
+	}
 	if (w->mutation == MUTATE_DROP_DELIVERY && t->request.operation == OP_ORDER_POST) {
 		w->mutated = true;
 		return true;

@@ -92,6 +92,15 @@ static void pack(struct shipping *s, const struct model_line *l)
 	put(s->second, l, l->quantity - part);
 }
 
+/* Whose it is, if the warehouse was told; most say nothing of that. */
+static int read_owner(struct world *w, const struct json *j)
+{
+	for (int o = 0; o < MODEL_OWNERS; o++)
+		if (str_is(json_get_text(j, "owner"), model_owners[o]))
+			return dice_chance(&w->dice, 300) ? 1 + o : 0;
+	return 0;
+}
+
 static bool read_line(struct world *w, const struct json *j, struct model_line *l)
 {
 	struct str place = json_get_text(j, "location");
@@ -105,6 +114,7 @@ static bool read_line(struct world *w, const struct json *j, struct model_line *
 		return false;
 	}
 	l->quantity = (int)(q / QTY_ONE);
+	l->owner = read_owner(w, j);
 	return true;
 }
 

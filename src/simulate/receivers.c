@@ -148,6 +148,21 @@ static struct wire_answer found(struct world *w, const struct wire_request *r)
 	return (struct wire_answer){.status = 200, .body = world_text(w, "{'items':[" STR_FMT "]}", STR_ARG(items))};
 }
 
+/* Each shipment once: it may come again to an ERP that does not know its key. */
+static void erp_settle(struct world *w, const struct json *doc)
+{
+	int told[MODEL_OWNERS][MODEL_ITEMS], m = model_number(json_get_text(doc, "shipment_id"), 'm');
+
+	if (m < 0 || m >= w->model->fact_count) {
+		world_break(w, "owners: the ERP hears of a shipment that nobody has sent");
+		return;
+	}
+	model_read_consigned(json_get(doc, "consigned"), told);
+	for (int n = 0; !w->settles[m] && n < MODEL_OWNERS * MODEL_ITEMS; n++)
+		w->settled[n / MODEL_ITEMS][n % MODEL_ITEMS] += told[n / MODEL_ITEMS][n % MODEL_ITEMS];
+	w->settles[m] = true;
+}
+
 static struct wire_answer erp_cancel(struct world *w, struct str path)
 {
 	struct receiver *erp = &w->receivers[SYSTEM_ERP];
@@ -239,6 +254,8 @@ static struct wire_answer take(struct world *w, const struct wire_request *r)
 		return erp_post(w, r, doc);
 	if (r->system == SYSTEM_ERP && ends_with(r->path, "/cancel"))
 		return erp_cancel(w, r->path);
+	if (r->system == SYSTEM_ERP && str_is(r->path, "/shipments"))
+		erp_settle(w, doc);
 	if (str_is(r->path, "/availability"))
 		return show(w, r, doc);
 	if (str_is(r->path, "/shipment-requests")) {

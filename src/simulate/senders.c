@@ -259,7 +259,7 @@ static struct str fact_lines(struct world *w, const struct model_fact *f)
 		text = world_text(w, STR_FMT "%s{%s'sku':'%s','location':'%s','quantity':'%d'%s%s}", STR_ARG(text),
 				  i ? "," : "", l->line ? world_text(w, "'line_id':'%d',", l->line).p : "",
 				  model_products[l->item], model_places[l->place], f->cases ? f->cases : l->quantity,
-				  to, goods_line(w, f));
+				  to, goods_line(w, f, l));
 	}
 	return world_text(w, STR_FMT "]", STR_ARG(text));
 }
@@ -364,7 +364,10 @@ static void send_pause(struct world *w)
 void send_first(struct world *w)
 {
 	for (int i = 0; i < MODEL_ITEMS - 1; i++)
-		send_movement(w, MOVE_RECEIVE, i, i % MODEL_PLACES, dice_between(&w->dice, 3, 25));
+		send_movement(w, MOVE_RECEIVE, i, i % MODEL_PLACES,
+			      dice_between(&w->dice, 3, goods_scarce(w, i) ? 5 : 25));
+	for (int i = 0; world_has(w, FEATURE_CONSIGNED) && i < 4; i++)
+		goods_consign(w, i);
 	for (int i = 0; i < MODEL_ITEMS; i++)
 		if (dice_chance(&w->dice, 500))
 			send_item(w, i);

@@ -24,8 +24,8 @@ static const char yaml[] = "tenants:\n"
 			   "      wms: {connector: canonical, url: \"http://wms.invalid\", roles: [warehouse],"
 			   " locations: [east, west, south]}\n"
 			   "    channels:\n"
-			   "      shop: {locations: [east, west, south]}\n"
-			   "      portal: {locations: [east, west, south]}\n"
+			   "      shop: {locations: [east, west, south], consigned: [acme, globex]}\n"
+			   "      portal: {locations: [east, west, south], consigned: [acme, globex]}\n"
 			   "    records: {stock: wms, item: erp}\n"
 			   "    processes: {order: order-to-cash}\n";
 

@@ -132,6 +132,8 @@ struct world {
 	unsigned char event_heard[WORLD_HEARD_MAX];
 	const char *names[WORLD_RECEIVERS];
 	int physical[MODEL_ITEMS][MODEL_PLACES]; /* what really lies in the warehouse */
+	int settled[MODEL_OWNERS][MODEL_ITEMS];  /* shipments of their stock that the ERP has heard of */
+	bool settles[MODEL_FACTS];               /* it has heard of this shipment */
 	int asked[MODEL_ORDERS][MODEL_ITEMS];    /* of the warehouse, by order */
 	int picked[MODEL_ORDERS][MODEL_ITEMS];   /* by the warehouse, and not shipped */
 	struct call calls[WORLD_CALLS_MAX];
@@ -243,11 +245,14 @@ void send_shipment(struct world *w, struct str order_id, const struct json *line
 
 /* goods.c: lots, owners, cases, goods on their way, what is taken back. */
 /* More members of a line, or of the document. */
-const char *goods_line(struct world *w, const struct model_fact *f);
+const char *goods_line(struct world *w, const struct model_fact *f, const struct model_line *l);
 const char *goods_document(struct world *w, const struct model_fact *f, int number);
 bool send_goods(struct world *w); /* false: this world has none, or nothing to do with them */
 /* An item's record, the same in all of a seed. */
 struct str goods_record(struct world *w, int product);
+bool goods_scarce(const struct world *w, int item);
+/* So that there is some of each owner's. */
+void goods_consign(struct world *w, int n);
 bool goods_countable(const struct world *w, int item);
 int goods_blurred(const struct world *w); /* items that are never counted exactly, by bit */
 

@@ -65,6 +65,7 @@ static void free_order(struct order_book *b, struct order_open *o)
 			free(o->lines[i].parts);
 	}
 	free((char *)o->external.id.p);
+	free((char *)o->untold.p);
 	free(o->await);
 	pool_free(&b->memory, o, o->bytes);
 }
@@ -209,6 +210,16 @@ void order_set_await(struct order_open *o, int64_t exception, struct str excepti
 	w->exception_id = (struct str){w->text, exception_id.n};
 	free(o->await);
 	o->await = w;
+}
+
+void order_set_untold(struct order_open *o, struct str consigned)
+{
+	char *text = consigned.n ? mem_alloc(consigned.n) : NULL;
+
+	if (text)
+		memcpy(text, consigned.p, consigned.n);
+	free((char *)o->untold.p);
+	o->untold = text ? (struct str){text, consigned.n} : STR_NONE;
 }
 
 void order_note_external(struct order_book *b, uint16_t channel, struct str external_id)
@@ -374,6 +385,20 @@ static void load_await(struct order_open *o, const struct json *await)
 		order_set_await(o, exception, json_text(&await->items[1]));
 }
 
+static void load_untold(struct order_open *o, const struct json *consigned)
+{
+	struct json_writer w;
+	struct buf text;
+
+	if (!consigned || !consigned->count)
+		return;
+	buf_init(&text, 16u << 20);
+	jw_init(&w, &text);
+	jw_value(&w, consigned);
+	order_set_untold(o, (struct str){buf_str(&text).p + 1, buf_str(&text).n - 2});
+	buf_done(&text);
+}
+
 static bool find_channel(const struct order_book *b, struct str name, uint16_t *index)
 {
 	for (size_t i = 0; i < b->tenant->channel_count; i++) {
@@ -458,6 +483,7 @@ enum rc order_load(struct order_book *b, const struct store_value *row, struct e
 		    (o->status < ORDER_PARTIALLY_SHIPPED || o->external.id.p || !has_erp(b->tenant));
 	/* An order that the ERP refused is on hold as well, but its items are known. */
 	load_await(o, json_get(progress, "await"));
+	load_untold(o, json_get(progress, "consigned"));
 	if (o->status == ORDER_ON_HOLD && (o->await || !items_known(o)))
 		order_hold(b, o);
 	order_note_external(b, channel, o->external_id);

@@ -39,6 +39,8 @@ void order_hold(struct order_book *b, struct order_open *o);
 void order_unhold(struct order_book *b, struct order_open *o);
 /* Waits for the ERP; id is copied. */
 void order_set_await(struct order_open *o, int64_t exception, struct str exception_id);
+/* Copied. */
+void order_set_untold(struct order_open *o, struct str consigned);
 void order_note_external(struct order_book *b, uint16_t channel, struct str external_id);
 void order_set_external(struct order_open *o, uint16_t system, struct str id);
 

@@ -98,7 +98,8 @@ struct order_open {
 	struct str country, postal_code; /* it goes to; empty where the channel's allocation does not ask for them */
 	struct order_open *next_changed, *next_held, **previous_held;
 	struct order_await *await; /* NULL: it does not */
-	bool changed, fresh;       /* fresh: has no row yet */
+	struct str untold;   /* consigned stock that left with components that were not told; members of an array */
+	bool changed, fresh; /* fresh: has no row yet */
 };
 
 /* It waits for the ERP to be there again; its exception, which ends with that (seq 0: a person has ended it). */

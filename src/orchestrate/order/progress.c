@@ -121,6 +121,12 @@ void order_progress_write(struct buf *out, const struct order_book *b, const str
 		jw_text(&w, o->await->exception_id);
 		jw_array_end(&w);
 	}
+	if (o->untold.n) {
+		jw_key(&w, "c");
+		jw_array(&w);
+		jw_raw(&w, o->untold);
+		jw_array_end(&w);
+	}
 	if (o->country.n || o->postal_code.n) {
 		jw_key(&w, "s");
 		jw_object(&w);
@@ -360,6 +366,8 @@ enum rc order_progress_read(struct arena *a, struct str text, struct json **out,
 		add(&o, "ship_to", json_get(stored, "s"));
 	if (json_is(json_get(stored, "w"), JSON_ARRAY))
 		add(&o, "await", json_get(stored, "w"));
+	if (json_is(json_get(stored, "c"), JSON_ARRAY))
+		add(&o, "consigned", json_get(stored, "c"));
 	*out = arena_new(a, struct json);
 	if (*out && finish(a, &o, *out))
 		return RC_OK;

@@ -301,6 +301,29 @@ static void tell_lines(struct told *v)
 	jw_array_end(&v->w);
 }
 
+/* Of consigned stock it says what left with it, and with the components that were not told before it. */
+static void tell_consigned(struct told *v, struct order_open *o)
+{
+	struct str now = v->shipment->consigned;
+	struct str list = now.n > 2 ? (struct str){now.p + 1, now.n - 2} : STR_NONE;
+
+	if (o->untold.n) {
+		char *all = arena_printf(v->txn->arena, STR_FMT "%s" STR_FMT, STR_ARG(o->untold), list.n ? "," : "",
+					 STR_ARG(list));
+
+		v->txn->failed |= !all;
+		list = all ? str_from(all) : STR_NONE;
+	}
+	if (v->lines && list.n) {
+		jw_key(&v->w, "consigned");
+		jw_array(&v->w);
+		jw_raw(&v->w, list);
+		jw_array_end(&v->w);
+	}
+	if (v->lines ? o->untold.n : list.n)
+		order_set_untold(o, v->lines ? STR_NONE : list);
+}
+
 void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *o, const struct order_shipment *s)
 {
 	bool complete = settle_lines(b, t, o);
@@ -317,10 +340,7 @@ void order_step_shipped(struct order_book *b, struct txn *t, struct order_open *
 	jw_key_text(&v.w, "status", str_from(order_status_name(o->status)));
 	jw_key_time(&v.w, "shipped_at", t->now);
 	tell_lines(&v);
-	if (s->consigned.n) {
-		jw_key(&v.w, "consigned");
-		jw_raw(&v.w, s->consigned);
-	}
+	tell_consigned(&v, o);
 	event = txn_event(t, "shipment.created", o->order_id, s->document, order_data_end(&data, &v.w, t));
 	/* Components that make no whole kit yet are told with the ones that do. */
 	for (size_t i = 0; i < b->tenant->system_count && v.lines; i++) {
