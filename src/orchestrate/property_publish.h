@@ -68,7 +68,7 @@ static void end_delivery(int channel, enum publish_result result, const struct j
 
 static void forget_what_failed(int channel)
 {
-	struct world_row *row = world_row(&w, W_DELIVERY, &SV_INT(m.under_way[channel]), 1);
+	struct disk_row *row = disk_row(&w.disk, W_DELIVERY, &SV_INT(m.under_way[channel]), 1);
 	struct json *params;
 
 	assert_non_null(row);
@@ -123,7 +123,7 @@ static const char *check_cuts(void)
 		struct json *params;
 		int channel;
 
-		world_resolve(&w, r);
+		disk_resolve(&w.txn.batch, r);
 		if (r->statement != W_DELIVERY || !str_is(r->values[3].bytes, "availability"))
 			continue;
 		channel = str_is(r->values[2].bytes, "market");

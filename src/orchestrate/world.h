@@ -17,6 +17,7 @@
 #include "orchestrate/stock/terms.h"
 #include "orchestrate/stock/verbs.h"
 #include "orchestrate/stock/view_writer.h"
+#include "orchestrate/world_disk.h"
 
 #include <stdio.h>
 
@@ -29,12 +30,6 @@
 #define WORLD_LINES_MAX 8
 #define Q(n)            ((qty_t)(n)*QTY_ONE)
 
-struct world_row {
-	enum store_statement table;
-	size_t count;
-	struct store_value values[STORE_VALUES_MAX];
-};
-
 struct world {
 	struct config_tenant tenant;
 	struct config_location locations[WORLD_LOCATIONS];
@@ -42,8 +37,8 @@ struct world {
 	struct config_channel channels[WORLD_CHANNELS];
 	struct str owners[WORLD_OWNERS];
 	struct pack packs[WORLD_SYSTEMS];
-	struct world_row *rows;
-	size_t row_count, row_room, orders_max, holds_max;
+	struct world_disk disk;
+	size_t orders_max, holds_max;
 	uint64_t random;
 	struct uuid_source ids;
 	struct arena arena;
@@ -75,159 +70,6 @@ static inline void world_random(void *ctx, void *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		((unsigned char *)p)[i] = (unsigned char)(test_random(ctx) >> 32);
-}
-
-/* ---- the disk ---- */
-
-static inline struct store_value world_copy(struct store_value v)
-{
-	if (v.type == STORE_TEXT || v.type == STORE_BLOB) {
-		char *p = mem_alloc(v.bytes.n + 1);
-
-		if (v.bytes.n)
-			memcpy(p, v.bytes.p, v.bytes.n);
-		v.bytes.p = p;
-	}
-	return v;
-}
-
-static inline void world_set(struct world_row *r, size_t column, struct store_value v)
-{
-	v = world_copy(v);
-	if (r->values[column].type == STORE_TEXT || r->values[column].type == STORE_BLOB)
-		free((char *)r->values[column].bytes.p);
-	r->values[column] = v;
-}
-
-static inline struct world_row *world_row(struct world *w, enum store_statement table, const struct store_value *values,
-					  size_t keys)
-{
-	for (size_t i = 0; i < w->row_count; i++) {
-		struct world_row *r = &w->rows[i];
-		bool same = r->table == table;
-
-		for (size_t n = 0; same && n < keys; n++)
-			same = r->values[n].type == STORE_INT ? r->values[n].integer == values[n].integer
-							      : str_eq(r->values[n].bytes, values[n].bytes);
-		if (same)
-			return r;
-	}
-	return NULL;
-}
-
-static inline void world_upsert(struct world *w, const struct store_write *write, size_t keys, bool may_exist)
-{
-	size_t count = store_statement_sql(write->statement)->parameters;
-	struct world_row *r = keys ? world_row(w, write->statement, write->values, keys) : NULL;
-
-	assert_true(may_exist || !r);
-	if (!r) {
-		if (w->row_count == w->row_room) {
-			w->row_room = w->row_room ? w->row_room * 2 : 256;
-			w->rows = mem_grow(w->rows, w->row_room * sizeof(*w->rows));
-		}
-		r = &w->rows[w->row_count++];
-		*r = (struct world_row){.table = write->statement, .count = count};
-	}
-	for (size_t i = 0; i < count; i++)
-		world_set(r, i, write->values[i]);
-}
-
-static inline void world_update(struct world *w, enum store_statement table, const struct store_write *write,
-				const size_t *columns, size_t count)
-{
-	struct world_row *r = world_row(w, table, write->values, 1);
-
-	assert_non_null(r);
-	for (size_t i = 0; i < count; i++)
-		world_set(r, columns[i], write->values[i + 1]);
-}
-
-/* A delivery whose params are its event's data gets them, as the store's readers do. */
-static inline void world_resolve(const struct world *w, const struct store_write *delivery)
-{
-	struct store_value *v = (struct store_value *)delivery->values;
-
-	if (delivery->statement != W_DELIVERY || !str_eq(v[9].bytes, DELIVERY_PARAMS_EVENT))
-		return;
-	for (const struct store_write *r = w->txn.batch.first; r; r = r->next)
-		if (r->statement == W_EVENT && r->values[0].integer == v[7].integer)
-			v[9] = r->values[8];
-}
-
-/* A reservation as R_RESERVATIONS_HELD reads it: with what its event says. */
-static inline void world_reservation(struct world *w, const struct store_write *write)
-{
-	const struct store_write *e = w->txn.batch.first;
-	const struct store_value *v = write->values;
-	struct world_row *r;
-
-	while (e && (e->statement != W_EVENT || e->values[0].integer != v[1].integer))
-		e = e->next;
-	assert_non_null(e);
-	if (write->statement == W_RESERVATION) {
-		world_upsert(w, write, 1, false);
-		r = &w->rows[w->row_count - 1];
-		r->count = 8;
-		world_set(r, 1, SV_INT(HOLD_HELD));
-		world_set(r, 4, SV_NULL);
-		world_set(r, 5, e->values[4]);
-		world_set(r, 6, e->values[6]);
-	} else {
-		r = world_row(w, W_RESERVATION, v, 1);
-	}
-	assert_non_null(r);
-	world_set(r, 7, e->values[8]);
-}
-
-static inline void world_write(struct world *w, const struct store_write *write)
-{
-	static const size_t order_columns[] = {4, 5, 11}, delivery_columns[] = {10, 11}, reservation_columns[] = {1, 4};
-
-	switch ((int)write->statement) {
-	case W_MOVEMENT:
-	case W_ORDER:
-	case W_DELIVERY:
-		world_resolve(w, write);
-		world_upsert(w, write, 1, false);
-		return;
-	case W_EVENT:
-	case W_EXCEPTION:
-	case W_DOCUMENT:
-		return;
-	case W_RESERVATION:
-	case W_RESERVATION_CHANGE:
-		world_reservation(w, write);
-		return;
-	case W_RESERVATION_END:
-		world_update(w, W_RESERVATION, write, reservation_columns, COUNT(reservation_columns));
-		return;
-	case W_ITEM:
-	case W_META:
-		world_upsert(w, write, 1, true);
-		return;
-	case W_ARRIVAL:
-		world_upsert(w, write, 1, true);
-		return;
-	case W_PUBLICATION:
-	case W_GAP:
-		world_upsert(w, write, 2, true);
-		return;
-	case W_RING_FENCE:
-		world_upsert(w, write, 3, true);
-		return;
-	case W_POSITION:
-		world_upsert(w, write, 4, true);
-		return;
-	case W_ORDER_STATE:
-		world_update(w, W_ORDER, write, order_columns, COUNT(order_columns));
-		return;
-	case W_DELIVERY_STATE:
-		world_update(w, W_DELIVERY, write, delivery_columns, COUNT(delivery_columns));
-		return;
-	default:
-		fail_msg("a row for %s", store_statement_sql(write->statement)->name);
-	}
 }
 
 /* ---- start, commit, reload ---- */
@@ -344,11 +186,7 @@ static inline void world_done(struct world *w)
 	stock_view_free(w->view);
 	dedup_free(w->dedup);
 	arena_done(&w->arena);
-	for (size_t i = 0; i < w->row_count; i++)
-		for (size_t n = 0; n < w->rows[i].count; n++)
-			if (w->rows[i].values[n].type == STORE_TEXT || w->rows[i].values[n].type == STORE_BLOB)
-				free((char *)w->rows[i].values[n].bytes.p);
-	free(w->rows);
+	disk_done(&w->disk);
 }
 
 /* What the hub adds to a batch. */
@@ -365,7 +203,7 @@ static inline void world_finish(struct world *w, size_t flush)
 static inline void world_committed(struct world *w)
 {
 	for (const struct store_write *r = w->txn.batch.first; r; r = r->next)
-		world_write(w, r);
+		disk_write(&w->disk, &w->txn.batch, r);
 	order_committed(w->orders);
 	stock_publish(w->stock, w->now);
 	world_begin(w);
@@ -379,15 +217,15 @@ static inline void world_commit(struct world *w, size_t flush)
 
 static inline void world_load_deliveries(struct world *w)
 {
-	struct world_row *meta = world_row(w, W_META, &SV_TEXT(STR("publication_floor")), 1);
+	struct disk_row *meta = disk_row(&w->disk, W_META, &SV_TEXT(STR("publication_floor")), 1);
 	int64_t floor = meta ? meta->values[1].integer : 0;
 
-	for (size_t i = 0; i < w->row_count; i++) {
-		const struct store_value *v = w->rows[i].values;
+	for (size_t i = 0; i < w->disk.count; i++) {
+		const struct store_value *v = w->disk.rows[i].values;
 		struct arena a;
 		struct json *params;
 
-		if (w->rows[i].table != W_DELIVERY || v[0].integer <= floor || !str_is(v[3].bytes, "availability"))
+		if (w->disk.rows[i].table != W_DELIVERY || v[0].integer <= floor || !str_is(v[3].bytes, "availability"))
 			continue;
 		arena_init(&a, 1u << 20);
 		assert_int_equal(json_parse(&a, v[9].bytes, NULL, &params, NULL), RC_OK);
@@ -401,12 +239,12 @@ static inline void world_load_deliveries(struct world *w)
 
 static inline void world_load_rows(struct world *w, enum store_statement table, int64_t floor, struct err *e)
 {
-	for (size_t i = 0; i < w->row_count; i++) {
-		const struct store_value *v = w->rows[i].values;
+	for (size_t i = 0; i < w->disk.count; i++) {
+		const struct store_value *v = w->disk.rows[i].values;
 		enum rc rc = RC_OK;
 		qty_t told, sold = PUBLISH_UNKNOWN;
 
-		if (w->rows[i].table != table)
+		if (w->disk.rows[i].table != table)
 			continue;
 		if (table == W_ITEM)
 			rc = item_load(w->stock, v[0].bytes, v[2].bytes, v[4].bytes, v[3].type != STORE_NULL, e);
@@ -435,41 +273,30 @@ static inline void world_load_rows(struct world *w, enum store_statement table, 
 	}
 }
 
-static inline int world_row_order(const void *a, const void *b)
-{
-	const struct world_row *x = a, *y = b;
-	int64_t p = x->values[0].integer, q = y->values[0].integer;
-
-	if (x->table != y->table)
-		return x->table < y->table ? -1 : 1;
-	return p < q ? -1 : p > q;
-}
-
 /* Loads the state again from the disk, in the hub's order. What was not committed is gone. */
 static inline void world_reload(struct world *w)
 {
 	static const enum store_statement tables[] = {W_ITEM, W_POSITION,    W_MOVEMENT, W_RING_FENCE,  W_ARRIVAL,
 						      W_GAP,  W_RESERVATION, W_ORDER,    W_PUBLICATION, W_META};
-	struct world_row *floor = world_row(w, W_META, &SV_TEXT(STR("position_floor")), 1);
-	struct world_row *sold = world_row(w, W_META, &SV_TEXT(STR("publication_orders")), 1);
-	struct world_row *told = world_row(w, W_META, &SV_TEXT(STR("publication_floor")), 1);
+	struct disk_row *floor = disk_row(&w->disk, W_META, &SV_TEXT(STR("position_floor")), 1);
+	struct disk_row *sold = disk_row(&w->disk, W_META, &SV_TEXT(STR("publication_orders")), 1);
+	struct disk_row *told = disk_row(&w->disk, W_META, &SV_TEXT(STR("publication_floor")), 1);
 	int64_t orders = sold ? sold->values[1].integer : 0;
 	int64_t from = floor ? floor->values[1].integer : 0;
 	struct err e = ERR_NONE;
 
 	world_drop_books(w);
 	world_books(w);
-	if (w->row_count)
-		qsort(w->rows, w->row_count, sizeof(*w->rows), world_row_order);
+	disk_sort(&w->disk);
 	publish_load_floor(w->publisher, told ? told->values[1].integer : 0, orders);
 	for (size_t i = 0; i < COUNT(tables); i++)
 		world_load_rows(w, tables[i], from, &e);
 	world_load_deliveries(w);
-	for (size_t i = 0; i < w->row_count; i++)
-		if (w->rows[i].table == W_ORDER && w->rows[i].values[0].integer > orders)
-			assert_int_equal(publish_load_order(w->publisher, w->rows[i].values[0].integer,
-							    w->rows[i].values[2].bytes, w->rows[i].values[11].bytes,
-							    &e),
+	for (size_t i = 0; i < w->disk.count; i++)
+		if (w->disk.rows[i].table == W_ORDER && w->disk.rows[i].values[0].integer > orders)
+			assert_int_equal(publish_load_order(w->publisher, w->disk.rows[i].values[0].integer,
+							    w->disk.rows[i].values[2].bytes,
+							    w->disk.rows[i].values[11].bytes, &e),
 					 RC_OK);
 	terms_loaded(w->stock, w->now);
 	publish_load_ages(w->publisher, w->now);
@@ -515,7 +342,7 @@ static inline const struct store_write *world_delivery(const struct world *w, co
 		    str_is(r->values[3].bytes, operation))
 			found = r;
 	if (found)
-		world_resolve(w, found);
+		disk_resolve(&w->txn.batch, found);
 	return found;
 }
 
@@ -636,6 +463,16 @@ static inline struct order_open *world_order(struct world *w, const char *channe
 	order_step_decide(w->orders, &w->txn, capture.out);
 	order_step_restock(w->orders, &w->txn);
 	return capture.out;
+}
+
+/* An order's id, for after it has left the memory; of one order at a time. */
+static inline struct str world_keep_id(const struct order_open *o)
+{
+	static char id[UUID_TEXT];
+
+	assert_int_equal(o->order_id.n, UUID_TEXT);
+	memcpy(id, o->order_id.p, UUID_TEXT);
+	return (struct str){id, UUID_TEXT};
 }
 
 /* ---- looking ---- */

@@ -36,14 +36,6 @@ static struct order_open *order(const char *sku, int n)
 	return o;
 }
 
-static struct str keep_id(const struct order_open *o)
-{
-	static char id[UUID_TEXT];
-
-	memcpy(id, o->order_id.p, UUID_TEXT);
-	return (struct str){id, UUID_TEXT};
-}
-
 /* What a system is told; "" if it is told nothing. */
 static const char *told(const char *system, const char *operation)
 {
@@ -109,7 +101,7 @@ static void test_substitutes(void **state)
 		if (c->part)
 			world_move(&w, MOVE_ADJUST, "PART", "A", Q(c->part));
 		o = order("OLD", 5);
-		id = keep_id(o);
+		id = world_keep_id(o);
 		check_case(c, o);
 		world_commit(&w, SIZE_MAX);
 		world_reload(&w);

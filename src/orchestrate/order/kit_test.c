@@ -58,6 +58,18 @@ static void move(enum movement_type type, struct str order_id, const char *sku, 
 	assert_int_equal(world_apply(&w, (struct world_fact){.type = type, .order_id = order_id}, &l, 1, &e), RC_OK);
 }
 
+/* The order, from the rows. */
+static struct order_open *loaded(struct str id)
+{
+	struct order_open *o;
+
+	world_commit(&w, SIZE_MAX);
+	world_reload(&w);
+	o = order_find(w.orders, id);
+	assert_non_null(o);
+	return o;
+}
+
 static qty_t allocated(const char *sku)
 {
 	return world_state(&w, sku, "A", STOCK_ALLOCATED) + world_state(&w, sku, "B", STOCK_ALLOCATED) +
@@ -71,14 +83,6 @@ static void check_allocated(const char *name, int a, int b, int c)
 	for (int i = 0; i < SKUS; i++)
 		if (allocated(skus[i]) != Q(want[i]))
 			fail_msg("%s: %lld of %s", name, (long long)(allocated(skus[i]) / QTY_ONE), skus[i]);
-}
-
-static struct str keep_id(const struct order_open *o)
-{
-	static char id[UUID_TEXT];
-
-	memcpy(id, o->order_id.p, UUID_TEXT);
-	return (struct str){id, UUID_TEXT};
 }
 
 /* ---- reserving ---- */
@@ -166,12 +170,9 @@ static void test_reserve(void **state)
 			lines++;
 		o = world_order(&w, "shop", c->lines, lines, NULL);
 		assert_non_null(o);
-		id = keep_id(o);
+		id = world_keep_id(o);
 		check_case(c, o);
-		world_commit(&w, SIZE_MAX);
-		world_reload(&w);
-		o = order_find(w.orders, id);
-		assert_non_null(o);
+		o = loaded(id);
 		check_case(c, o);
 		if (i + 1 < COUNT(cases))
 			tear_down(state);
@@ -214,13 +215,11 @@ static void test_waits_for_what_is_missing(void **state)
 	start();
 	stock_up("A", 9, 1, 0);
 	o = order("PACK", 3);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	assert_int_equal(o->status, ORDER_BACKORDERED);
 	assert_null(stock_find(w.stock, STR("A-1"))->waiting); /* there is plenty of it */
 	assert_non_null(stock_find(w.stock, STR("A-2"))->waiting);
-	world_commit(&w, SIZE_MAX);
-	world_reload(&w);
-	o = order_find(w.orders, id);
+	o = loaded(id);
 	assert_non_null(stock_find(w.stock, STR("A-2"))->waiting);
 	/* What is plenty is sold to others meanwhile: then it is missing. */
 	order("A-1", 7);
@@ -333,15 +332,13 @@ static void test_kits_are_shipped(void **state)
 	start();
 	stock_up("A", 9, 3, 0);
 	o = order("PACK", 3);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	accept(o);
 	move(MOVE_SHIP, id, "PACK", "A", 1, "1");
 	assert_int_equal(o->lines[0].shipped, Q(1));
 	assert_int_equal(o->status, ORDER_PARTIALLY_SHIPPED);
 	check_allocated("of two kits", 4, 2, 0);
-	world_commit(&w, SIZE_MAX);
-	world_reload(&w);
-	o = order_find(w.orders, id);
+	o = loaded(id);
 	move(MOVE_PICK, id, "PACK", "A", 1, NULL);
 	assert_int_equal(world_state(&w, "A-1", "A", STOCK_PICKED), Q(2));
 	move(MOVE_SHIP, id, "PACK", "A", 2, NULL);
@@ -361,15 +358,13 @@ static void test_components_are_shipped(void **state)
 	start();
 	stock_up("A", 4, 2, 0);
 	o = order("PACK", 2);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	accept(o);
 	world_commit(&w, SIZE_MAX);
 	move(MOVE_SHIP, id, "A-1", "A", 3, "1");
 	assert_int_equal(o->lines[0].shipped, 0);
 	assert_string_equal(told(), "nothing");
-	world_commit(&w, SIZE_MAX);
-	world_reload(&w);
-	o = order_find(w.orders, id);
+	o = loaded(id);
 	check_allocated("the rest", 1, 2, 0);
 	move(MOVE_SHIP, id, "A-2", "A", 1, "1");
 	assert_int_equal(o->lines[0].shipped, Q(1));
@@ -429,7 +424,7 @@ static void test_shipped_from_elsewhere(void **state)
 	start();
 	stock_up("A", 4, 2, 0);
 	o = order("PACK", 2);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	stock_up("B", 2, 1, 0);
 	move(MOVE_SHIP, id, "PACK", "B", 1, "1");
 	assert_int_equal(o->lines[0].shipped, Q(1));
@@ -491,11 +486,9 @@ static void test_a_later_record_changes_nothing(void **state)
 	start();
 	stock_up("A", 4, 1, 0);
 	o = order("PACK", 2);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	world_record(&w, "PACK", "{\"sku\":\"PACK\",\"components\":[{\"sku\":\"A-3\",\"quantity\":\"5\"}]}");
-	world_commit(&w, SIZE_MAX);
-	world_reload(&w);
-	o = order_find(w.orders, id);
+	o = loaded(id);
 	stock_up("A", 0, 1, 0);
 	assert_int_equal(o->lines[0].backordered, 0);
 	move(MOVE_SHIP, id, "PACK", "A", 2, "1");
@@ -553,10 +546,8 @@ static void test_a_part_of_a_held_kit(void **state)
 	start();
 	stock_up("A", 4, 2, 0);
 	hold(&kit, 1);
-	id = keep_id(order("PACK", 2));
-	world_commit(&w, SIZE_MAX);
-	world_reload(&w);
-	o = order_find(w.orders, id);
+	id = world_keep_id(order("PACK", 2));
+	o = loaded(id);
 	assert_int_equal(o->lines[0].backordered, Q(2));
 	commit_part(hold_find(w.holds, STR("h-1")), o, "PACK", 1, true);
 	assert_int_equal(o->lines[0].backordered, Q(1));

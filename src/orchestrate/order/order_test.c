@@ -187,7 +187,7 @@ static void test_accepted_after_the_first_shipment(void **state)
 	assert_int_equal(world_deliveries(&w, "shipment.request"), 1);
 	/* The same with a restart in between. */
 	o = order_one("shop", 3);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	ship(id, "A", 1, NULL);
 	world_commit(&w, 10);
 	world_reload(&w);
@@ -207,7 +207,7 @@ static void test_refused_stays_on_hold(void **state)
 	(void)state;
 	stock_up(9, 0, 0);
 	o = order_one("shop", 3);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	order_step_refused(w.orders, &w.txn, o, "order_refused", STR("credit limit"));
 	assert_int_equal(o->status, ORDER_ON_HOLD);
 	assert_int_equal(world_exceptions(&w, "order_refused"), 1);
@@ -256,7 +256,7 @@ static void test_cancel(void **state)
 	(void)state;
 	stock_up(2, 3, 4);
 	o = order_one("shop", 9);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	assert_int_equal(o->lines[0].backordered, Q(4));
 	assert_int_equal(cancel(o, &e), RC_OK);
 	assert_int_equal(o->status, ORDER_CANCELLED);
@@ -381,7 +381,7 @@ static void test_unknown_then_known(void **state)
 	(void)state;
 	stock_up(5, 0, 0);
 	o = world_order(&w, "shop", lines, 2, NULL);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	assert_int_equal(o->status, ORDER_ON_HOLD);
 	assert_int_equal(world_exceptions(&w, "unknown_item"), 1);
 	assert_int_equal(world_deliveries(&w, "order.post"), 0);
@@ -480,7 +480,7 @@ static void test_reload(void **state)
 	(void)state;
 	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_RECEIVE}, &lot, 1, &e), RC_OK);
 	o = world_order(&w, "shop", lines, 2, NULL);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	order_step_accepted(w.orders, &w.txn, o, 1, STR("0"));
 	lot.quantity = Q(1);
 	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_SHIP, .order_id = id}, &lot, 1, &e), RC_OK);

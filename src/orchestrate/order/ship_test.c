@@ -18,7 +18,7 @@ static void test_ship_in_parts(void **state)
 	(void)state;
 	stock_up(9, 0, 0);
 	o = order_one("shop", 3);
-	id = keep_id(o);
+	id = world_keep_id(o);
 	pick(id, "A", 2);
 	assert_int_equal(world_state(&w, "A-1", "A", STOCK_PICKED), Q(2));
 	assert_int_equal(world_state(&w, "A-1", "A", STOCK_ALLOCATED), Q(1));

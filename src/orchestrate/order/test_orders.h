@@ -57,16 +57,6 @@ static inline void pick(struct str order_id, const char *location, qty_t q)
 			 RC_OK);
 }
 
-/* An order's id, for after it has left the memory. */
-static inline struct str keep_id(const struct order_open *o)
-{
-	static char id[UUID_TEXT];
-
-	assert_int_equal(o->order_id.n, UUID_TEXT);
-	memcpy(id, o->order_id.p, UUID_TEXT);
-	return (struct str){id, UUID_TEXT};
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 #endif

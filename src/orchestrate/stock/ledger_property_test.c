@@ -288,9 +288,9 @@ static struct movement_undo undo_of(const char *id)
 	for (const struct store_write *r = w.txn.batch.first; r; r = r->next)
 		if (r->statement == W_MOVEMENT && str_is(r->values[6].bytes, id))
 			row = r->values;
-	for (size_t i = 0; i < w.row_count; i++)
-		if (w.rows[i].table == W_MOVEMENT && str_is(w.rows[i].values[6].bytes, id))
-			row = w.rows[i].values;
+	for (size_t i = 0; i < w.disk.count; i++)
+		if (w.disk.rows[i].table == W_MOVEMENT && str_is(w.disk.rows[i].values[6].bytes, id))
+			row = w.disk.rows[i].values;
 	assert_non_null(row);
 	return (struct movement_undo){.seq = row[0].integer, .occurred_at = row[3].integer, .entries = row[10].bytes};
 }

@@ -144,7 +144,7 @@ static void test_stale(void **state)
 	assert_string_equal(told(&seq), "A-1=5");
 	publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("A-1", "3"), w.now);
 	assert_string_equal(told(&seq), "A-1=5");
-	params = world_row(&w, W_DELIVERY, &SV_INT(seq), 1)->values[9].bytes;
+	params = disk_row(&w.disk, W_DELIVERY, &SV_INT(seq), 1)->values[9].bytes;
 	assert_non_null(strstr(params.p, "\"expected\":\"3\""));
 	publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("A-1", "5"), w.now);
 	assert_string_equal(told(&seq), "-");

@@ -254,9 +254,9 @@ static void test_reload_equals_memory(void **state)
 			take_picture(&w, &before);
 			post_something(&w); /* not committed: gone */
 			w.heads.movement = 0;
-			for (size_t i = 0; i < w.row_count; i++)
-				if (w.rows[i].table == W_MOVEMENT)
-					w.heads.movement = w.rows[i].values[0].integer;
+			for (size_t i = 0; i < w.disk.count; i++)
+				if (w.disk.rows[i].table == W_MOVEMENT)
+					w.heads.movement = w.disk.rows[i].values[0].integer;
 			world_reload(&w);
 			take_picture(&w, &after);
 			if (memcmp(&before, &after, sizeof(before)) != 0)
