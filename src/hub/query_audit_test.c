@@ -35,7 +35,7 @@ static void put_movement(struct writing *w, int64_t seq, enum stock_state from, 
 	struct buf packed;
 
 	buf_init(&packed, 4096);
-	entry_pack(&packed, &entry);
+	entry_pack(&packed, &entry, &(uint32_t){0});
 	PUT(w, W_MOVEMENT, SV_INT(seq), SV_TEXT(STR("m")), SV_INT(1), SV_INT(1), SV_TEXT(STR("receive")), SV_NULL,
 	    SV_NULL, SV_NULL, SV_NULL, SV_TEXT(STR("c")), SV_BLOB(arena_copy(&world.arena, buf_str(&packed))));
 	buf_done(&packed);

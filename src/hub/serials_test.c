@@ -374,6 +374,31 @@ static void test_a_line_is_taken_back(void **state)
 	assert_where("S2", "unknown");
 }
 
+/* Of two lines of the same goods the serial numbers of the one that is named. */
+static void test_a_line_is_taken_back_by_number(void **state)
+{
+	static const char back[] =
+	    "{'source':'wms','source_event_id':'back-%d','type':'reverse','occurred_at':'2026-03-01T10:00:00Z',"
+	    "'reverses_event_id':'two','lines':[{'line':%d,'sku':'TV','location':'east','quantity':'%d'}]}";
+
+	(void)state;
+	record("TV", ",'tracking':'serial'");
+	do_command(make_move_from(
+	    world_text("{'source':'wms','source_event_id':'two','type':'receive','occurred_at':'2026-03-01T09:00:00Z',"
+		       "'lines':[{'sku':'TV','location':'east','quantity':'1','serials':['S1']},"
+		       "{'sku':'TV','location':'east','quantity':'2','serials':['S2','S3']}]}")));
+	reopen();
+	assert_int_equal(do_command(make_move_from(world_text(back, 1, 2, 3))).status, 422);
+	assert_int_equal(do_command(make_move_from(world_text(back, 2, 2, 2))).status, 200);
+	assert_where("S1", "in_stock east");
+	assert_where("S2", "unknown");
+	assert_where("S3", "unknown");
+	reopen();
+	assert_int_equal(do_command(make_move_from(world_text(back, 3, 2, 2))).status, 409);
+	assert_int_equal(do_command(make_move_from(world_text(back, 4, 1, 1))).status, 200);
+	assert_where("S1", "unknown");
+}
+
 /* ---- kits ---- */
 
 static void test_kits(void **state)
@@ -453,6 +478,7 @@ int main(void)
 	    TEST(test_a_count_of_more_than_a_page),
 	    TEST(test_reversal),
 	    TEST(test_a_line_is_taken_back),
+	    TEST(test_a_line_is_taken_back_by_number),
 	    TEST(test_kits),
 	    TEST(test_the_lot_is_known_by_the_serial),
 	    TEST(test_a_shipment_carries_them),

@@ -167,6 +167,24 @@ static void read_component_serials(struct reader *r, const struct json *line, si
 	}
 }
 
+static uint32_t read_reversed_line(struct reader *r, const struct json *line, size_t i, enum movement_type type)
+{
+	const struct json *j = json_get(line, "line");
+	int64_t number = 0;
+
+	if (!j)
+		return 0;
+	if (type != MOVE_REVERSE)
+		read_note(r, j, "not_applicable", "Only a reversal names a line of another movement.",
+			  "/lines/%zu/line", i);
+	else if (!json_int(j, &number) || number < 1 || number > MOVEMENT_LINES_MAX)
+		read_note(r, j, "out_of_range", "This must be the number of a line; the first is 1.", "/lines/%zu/line",
+			  i);
+	else
+		return (uint32_t)number;
+	return 0;
+}
+
 /* serials: counts them. */
 static void read_lot(struct reader *r, const struct json *line, size_t i, enum movement_type type, size_t *serials,
 		     struct movement_line *out)
@@ -201,6 +219,7 @@ static enum rc read_movement_lines(struct reader *r, const struct json *doc, enu
 		l->location = location_needed ? read_required(r, j, "location", pointer) : json_get_text(j, "location");
 		read_lot(r, j, i, type, &serials, l);
 		l->order_line_id = json_get_text(j, "line_id");
+		l->of_line = read_reversed_line(r, j, i, type);
 		l->quantity = read_quantity(r, j, i, sign_of(type));
 		l->uom = json_get_text(j, "uom");
 		read_to_location(r, j, i, type, l);

@@ -37,6 +37,8 @@ struct component_serials {
 struct movement_line {
 	struct str sku, location, lot, to_location;
 	struct str order_line_id; /* line_id of the document; may be empty */
+	uint32_t number;          /* which line of the document, from 0 (verbs_prepare) */
+	uint32_t of_line;         /* MOVE_REVERSE: the line that it takes back, from 1; 0: all of these goods */
 	qty_t quantity;           /* positive, but signed for MOVE_ADJUST and 0 or more for MOVE_COUNT */
 	struct str uom;
 	struct str kit;              /* of a kit that was taken apart: its SKU; else empty */

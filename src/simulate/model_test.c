@@ -17,7 +17,7 @@ static void entry(int item, int place, enum stock_state from, enum stock_state t
 				.to = to,
 				.quantity = quantity * QTY_ONE};
 
-	entry_pack(&entries, &e);
+	entry_pack(&entries, &e, &(uint32_t){0});
 }
 
 static void movement(const char *type, const char *event, const char *order, const char *reason)
@@ -291,7 +291,7 @@ static void lot_entry(const char *lot, const char *owner, enum stock_state from,
 				.to = to,
 				.quantity = quantity * QTY_ONE};
 
-	entry_pack(&entries, &e);
+	entry_pack(&entries, &e, &(uint32_t){0});
 }
 
 static void test_a_later_lot_first(void **state)

@@ -43,7 +43,7 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_POSITIONS] = "",
     [R_POSITIONS_OF] = "t",
     [W_SERIAL] = "ttittttii",
-    [W_SERIAL_MOVE] = "ttiiitittttii",
+    [W_SERIAL_MOVE] = "ttiiitittttiii",
     [R_SERIALS_NAMED] = "ttttttttttttttttt",
     [R_SERIALS] = "tti",
     [R_SERIALS_AT] = "ttti",
@@ -217,7 +217,8 @@ static void put_serial_move(struct store_batch *b, int64_t movement, int64_t kin
 	const struct store_value none = SV_TEXT(STR(""));
 
 	PUT(*b, W_SERIAL_MOVE, SV_TEXT(STR("TV")), SV_TEXT(STR("S1")), SV_INT(movement), SV_INT(kind), SV_INT(at),
-	    SV_TEXT(STR("east")), SV_INT(state), SV_TEXT(STR("east")), none, none, none, SV_INT(0), SV_INT(0));
+	    SV_TEXT(STR("east")), SV_INT(state), SV_TEXT(STR("east")), none, none, none, SV_INT(0), SV_INT(0),
+	    SV_INT(0));
 }
 
 /* What movement made of serial number S1, state after it; the registry says the same. */
@@ -241,7 +242,7 @@ static enum rc add_movement(void *ctx, const struct store_value *columns, size_t
 {
 	struct movements *m = ctx;
 
-	assert_int_equal(count, 12);
+	assert_int_equal(count, 13);
 	assert_memory_equal(columns[1].bytes.p, "S1", 2);
 	m->sum += columns[7].integer;
 	m->count++;

@@ -45,6 +45,28 @@ test("what expires first leaves first, and every unit's way can be read", async 
 	await hub.audit();
 });
 
+test("of two lines of the same goods one is taken back by its number", async (t) => {
+	const { hub } = await world(t, ["shop", "wms"]);
+	const free = async () => inState(await hub.stock("A"), "free");
+	(await move(hub, "receive", [{ sku: "A", quantity: "2" }, { sku: "A", quantity: "5" }], { source_event_id: "two" })).expect(200);
+	const back = (line) => move(hub, "reverse", [line], { reverses_event_id: "two" });
+	(await back({ sku: "A", quantity: "5" })).expect(422, "quantity_differs");
+	(await back({ sku: "A", quantity: "5", line: 1 })).expect(422, "quantity_differs");
+	(await back({ sku: "A", quantity: "5", line: 0 })).expect(422);
+	(await back({ sku: "A", quantity: "5", line: 3 })).expect(422, "not_in_movement");
+	(await move(hub, "receive", [{ sku: "A", quantity: "5", line: 1 }])).expect(422);
+	(await back({ sku: "A", quantity: "5", line: 2 })).expect(200);
+	assert.equal(await free(), 2);
+	await hub.kill();
+	await hub.start();
+	(await back({ sku: "A", quantity: "5", line: 2 })).expect(409, "already_reversed");
+	(await back({ sku: "A", quantity: "7" })).expect(409, "already_reversed");
+	(await move(hub, "reverse", undefined, { reverses_event_id: "two" })).expect(200);
+	assert.equal(await free(), 0);
+	(await back({ sku: "A", quantity: "2", line: 1 })).expect(409, "already_reversed");
+	await hub.audit();
+});
+
 test("what is of a count's own instant is taken back as it was told: before the count, or after it", async (t) => {
 	const { hub } = await world(t, ["shop", "wms"]);
 	const at = (ms) => ({ occurred_at: new Date(Date.UTC(2026, 2, 1, 8) + ms).toISOString() });

@@ -99,17 +99,20 @@ static void post(struct stock_draft *d, struct stock_place *p, enum stock_state 
 
 	assert(quantity > 0 && p->item == q->item && (from != to || p != q));
 	assert(p == q || (str_eq(p->position.lot, q->position.lot) && str_eq(p->position.owner, q->position.owner)));
-	entry_pack(&d->entries, &(struct entry){
-				    .sku = p->item->sku,
-				    .location = locations[p->position.location].name,
-				    .lot = p->position.lot,
-				    .owner = p->position.owner,
-				    .to_location = q == p ? STR_NONE : locations[q->position.location].name,
-				    .from = from,
-				    .to = to,
-				    .quantity = quantity,
-				    .previous = chain(d, p->item),
-				});
+	entry_pack(&d->entries,
+		   &(struct entry){
+		       .sku = p->item->sku,
+		       .location = locations[p->position.location].name,
+		       .lot = p->position.lot,
+		       .owner = p->position.owner,
+		       .to_location = q == p ? STR_NONE : locations[q->position.location].name,
+		       .from = from,
+		       .to = to,
+		       .quantity = quantity,
+		       .previous = chain(d, p->item),
+		       .line = d->line,
+		   },
+		   &d->line_packed);
 	d->consigned |= p->position.consignor != CONSIGNOR_NONE;
 	apply(d->stock, p, from, q, to, quantity, d->seq, d->occurred_at);
 }
@@ -151,16 +154,19 @@ void stock_post(struct stock_draft *d, struct stock_place *p, enum stock_state f
 
 static void note(struct stock_draft *d, const struct stock_place *p, qty_t quantity)
 {
-	entry_pack(&d->entries, &(struct entry){
-				    .sku = p->item->sku,
-				    .location = d->stock->tenant->locations[p->position.location].name,
-				    .lot = p->position.lot,
-				    .owner = p->position.owner,
-				    .from = STOCK_OUTSIDE,
-				    .to = STOCK_OUTSIDE,
-				    .quantity = quantity,
-				    .previous = chain(d, p->item),
-				});
+	entry_pack(&d->entries,
+		   &(struct entry){
+		       .sku = p->item->sku,
+		       .location = d->stock->tenant->locations[p->position.location].name,
+		       .lot = p->position.lot,
+		       .owner = p->position.owner,
+		       .from = STOCK_OUTSIDE,
+		       .to = STOCK_OUTSIDE,
+		       .quantity = quantity,
+		       .previous = chain(d, p->item),
+		       .line = d->line,
+		   },
+		   &d->line_packed);
 }
 
 void stock_counted(struct stock_draft *d, struct stock_place *p)

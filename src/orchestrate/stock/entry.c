@@ -8,7 +8,8 @@ const char *stock_state_name(enum stock_state s)
 	return names[s];
 }
 
-#define CHAINED 0x80
+#define CHAINED  0x80 /* of from */
+#define NEW_LINE 0x80 /* of to */
 
 bool stock_state_on_hand(enum stock_state s)
 {
@@ -30,7 +31,7 @@ static void pack_str(struct buf *out, struct str s)
 	buf_add_str(out, s);
 }
 
-void entry_pack(struct buf *out, const struct entry *e)
+void entry_pack(struct buf *out, const struct entry *e, uint32_t *line)
 {
 	pack_str(out, e->sku);
 	pack_str(out, e->location);
@@ -38,8 +39,11 @@ void entry_pack(struct buf *out, const struct entry *e)
 	pack_str(out, e->owner);
 	pack_str(out, e->to_location);
 	buf_add_char(out, (char)(e->from | (e->previous ? CHAINED : 0)));
-	buf_add_char(out, (char)e->to);
+	buf_add_char(out, (char)(e->to | (e->line != *line ? NEW_LINE : 0)));
 	pack_varint(out, (uint64_t)e->quantity);
+	if (e->line != *line)
+		pack_varint(out, e->line);
+	*line = e->line;
 	if (e->previous)
 		pack_varint(out, (uint64_t)e->previous);
 }
@@ -70,8 +74,7 @@ static bool take_str(struct str *in, struct str *s)
 	return true;
 }
 
-/* chained: NULL where the bit may not be set. */
-static bool take_state(struct str *in, enum stock_state *s, bool *chained)
+static bool take_state(struct str *in, enum stock_state *s, bool *flag)
 {
 	unsigned char c;
 
@@ -79,25 +82,26 @@ static bool take_state(struct str *in, enum stock_state *s, bool *chained)
 		return false;
 	c = (unsigned char)*in->p++;
 	in->n--;
-	if (chained) {
-		*chained = c & CHAINED;
-		c &= (unsigned char)~CHAINED;
-	}
+	*flag = c & 0x80;
+	c &= 0x7f;
 	if (c > STOCK_OUTSIDE)
 		return false;
 	*s = (enum stock_state)c;
 	return true;
 }
 
+/* e->line: of the entry before. */
 static bool take_entry(struct str *in, struct entry *e)
 {
-	uint64_t quantity, previous = 0;
-	bool chained;
+	uint64_t quantity, previous = 0, line = e->line;
+	bool chained, new_line;
 
 	if (!take_str(in, &e->sku) || !take_str(in, &e->location) || !take_str(in, &e->lot) ||
 	    !take_str(in, &e->owner) || !take_str(in, &e->to_location) || !take_state(in, &e->from, &chained) ||
-	    !take_state(in, &e->to, NULL) || !take_varint(in, &quantity) || (chained && !take_varint(in, &previous)))
+	    !take_state(in, &e->to, &new_line) || !take_varint(in, &quantity) ||
+	    (new_line && !take_varint(in, &line)) || (chained && !take_varint(in, &previous)) || line > UINT32_MAX)
 		return false;
+	e->line = (uint32_t)line;
 	e->quantity = (qty_t)quantity;
 	e->previous = (int64_t)previous;
 	return true;
@@ -105,8 +109,9 @@ static bool take_entry(struct str *in, struct entry *e)
 
 enum rc entries_each(struct str in, entry_fn visit, void *ctx)
 {
+	struct entry e = {.line = 0};
+
 	while (in.n > 0) {
-		struct entry e;
 		enum rc rc;
 
 		if (!take_entry(&in, &e))

@@ -5,8 +5,11 @@
  * Packed form of an entry: sku, location, lot, owner, to_location as (length varint, bytes); from, to as one byte each;
  * quantity as a varint (always positive). Varints are LEB128.
  *
+ * Of a movement that is told by lines, bit 7 of `to` says that another line begins; its number (from 0) follows. Until
+ * then it is line 0.
+ *
  * The first entry of an item in a movement has bit 7 of `from` set if the item was moved before; the seq of that
- * movement follows the quantity. So each item's movements are a chain from the newest to the oldest.
+ * movement follows at the end. So each item's movements are a chain from the newest to the oldest.
  *
  * An entry from outside to outside moves nothing. With a quantity it says that the lot expires on that day (since
  * 1970), with 0 that the place was counted at the movement's instant.
@@ -23,9 +26,11 @@ struct entry {
 	enum stock_state from, to;
 	qty_t quantity;   /* positive */
 	int64_t previous; /* the item's movement before this one; 0: not said */
+	uint32_t line;    /* of the movement, as it was told */
 };
 
-void entry_pack(struct buf *out, const struct entry *e);
+/* line: of the entry before; 0 at first. Updated. */
+void entry_pack(struct buf *out, const struct entry *e, uint32_t *line);
 
 /* Calls visit for each entry in order; RC_IO if the bytes are damaged; what visit returns if that is not RC_OK. The
  * texts point into `packed`. */

@@ -15,12 +15,17 @@ static const struct entry samples[] = {
      .to_location = STR("hamburg"),
      .from = STOCK_FREE,
      .to = STOCK_FREE,
-     .quantity = QTY_MAX},
+     .quantity = QTY_MAX,
+     .line = 1},
     {.sku = STR("\xc3\xa4\x00z"),
      .location = STR("L"),
      .from = STOCK_RETURNING,
      .to = STOCK_OUTSIDE,
-     .quantity = 16384},
+     .quantity = 16384,
+     .previous = 129,
+     .line = 1},
+    {.sku = STR("A"), .location = STR("L"), .from = STOCK_FREE, .to = STOCK_OUTSIDE, .quantity = 5, .line = 999},
+    {.sku = STR("A"), .location = STR("L"), .from = STOCK_FREE, .to = STOCK_OUTSIDE, .quantity = 5},
 };
 
 struct seen {
@@ -37,14 +42,18 @@ static enum rc compare(void *ctx, const struct entry *e)
 	assert_int_equal(e->from, want->from);
 	assert_int_equal(e->to, want->to);
 	assert_int_equal(e->quantity, want->quantity);
+	assert_int_equal(e->previous, want->previous);
+	assert_int_equal(e->line, want->line);
 	return seen->count == seen->stop_at ? RC_CONFLICT : RC_OK;
 }
 
 static void pack_samples(struct buf *b)
 {
+	uint32_t line = 0;
+
 	buf_init(b, 4096);
 	for (size_t i = 0; i < COUNT(samples); i++)
-		entry_pack(b, &samples[i]);
+		entry_pack(b, &samples[i], &line);
 }
 
 static void test_round_trip(void **state)
@@ -82,7 +91,7 @@ static void test_any_quantity_that_fits(void **state)
 
 		e.quantity = quantities[i];
 		buf_init(&b, 4096);
-		entry_pack(&b, &e);
+		entry_pack(&b, &e, &(uint32_t){0});
 		assert_int_equal(entries_each(buf_str(&b), note_quantity, &got), RC_OK);
 		assert_int_equal(got, quantities[i]);
 		buf_done(&b);

@@ -24,6 +24,7 @@ struct reversal {
 	struct entry *entries;
 	struct str sku, location, lot, owner; /* of the line that is looked for */
 	bool has_lot, any_owner;
+	uint32_t line; /* the same: its number, from 1; 0: any */
 	size_t at, found;
 	struct entry told;  /* the last entry that a count has not added */
 	qty_t all, outside; /* what the line's entries moved */
@@ -68,8 +69,9 @@ static enum rc choose_entry(void *ctx, const struct entry *e)
 
 	if (!counted)
 		r->told = *e;
-	if (!moves(e) || !str_eq(e->sku, r->sku) || !str_eq(e->location, r->location) ||
-	    (!r->any_owner && !str_eq(e->owner, r->owner)) || (r->has_lot && !str_eq(e->lot, r->lot)))
+	if (!moves(e) || (r->line && e->line != r->line - 1) || !str_eq(e->sku, r->sku) ||
+	    !str_eq(e->location, r->location) || (!r->any_owner && !str_eq(e->owner, r->owner)) ||
+	    (r->has_lot && !str_eq(e->lot, r->lot)))
 		return RC_OK;
 	r->found++;
 	r->undo->chosen[at] = true;
@@ -160,14 +162,22 @@ static bool same_goods(const struct movement_line *a, const struct movement_line
 	       str_eq(a->owner, b->owner);
 }
 
-/* What the lines name of these goods together: a component may be of several kits. */
-static qty_t named_of(const struct named *named, const struct movement_line *l)
+/* What the lines name of these goods together: a component may be of several kits. *mixed: some name a line's number
+ * and some do not, so that they may name the same twice. */
+static qty_t named_of(const struct named *named, const struct movement_line *l, bool *mixed)
 {
 	__int128 sum = 0;
 
-	for (size_t i = 0; i < named->count; i++)
-		if (same_goods(&named->lines[i], l))
-			sum += named->lines[i].quantity < 0 ? -named->lines[i].quantity : named->lines[i].quantity;
+	*mixed = false;
+	for (size_t i = 0; i < named->count; i++) {
+		const struct movement_line *k = &named->lines[i];
+
+		if (!same_goods(k, l))
+			continue;
+		*mixed = *mixed || !k->of_line != !l->of_line;
+		if (k->of_line == l->of_line)
+			sum += k->quantity < 0 ? -k->quantity : k->quantity;
+	}
 	return sum > QTY_MAX ? QTY_MAX : (qty_t)sum;
 }
 
@@ -178,6 +188,7 @@ static enum rc choose_goods(struct reversal *r, const struct movement_line *l, q
 	r->sku = l->sku;
 	r->location = l->location;
 	r->owner = l->owner;
+	r->line = l->of_line;
 	r->any_owner = any_owner;
 	r->lot = l->lot;
 	r->has_lot = l->lot.n > 0;
@@ -193,16 +204,21 @@ static enum rc choose_goods(struct reversal *r, const struct movement_line *l, q
 static enum rc choose_line(struct reversal *r, const struct named *named, size_t i, struct err *e)
 {
 	const struct movement_line *l = &named->lines[i];
-	qty_t quantity = named_of(named, l);
 	char where[48];
-	bool fits;
-	enum rc rc = choose_goods(r, l, quantity, false, &fits, e);
+	bool fits, mixed;
+	qty_t quantity = named_of(named, l, &mixed);
+	enum rc rc;
+
+	snprintf(where, sizeof(where), "/lines/%zu", named->of[i]);
+	if (mixed)
+		return err_set_at(e, RC_INVALID, "ambiguous_line", where,
+				  "of the same goods either every line is named by its number or none");
+	rc = choose_goods(r, l, quantity, false, &fits, e);
 
 	if (rc == RC_OK && !fits && !l->owner.n)
 		rc = choose_goods(r, l, quantity, true, &fits, e);
 	if (rc != RC_OK || fits)
 		return rc;
-	snprintf(where, sizeof(where), "/lines/%zu", named->of[i]);
 	if (!r->found)
 		return err_set_at(e, RC_INVALID, "not_in_movement", where,
 				  "the movement has no such line of " STR_FMT " at " STR_FMT, STR_ARG(l->sku),

@@ -14,7 +14,7 @@ static struct movement_undo last(const struct world *w, const char *type)
 	return undo;
 }
 
-#define ENTRIES_MAX 16
+#define ENTRIES_MAX 32
 
 struct reversal {
 	struct movement_line *lines; /* count 0: all of it */
@@ -329,6 +329,148 @@ static void test_reverse_by_name(void **state)
 	}
 }
 
+/* Of 3 and 4 CUP, 12 in a case, 5 LID, and two kits, in this order; 2 CUP come late, after they were counted. */
+static void receive_lines(struct world *w, struct movement_undo *undo)
+{
+	struct world_line in[] = {WANT("CUP", "A", Q(3)), WANT("CUP", "A", Q(4)), WANT("CUP", "A", Q(12)),
+				  WANT("LID", "A", Q(5)), WANT("SET", "A", Q(1)), WANT("SET", "A", Q(2)),
+				  WANT("CUP", "B", Q(2)), WANT("CUP", "B", Q(2))};
+	struct err e = ERR_NONE;
+
+	name_items(w);
+	assert_int_equal(world_apply(w, (struct world_fact){.type = MOVE_COUNT},
+				     &(struct world_line){.sku = "CUP", .location = "B", .quantity = 0}, 1, &e),
+			 RC_OK);
+	assert_int_equal(
+	    world_apply(w, (struct world_fact){.type = MOVE_RECEIVE, .occurred_at = w->now - 1000}, in, COUNT(in), &e),
+	    RC_OK);
+	*undo = last(w, "receive");
+}
+
+/* One of several lines of the same goods, and each only once, whether it is named or all are. */
+static void test_reverse_a_line_by_number(void **state)
+{
+	static const struct {
+		const char *name, *code, *where;
+		struct movement_line lines[3];
+		size_t count;
+		qty_t cup, lid; /* what is taken back at A */
+	} cases[] = {
+	    {.name = "the first",
+	     .lines = {{.sku = {"CUP", 3}, .quantity = Q(3), .of_line = 1}},
+	     .count = 1,
+	     .cup = Q(3)},
+	    {.name = "the second",
+	     .lines = {{.sku = {"CUP", 3}, .quantity = Q(4), .of_line = 2}},
+	     .count = 1,
+	     .cup = Q(4)},
+	    {.name = "by the case",
+	     .lines = {{.sku = {"4711", 4}, .quantity = Q(1), .uom = {"CS", 2}, .of_line = 3}},
+	     .count = 1,
+	     .cup = Q(12)},
+	    {.name = "two of them",
+	     .lines = {{.sku = {"CUP", 3}, .quantity = Q(4), .of_line = 2},
+		       {.sku = {"CUP", 3}, .quantity = Q(3), .of_line = 1}},
+	     .count = 2,
+	     .cup = Q(7)},
+	    {.name = "one of two kits",
+	     .lines = {{.sku = {"SET", 3}, .quantity = Q(2), .of_line = 6}},
+	     .count = 1,
+	     .cup = Q(4),
+	     .lid = Q(2)},
+	    {.name = "one of goods, all of others",
+	     .lines = {{.sku = {"CUP", 3}, .quantity = Q(4), .of_line = 2}, {.sku = {"LID", 3}, .quantity = Q(8)}},
+	     .count = 2,
+	     .cup = Q(4),
+	     .lid = Q(8)},
+	    {.name = "another's quantity",
+	     .code = "quantity_differs",
+	     .where = "/lines/0",
+	     .lines = {{.sku = {"CUP", 3}, .quantity = Q(4), .of_line = 1}},
+	     .count = 1},
+	    {.name = "twice in one",
+	     .code = "quantity_differs",
+	     .where = "/lines/0",
+	     .lines = {{.sku = {"CUP", 3}, .quantity = Q(3), .of_line = 1},
+		       {.sku = {"CUP", 3}, .quantity = Q(3), .of_line = 1}},
+	     .count = 2},
+	    {.name = "of other goods",
+	     .code = "not_in_movement",
+	     .where = "/lines/0",
+	     .lines = {{.sku = {"LID", 3}, .quantity = Q(3), .of_line = 1}},
+	     .count = 1},
+	    {.name = "that it does not have",
+	     .code = "not_in_movement",
+	     .where = "/lines/0",
+	     .lines = {{.sku = {"CUP", 3}, .quantity = Q(3), .of_line = 9}},
+	     .count = 1},
+	    {.name = "one by number, and all",
+	     .code = "ambiguous_line",
+	     .where = "/lines/0",
+	     .lines = {{.sku = {"CUP", 3}, .quantity = Q(3), .of_line = 1}, {.sku = {"CUP", 3}, .quantity = Q(25)}},
+	     .count = 2},
+	};
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(cases); n++) {
+		struct movement_line lines[3];
+		struct err e = ERR_NONE;
+		struct movement_undo undo;
+		struct world w;
+		enum rc rc;
+
+		world_init(&w);
+		world_start(&w);
+		receive_lines(&w, &undo);
+		memcpy(lines, cases[n].lines, sizeof(lines));
+		for (size_t i = 0; i < COUNT(lines); i++)
+			lines[i].location = STR("A");
+		rc = reverse(&w, undo, (struct reversal){.lines = lines, .count = cases[n].count}, &e);
+		if ((rc == RC_OK) != !cases[n].code || (cases[n].code && strcmp(e.code, cases[n].code) != 0))
+			fail_msg("%s: %s", cases[n].name, e.code);
+		if (cases[n].code)
+			assert_string_equal(e.where, cases[n].where);
+		if (world_state(&w, "CUP", "A", STOCK_FREE) != Q(25) - cases[n].cup ||
+		    world_state(&w, "LID", "A", STOCK_FREE) != Q(8) - cases[n].lid)
+			fail_msg("%s: %lld and %lld are left", cases[n].name,
+				 (long long)(world_state(&w, "CUP", "A", STOCK_FREE) / QTY_ONE),
+				 (long long)(world_state(&w, "LID", "A", STOCK_FREE) / QTY_ONE));
+		assert_int_equal(world_state(&w, "CUP", "B", STOCK_FREE), 0);
+		world_done(&w);
+	}
+}
+
+/* What was taken back by number is refused by number, by goods and as a whole, until only the rest is left. */
+static void test_reverse_a_line_once(void **state)
+{
+	struct movement_line first = {.sku = STR("CUP"), .location = STR("A"), .quantity = Q(3), .of_line = 1},
+			     all = {.sku = STR("CUP"), .location = STR("A"), .quantity = Q(25)},
+			     counted = {.sku = STR("CUP"), .location = STR("B"), .quantity = Q(2), .of_line = 8};
+	bool taken[ENTRIES_MAX] = {false};
+	const struct {
+		struct movement_line *line;
+		bool refused;
+		qty_t left;
+	} steps[] = {{&first, false, Q(22)},  {&first, true, Q(22)}, {&all, true, Q(22)}, {&counted, false, Q(22)},
+		     {&counted, true, Q(22)}, {NULL, false, 0},      {NULL, true, 0},     {&first, true, 0}};
+	struct movement_undo undo;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	receive_lines(&w, &undo);
+	for (size_t n = 0; n < COUNT(steps); n++) {
+		struct reversal back = {.lines = steps[n].line, .count = steps[n].line ? 1 : 0, .taken = taken};
+		struct err e = ERR_NONE;
+
+		assert_int_equal(reverse(&w, undo, back, &e), steps[n].refused ? RC_CONFLICT : RC_OK);
+		assert_int_equal(world_state(&w, "CUP", "A", STOCK_FREE), steps[n].left);
+		assert_int_equal(world_state(&w, "CUP", "B", STOCK_FREE), 0);
+	}
+	world_done(&w);
+}
+
 /* What an order had of ours and of others comes back to whose it was, also where the line does not say it. */
 static void test_reverse_a_shipment_of_consigned_stock(void **state)
 {
@@ -393,6 +535,8 @@ int main(void)
 	    cmocka_unit_test(test_reverse_a_line_of_what_came_late),
 	    cmocka_unit_test(test_reverse_of_what_was_counted),
 	    cmocka_unit_test(test_reverse_by_name),
+	    cmocka_unit_test(test_reverse_a_line_by_number),
+	    cmocka_unit_test(test_reverse_a_line_once),
 	    cmocka_unit_test(test_reverse_a_shipment_of_consigned_stock),
 	    cmocka_unit_test(test_reverse_a_shipped_kit),
 	};

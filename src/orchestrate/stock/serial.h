@@ -63,6 +63,7 @@ enum serial_move_kind { SERIAL_MOVE_STANDS, SERIAL_MOVE_TAKEN_BACK, SERIAL_MOVE_
 struct serial_fact {
 	struct serial *of;
 	struct str place; /* the location of its line */
+	uint32_t line;    /* of the movement, from 0 */
 	struct serial_at said, after;
 	unsigned leaves;
 	bool late; /* it came after a fact that happened later */
@@ -166,7 +167,8 @@ void serial_add(struct serial_book *b, struct txn *t, struct serial *s, const st
 void serial_take_back(struct txn *t, struct serial_fact *f);
 /* Is it where the count looked? */
 bool serial_counted_at(const struct serial_at *at, const struct serial_at *count, bool all_lots);
-void serial_write_move(struct txn *t, const struct serial *one, const struct serial_at *after, struct str place,
-		       enum serial_move_kind kind, unsigned leaves, bool late);
+/* As the fact says, but for what it comes to. */
+void serial_write_move(struct txn *t, const struct serial_fact *f, const struct serial_at *after,
+		       enum serial_move_kind kind);
 
 #endif

@@ -89,7 +89,8 @@ struct serial *serial_fact_put(struct serial_book *b, struct txn *t, const struc
 				  .place = txn_copy(t, row[9].bytes),
 				  .after = at_of(t, row),
 				  .leaves = (unsigned)row[10].integer,
-				  .late = row[11].integer != 0};
+				  .late = row[11].integer != 0,
+				  .line = (uint32_t)row[12].integer};
 	read_said(f);
 	insert(s, f);
 	return s;
@@ -132,8 +133,7 @@ static struct serial_at come_to(struct serial_fact *f, const struct serial_at *b
 
 static void write_fact(struct txn *t, const struct serial_fact *f)
 {
-	serial_write_move(t, f->of, &f->after, f->place, f->taken_back ? SERIAL_MOVE_TAKEN_BACK : SERIAL_MOVE_STANDS,
-			  f->leaves, f->late);
+	serial_write_move(t, f, &f->after, f->taken_back ? SERIAL_MOVE_TAKEN_BACK : SERIAL_MOVE_STANDS);
 }
 
 static bool same(const struct serial_at *a, const struct serial_at *b)
@@ -142,12 +142,13 @@ static bool same(const struct serial_at *a, const struct serial_at *b)
 	       str_eq(a->owner, b->owner) && str_eq(a->order_id, b->order_id);
 }
 
-void serial_write_move(struct txn *t, const struct serial *one, const struct serial_at *after, struct str place,
-		       enum serial_move_kind kind, unsigned leaves, bool late)
+void serial_write_move(struct txn *t, const struct serial_fact *f, const struct serial_at *after,
+		       enum serial_move_kind kind)
 {
-	txn_put(t, W_SERIAL_MOVE, SV_TEXT(one->sku), SV_TEXT(one->serial), SV_INT(after->movement), SV_INT(kind),
-		SV_INT(after->occurred_at), SV_TEXT(place), SV_INT(after->state), SV_TEXT(after->location),
-		SV_TEXT(after->lot), SV_TEXT(after->owner), SV_TEXT(after->order_id), SV_INT(leaves), SV_INT(late));
+	txn_put(t, W_SERIAL_MOVE, SV_TEXT(f->of->sku), SV_TEXT(f->of->serial), SV_INT(after->movement), SV_INT(kind),
+		SV_INT(after->occurred_at), SV_TEXT(f->place), SV_INT(after->state), SV_TEXT(after->location),
+		SV_TEXT(after->lot), SV_TEXT(after->owner), SV_TEXT(after->order_id), SV_INT(f->leaves),
+		SV_INT(f->late), SV_INT(f->line));
 }
 
 static void set_now(struct txn *t, struct serial *s, const struct serial_at *at)

@@ -209,6 +209,7 @@ static struct serial_fact fact_of(const struct serial_step *s, const struct move
 
 	return (struct serial_fact){
 	    .place = l->location,
+	    .line = l->number,
 	    .said = {.state = to,
 		     .location = s->movement->type == MOVE_MOVE ? l->to_location : l->location,
 		     .lot = lot_left ? STR_NONE : l->lot,
@@ -308,7 +309,8 @@ static bool is_named(const struct movement *m, const struct serial_fact *f)
 	for (size_t i = 0; i < m->line_count; i++) {
 		const struct movement_line *l = &m->lines[i];
 
-		if (str_eq(l->sku, f->of->sku) && str_eq(l->location, f->place) &&
+		if ((!l->of_line || l->of_line - 1 == f->line) && str_eq(l->sku, f->of->sku) &&
+		    str_eq(l->location, f->place) &&
 		    (str_eq(l->owner, f->after.owner) || (!l->owner.n && m->order_id.n)) &&
 		    (!l->lot.n || str_eq(l->lot, f->after.lot)))
 			return true;
@@ -319,12 +321,14 @@ static bool is_named(const struct movement *m, const struct serial_fact *f)
 static void put_back(struct serial_step *s, struct serial_fact *f)
 {
 	struct serial_at after;
+	struct serial_fact back;
 
 	serial_take_back(s->draft->txn, f);
 	after = f->of->now;
 	after.movement = s->draft->seq;
 	after.occurred_at = s->movement->occurred_at;
-	serial_write_move(s->draft->txn, f->of, &after, f->place, SERIAL_MOVE_TAKES_BACK, 0, false);
+	back = (struct serial_fact){.of = f->of, .place = f->place, .line = f->line};
+	serial_write_move(s->draft->txn, &back, &after, SERIAL_MOVE_TAKES_BACK);
 }
 
 void serial_step_reverse(struct serial_step *s)

@@ -133,8 +133,9 @@ struct stock_draft {
 	int64_t seq, occurred_at;
 	int64_t told; /* of what happened at one instant: what came first. Its seq, or that of what it takes back */
 	struct buf entries;
-	bool consigned; /* it moves stock that is not ours */
-	bool fact;      /* happened at occurred_at: what a later count has seen already is taken back */
+	uint32_t line, line_packed; /* of the movement: whose entries are posted now, and the last one's */
+	bool consigned;             /* it moves stock that is not ours */
+	bool fact;                  /* happened at occurred_at: what a later count has seen already is taken back */
 };
 void stock_draft_begin(struct stock_draft *d, struct stock *s, struct txn *t, struct str type, int64_t occurred_at);
 /* The lot's expiry is known, or known better: all of its places are ordered by it. */

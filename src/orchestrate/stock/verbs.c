@@ -480,6 +480,7 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 		const struct config_location *to = config_find_location(s->tenant, m.lines[i].to_location);
 
 		name_lot(s, t, &m, &m.lines[i]);
+		d.line = m.lines[i].number;
 		l.line = &m.lines[i];
 		l.item = stock_item_make(s, t, l.line->sku, l.line->uom);
 		l.place = stock_place_make(s, l.item, location->index, l.line->lot, l.line->owner);

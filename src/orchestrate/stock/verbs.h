@@ -22,10 +22,11 @@ enum rc stock_step_movement(struct stock *s, struct order_book *orders, struct t
 /* How many entries packed entries are; 0 if they are damaged. */
 size_t stock_entry_count(struct str entries);
 /*
- * MOVE_REVERSE: posts the opposite of another movement's entries, or of those of the named lines. It did not happen: so
- * the opposite is of the same instant, whenever it is told, and what a later count has seen stays as it was counted; so
- * does what a count of the same instant has seen that was told later.
- * The movement that is written has that instant as well. RC_INVALID "not_in_movement", "quantity_differs"; RC_CONFLICT
+ * MOVE_REVERSE: posts the opposite of another movement's entries, or of those of the named lines (by their number, or
+ * by their goods: all lines of these). It did not happen: so the opposite is of the same instant, whenever it is told,
+ * and what a later count has seen stays as it was counted; so does what a count of the same instant has seen that was
+ * told later. The movement that is written has that instant as well. RC_INVALID "not_in_movement", "quantity_differs",
+ * "ambiguous_line" (of the same goods some lines are named by number and some not); RC_CONFLICT
  * "already_reversed"; what verbs_prepare refuses of a line (a name that is ambiguous, a unit); then nothing was
  * changed. Lines are named as the source names them; a kit stands for what it is made of, for the order if it is of
  * one.

@@ -42,6 +42,8 @@ static struct str consigned_text(struct stock_draft *d)
 static void write_line(struct json_writer *w, const struct movement_line *l)
 {
 	jw_object(w);
+	if (l->of_line)
+		jw_key_int(w, "line", l->of_line);
 	jw_key_text(w, "sku", l->sku);
 	jw_key_text(w, "location", l->location);
 	jw_opt_text(w, "lot", l->lot);

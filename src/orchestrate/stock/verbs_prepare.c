@@ -146,6 +146,7 @@ enum rc verbs_prepare(struct stock *s, struct txn *t, struct movement *m, const 
 
 		if (rc != RC_OK)
 			return rc;
+		m->lines[i].number = (uint32_t)i;
 		plain = plain && (!item || (!item->rules && !m->lines[i].uom.n));
 		if (!item && s->items.count + m->line_count >= s->items.max)
 			return err_set(e, RC_LIMIT, "too_many_items", "the limit on items (limits.items) is reached");
