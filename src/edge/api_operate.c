@@ -6,18 +6,6 @@
 /* A backlog that is older than this is late. */
 #define LATE_MS 30000
 
-/* A query about the thing that the path names. */
-static enum server_next read_one(struct exchange *x,
-				 enum rc (*read)(struct query *, struct str, struct buf *, struct err *))
-{
-	struct reading r;
-	struct err e = ERR_NONE;
-	if (!reading_begin(x, &r))
-		return SERVER_ANSWERED;
-	enum rc rc = read(&r.query, x->params[0], &r.out, &e);
-	return reading_end(x, &r, rc, &e);
-}
-
 /* ---- systems ---- */
 
 static const char *breaker_of(const struct delivery_view *v)
@@ -128,17 +116,17 @@ enum server_next systems_list(struct exchange *x)
 
 enum server_next deliveries_get(struct exchange *x)
 {
-	return read_one(x, query_delivery);
+	return reading_one(x, query_delivery);
 }
 
 enum server_next dead_letters_get(struct exchange *x)
 {
-	return read_one(x, query_dead_letter);
+	return reading_one(x, query_dead_letter);
 }
 
 enum server_next trace_get(struct exchange *x)
 {
-	return read_one(x, query_trace);
+	return reading_one(x, query_trace);
 }
 
 static enum server_next switch_system(struct exchange *x, enum command_type type)
@@ -203,32 +191,15 @@ enum server_next dead_letters_list(struct exchange *x)
 
 enum server_next exceptions_list(struct exchange *x)
 {
-	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}};
-	struct reading r;
-	struct query_page page;
-	struct err e = ERR_NONE;
-	if (!reading_begin_page(x, p, 2, &r, &page))
-		return SERVER_ANSWERED;
-	enum rc rc = query_exceptions(&r.query, &page, &r.out, &e);
-	return reading_end(x, &r, rc, &e);
-}
-
-static enum server_next read_all(struct exchange *x, enum rc (*read)(struct query *, struct buf *, struct err *))
-{
-	struct reading r;
-	struct err e = ERR_NONE;
-	if (!reading_begin(x, &r))
-		return SERVER_ANSWERED;
-	enum rc rc = read(&r.query, &r.out, &e);
-	return reading_end(x, &r, rc, &e);
+	return reading_page(x, query_exceptions);
 }
 
 enum server_next overview(struct exchange *x)
 {
-	return read_all(x, query_overview);
+	return reading_all(x, query_overview);
 }
 
 enum server_next audit(struct exchange *x)
 {
-	return read_all(x, query_audit);
+	return reading_all(x, query_audit);
 }

@@ -77,22 +77,12 @@ enum server_next orders_cancel(struct exchange *x)
 
 enum server_next orders_get(struct exchange *x)
 {
-	struct reading r;
-	struct err e = ERR_NONE;
-	if (!reading_begin(x, &r))
-		return SERVER_ANSWERED;
-	enum rc rc = query_order(&r.query, x->params[0], &r.out, &e);
-	return reading_end(x, &r, rc, &e);
+	return reading_one(x, query_order);
 }
 
 enum server_next orders_timeline(struct exchange *x)
 {
-	struct reading r;
-	struct err e = ERR_NONE;
-	if (!reading_begin(x, &r))
-		return SERVER_ANSWERED;
-	enum rc rc = query_timeline(&r.query, x->params[0], &r.out, &e);
-	return reading_end(x, &r, rc, &e);
+	return reading_one(x, query_timeline);
 }
 
 enum server_next orders_list(struct exchange *x)

@@ -444,24 +444,12 @@ enum server_next systems_replay(struct exchange *x)
 
 enum server_next jobs_get(struct exchange *x)
 {
-	struct reading r;
-	struct err e = ERR_NONE;
-	if (!reading_begin(x, &r))
-		return SERVER_ANSWERED;
-	enum rc rc = query_job(&r.query, x->params[0], &r.out, &e);
-	return reading_end(x, &r, rc, &e);
+	return reading_one(x, query_job);
 }
 
 enum server_next jobs_list(struct exchange *x)
 {
-	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}};
-	struct reading r;
-	struct query_page page;
-	struct err e = ERR_NONE;
-	if (!reading_begin_page(x, p, 2, &r, &page))
-		return SERVER_ANSWERED;
-	enum rc rc = query_jobs(&r.query, &page, &r.out, &e);
-	return reading_end(x, &r, rc, &e);
+	return reading_page(x, query_jobs);
 }
 
 enum server_next reconciliations_cancel(struct exchange *x)

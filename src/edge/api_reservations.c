@@ -112,10 +112,5 @@ enum server_next reservations_void(struct exchange *x)
 
 enum server_next reservations_get(struct exchange *x)
 {
-	struct reading r;
-	struct err e = ERR_NONE;
-	if (!reading_begin(x, &r))
-		return SERVER_ANSWERED;
-	enum rc rc = query_reservation(&r.query, x->params[0], &r.out, &e);
-	return reading_end(x, &r, rc, &e);
+	return reading_one(x, query_reservation);
 }

@@ -117,5 +117,11 @@ enum server_next reading_end_as(struct exchange *x, struct reading *r, const cha
 				const struct err *e);
 /* Answers nothing. */
 void reading_drop(struct exchange *x, struct reading *r);
+/* The whole answer of a query that takes nothing, the thing that the path names, or a page of a list. */
+enum server_next reading_all(struct exchange *x, enum rc (*read)(struct query *, struct buf *, struct err *));
+enum server_next reading_one(struct exchange *x,
+			     enum rc (*read)(struct query *, struct str, struct buf *, struct err *));
+enum server_next reading_page(struct exchange *x,
+			      enum rc (*read)(struct query *, const struct query_page *, struct buf *, struct err *));
 
 #endif

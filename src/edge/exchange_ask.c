@@ -143,3 +143,37 @@ void reading_drop(struct exchange *x, struct reading *r)
 	readers_give(x->edge->readers, x->hub, r->query.reader, false);
 	buf_done(&r->out);
 }
+
+enum server_next reading_all(struct exchange *x, enum rc (*read)(struct query *, struct buf *, struct err *))
+{
+	struct reading r;
+	struct err e = ERR_NONE;
+	if (!reading_begin(x, &r))
+		return SERVER_ANSWERED;
+	enum rc rc = read(&r.query, &r.out, &e);
+	return reading_end(x, &r, rc, &e);
+}
+
+enum server_next reading_one(struct exchange *x,
+			     enum rc (*read)(struct query *, struct str, struct buf *, struct err *))
+{
+	struct reading r;
+	struct err e = ERR_NONE;
+	if (!reading_begin(x, &r))
+		return SERVER_ANSWERED;
+	enum rc rc = read(&r.query, x->params[0], &r.out, &e);
+	return reading_end(x, &r, rc, &e);
+}
+
+enum server_next reading_page(struct exchange *x,
+			      enum rc (*read)(struct query *, const struct query_page *, struct buf *, struct err *))
+{
+	struct parameter p[] = {{.name = "limit"}, {.name = "cursor"}};
+	struct reading r;
+	struct query_page page;
+	struct err e = ERR_NONE;
+	if (!reading_begin_page(x, p, 2, &r, &page))
+		return SERVER_ANSWERED;
+	enum rc rc = read(&r.query, &page, &r.out, &e);
+	return reading_end(x, &r, rc, &e);
+}
