@@ -28,10 +28,14 @@ static enum rc store(wide units, uint8_t scale, struct decimal *out)
 	return RC_OK;
 }
 
-static wide divide(wide v, wide by, enum decimal_round round)
+wide decimal_quotient(wide n, wide by, enum decimal_round round)
 {
-	wide quotient = v / by, rest = magnitude(v % by);
-	int away = v < 0 ? -1 : 1;
+	if (by < 0) {
+		n = -n;
+		by = -by;
+	}
+	wide quotient = n / by, rest = magnitude(n % by);
+	int away = n < 0 ? -1 : 1;
 	switch (round) {
 	case DECIMAL_HALF_UP:
 		return rest * 2 >= by ? quotient + away : quotient;
@@ -40,7 +44,7 @@ static wide divide(wide v, wide by, enum decimal_round round)
 	case DECIMAL_DOWN:
 		return quotient;
 	case DECIMAL_FLOOR:
-		return rest && v < 0 ? quotient - 1 : quotient;
+		return rest && n < 0 ? quotient - 1 : quotient;
 	}
 	return quotient;
 }
@@ -132,7 +136,7 @@ enum rc decimal_mul(struct decimal a, struct decimal b, struct decimal *out)
 	wide product = (wide)a.units * b.units;
 	unsigned scale = (unsigned)a.scale + b.scale;
 	if (scale > DECIMAL_SCALE_MAX) {
-		product = divide(product, pow10_wide(scale - DECIMAL_SCALE_MAX), DECIMAL_HALF_UP);
+		product = decimal_quotient(product, pow10_wide(scale - DECIMAL_SCALE_MAX), DECIMAL_HALF_UP);
 		scale = DECIMAL_SCALE_MAX;
 	}
 	return store(product, (uint8_t)scale, out);
@@ -144,7 +148,7 @@ enum rc decimal_rescale(struct decimal d, uint8_t scale, enum decimal_round roun
 		return RC_LIMIT;
 	if (scale >= d.scale)
 		return store(d.units * pow10_wide((unsigned)(scale - d.scale)), scale, out);
-	return store(divide(d.units, pow10_wide((unsigned)(d.scale - scale)), round), scale, out);
+	return store(decimal_quotient(d.units, pow10_wide((unsigned)(d.scale - scale)), round), scale, out);
 }
 
 int decimal_compare(struct decimal a, struct decimal b)

@@ -41,6 +41,8 @@ enum rc decimal_sub(struct decimal a, struct decimal b, struct decimal *out) MUS
 enum rc decimal_mul(struct decimal a, struct decimal b, struct decimal *out) MUST_CHECK;
 enum rc decimal_rescale(struct decimal d, uint8_t scale, enum decimal_round round, struct decimal *out) MUST_CHECK;
 int decimal_compare(struct decimal a, struct decimal b);
+/* n / by, rounded; by is not 0. */
+__int128 decimal_quotient(__int128 n, __int128 by, enum decimal_round round);
 
 /* Decimal text to qty_t: RC_INVALID if it has more than QTY_SCALE decimals that are not zero, RC_LIMIT over QTY_MAX. */
 enum rc qty_parse(struct str text, qty_t *out, struct err *e) MUST_CHECK;

@@ -31,4 +31,16 @@ static inline bool str_is(struct str a, const char *z)
 	return str_eq(a, str_from(z));
 }
 
+/* 0 to 15; -1: it is not a hexadecimal digit. */
+static inline int str_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
 #endif

@@ -63,17 +63,6 @@ void uuid_format(struct uuid u, char out[UUID_TEXT + 1])
 	*out = '\0';
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool uuid_parse(struct str text, struct uuid *out)
 {
 	if (text.n != UUID_TEXT)
@@ -83,7 +72,7 @@ bool uuid_parse(struct str text, struct uuid *out)
 	for (int i = 0; i < 16; i++) {
 		if ((i == 4 || i == 6 || i == 8 || i == 10) && *p++ != '-')
 			return false;
-		int high = hex_value(p[0]), low = hex_value(p[1]);
+		int high = str_hex_digit(p[0]), low = str_hex_digit(p[1]);
 		if (high < 0 || low < 0)
 			return false;
 		u.b[i] = (unsigned char)(high << 4 | low);

@@ -1,24 +1,8 @@
-#include "base/test.h"
+#include "base/test_arena.h"
 
 #include "base/hash.h"
 #include "connect/headers.h"
 #include "connect/record.h"
-
-static struct arena arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1u << 20);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_done(&arena);
-	return 0;
-}
 
 /* The example of the Standard Webhooks reference libraries. */
 static void signs_as_standard_webhooks_says(void **state)

@@ -2,17 +2,6 @@
 
 #include "base/utf8.h"
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool uri_valid(struct str raw)
 {
 	for (size_t i = 0; i < raw.n; i++) {
@@ -21,7 +10,7 @@ bool uri_valid(struct str raw)
 			return false;
 		if (c != '%')
 			continue;
-		if (raw.n - i < 3 || hex(raw.p[i + 1]) < 0 || hex(raw.p[i + 2]) < 0)
+		if (raw.n - i < 3 || str_hex_digit(raw.p[i + 1]) < 0 || str_hex_digit(raw.p[i + 2]) < 0)
 			return false;
 		if (raw.p[i + 1] == '0' && raw.p[i + 2] == '0')
 			return false;
@@ -48,8 +37,8 @@ enum rc uri_decode(struct arena *a, struct str raw, bool form, struct str *out, 
 	for (size_t i = 0; i < raw.n; i++) {
 		char c = raw.p[i];
 		if (c == '%') {
-			int high = i + 2 < raw.n ? hex(raw.p[i + 1]) : -1;
-			int low = i + 2 < raw.n ? hex(raw.p[i + 2]) : -1;
+			int high = i + 2 < raw.n ? str_hex_digit(raw.p[i + 1]) : -1;
+			int low = i + 2 < raw.n ? str_hex_digit(raw.p[i + 2]) : -1;
 			if (high < 0 || low < 0 || high + low == 0)
 				return err_set(e, RC_INVALID, "bad_encoding",
 					       "A percent sign is not followed by two "

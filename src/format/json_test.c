@@ -1,26 +1,10 @@
 #include "format/json.h"
 
 #include "base/mem.h"
-#include "base/test.h"
+#include "base/test_arena.h"
 
 #include <pthread.h>
 #include <stdio.h>
-
-static struct arena arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena, 64u << 20);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_done(&arena);
-	return 0;
-}
 
 /* From a copy of exactly the text's size, so that AddressSanitizer sees a read past it. */
 static enum rc parse(struct str text, const struct json_limits *limits, struct json **out, struct err *e)

@@ -1,22 +1,6 @@
 #include "format/yaml.h"
 
-#include "base/test.h"
-
-static struct arena arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1u << 20);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	arena_done(&arena);
-	return 0;
-}
+#include "base/test_arena.h"
 
 static void test_accepted(void **state)
 {

@@ -17,16 +17,6 @@ static void done(void)
 	world_done();
 }
 
-static struct command *make_subscription(enum command_type type, const char *id)
-{
-	struct command *c = command_new(type);
-
-	c->correlation_id = STR("c-sub");
-	c->target = arena_copy(&c->arena, str_from(id));
-	c->subscription.enabled = -1;
-	return c;
-}
-
 static void subscribe(const char *types)
 {
 	struct command *c = make_subscription(COMMAND_SUBSCRIPTION_CREATE, "");

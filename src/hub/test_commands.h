@@ -200,6 +200,16 @@ static inline struct command *make_commit_part(const char *reservation_id, const
 	return c;
 }
 
+static inline struct command *make_subscription(enum command_type type, const char *id)
+{
+	struct command *c = command_new(type);
+
+	c->correlation_id = STR("c-sub");
+	c->target = arena_copy(&c->arena, str_from(id));
+	c->subscription.enabled = -1;
+	return c;
+}
+
 static inline struct command *make_item(const char *sku, const char *source)
 {
 	struct command *c = command_new(COMMAND_RECORD);

@@ -283,27 +283,6 @@ static int make(lua_State *L)
 	return push_result(L, rc, d);
 }
 
-static wide rounded_quotient(wide n, wide by, enum decimal_round round)
-{
-	if (by < 0) {
-		n = -n;
-		by = -by;
-	}
-	wide quotient = n / by, rest = n % by, away = n < 0 ? -1 : 1;
-	rest = rest < 0 ? -rest : rest;
-	switch (round) {
-	case DECIMAL_HALF_UP:
-		return rest * 2 >= by ? quotient + away : quotient;
-	case DECIMAL_HALF_EVEN:
-		return rest * 2 > by || (rest * 2 == by && quotient % 2) ? quotient + away : quotient;
-	case DECIMAL_DOWN:
-		return quotient;
-	case DECIMAL_FLOOR:
-		return rest && n < 0 ? quotient - 1 : quotient;
-	}
-	return quotient;
-}
-
 /* decimal_div(a, b, scale [, rounding]) */
 static int divide(lua_State *L)
 {
@@ -319,7 +298,7 @@ static int divide(lua_State *L)
 		fits = !__builtin_mul_overflow(n, (wide)10, &n);
 	for (int power = (int)a.scale - scale - b.scale; power > 0 && fits; power--)
 		fits = !__builtin_mul_overflow(by, (wide)10, &by);
-	wide quotient = fits ? rounded_quotient(n, by, round) : 0;
+	wide quotient = fits ? decimal_quotient(n, by, round) : 0;
 	if (!fits || quotient > 999999999999999999 || quotient < -999999999999999999)
 		return luaL_error(L, "a decimal result has too many digits");
 	number_push(L, (struct decimal){(int64_t)quotient, scale});

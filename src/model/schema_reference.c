@@ -119,14 +119,6 @@ enum rc schema_index(struct schema_registry *r, struct schema_document *d, struc
 	return rc == RC_OK ? index_schema(&x, d->json, d->uri, STR_NONE) : rc;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 32);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static struct str percent_decode(struct arena *a, struct str s)
 {
 	char *out = arena_alloc(a, s.n + 1);
@@ -134,8 +126,8 @@ static struct str percent_decode(struct arena *a, struct str s)
 	if (!out)
 		return STR_NONE;
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' && i + 2 < s.n && hex_value(s.p[i + 1]) >= 0 && hex_value(s.p[i + 2]) >= 0) {
-			out[n++] = (char)(hex_value(s.p[i + 1]) * 16 + hex_value(s.p[i + 2]));
+		if (s.p[i] == '%' && i + 2 < s.n && str_hex_digit(s.p[i + 1]) >= 0 && str_hex_digit(s.p[i + 2]) >= 0) {
+			out[n++] = (char)(str_hex_digit(s.p[i + 1]) * 16 + str_hex_digit(s.p[i + 2]));
 			i += 2;
 		} else {
 			out[n++] = s.p[i];

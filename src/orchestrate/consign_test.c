@@ -121,20 +121,11 @@ static void test_view_and_publication(void **state)
 
 static void coming(enum movement_type type, const char *owner, int units, int64_t expected_at)
 {
-	struct movement_line line = {
-	    .sku = STR("W"), .location = STR("B"), .owner = str_from(owner ? owner : ""), .quantity = Q(units)};
-	struct movement m = {.type = type,
-			     .source = STR("wms"),
-			     .source_event_id = STR("event"),
-			     .occurred_at = w.now,
-			     .expected_at = expected_at,
-			     .purchase_order_id = STR("P"),
-			     .line_count = 1,
-			     .lines = &line};
-	struct movement_result result;
+	const struct world_fact fact = {.type = type, .purchase_order_id = "P", .expected_at = expected_at};
+	const struct world_line line = {.sku = "W", .location = "B", .owner = owner, .quantity = Q(units)};
 	struct err e = ERR_NONE;
 
-	assert_int_equal(stock_step_movement(w.stock, w.orders, &w.txn, &m, &result, &e), RC_OK);
+	assert_int_equal(world_apply(&w, fact, &line, 1, &e), RC_OK);
 }
 
 /* What is on its way counts for who sells the owner's, as ours does: by its own dates, and as it comes. */

@@ -366,6 +366,7 @@ struct world_fact {
 	int64_t occurred_at; /* 0: now */
 	struct str order_id;
 	const char *purchase_order_id;
+	int64_t expected_at;
 };
 
 /* A movement, and for a shipment of an order what it means for the order, and the restock after it. */
@@ -379,6 +380,7 @@ static inline enum rc world_apply(struct world *w, struct world_fact f, const st
 			     .occurred_at = f.occurred_at ? f.occurred_at : w->now,
 			     .order_id = f.order_id,
 			     .purchase_order_id = str_from(f.purchase_order_id),
+			     .expected_at = f.expected_at,
 			     .line_count = world_lines(lines, count, out),
 			     .lines = out};
 	struct order_open *o = order_find(w->orders, f.order_id);

@@ -31,19 +31,10 @@ static qty_t shop(void)
 
 static void coming(enum movement_type type, qty_t quantity, int64_t expected_at)
 {
-	struct movement_line line = {.sku = STR("A-1"), .location = STR("A"), .quantity = quantity};
-	struct movement m = {.type = type,
-			     .source = STR("wms"),
-			     .source_event_id = STR("event"),
-			     .occurred_at = w.now,
-			     .expected_at = expected_at,
-			     .purchase_order_id = STR("P"),
-			     .line_count = 1,
-			     .lines = &line};
-	struct movement_result result;
+	const struct world_fact fact = {.type = type, .purchase_order_id = "P", .expected_at = expected_at};
 	struct err e = ERR_NONE;
 
-	assert_int_equal(stock_step_movement(w.stock, w.orders, &w.txn, &m, &result, &e), RC_OK);
+	assert_int_equal(world_apply(&w, fact, &(struct world_line)WANT("A-1", "A", quantity), 1, &e), RC_OK);
 }
 
 /* Time alone changes the number; what has arrived is expected no more. */
