@@ -210,7 +210,7 @@ static void print_result(const struct arguments *a, const struct load_result *r)
 	       (unsigned long long)r->unanswered, (unsigned long long)r->broken);
 	printf("\"cpu_us_per_request\": %.1f, \"cpu_cores\": %.2f, \"load_cores\": %.2f, \"memory_mb\": %.1f, ",
 	       r->measured ? (double)r->cpu_ns / 1e3 / (double)r->measured : 0, (double)r->cpu_ns / 1e9 / seconds,
-	       (double)r->own_cpu_ns / 1e9 / seconds, (double)r->peak_memory / 1048576);
+	       (double)r->own_cpu_ns / 1e9 / seconds, (double)r->memory / 1048576);
 	printf("\"statuses\": {");
 	bool any = false;
 	for (int i = 0; i < LOAD_STATUSES; i++)

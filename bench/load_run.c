@@ -273,35 +273,25 @@ static int64_t own_cpu_ns(void)
 	       (int64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000;
 }
 
-static bool sleep_until(struct run *r, int64_t at)
+static void sleep_until(struct run *r, int64_t at)
 {
 	int64_t now;
 	while ((now = marks_now()) < at && atomic_load(&r->sampling)) {
 		int64_t left = at - now < 50000000 ? at - now : 50000000;
 		nanosleep(&(struct timespec){0, left}, NULL);
 	}
-	return atomic_load(&r->sampling);
 }
 
-/* Looks at the watched processes at both ends of the measured time, and at their memory each second. */
+/* The processor time of the watched processes between both ends of the measured time. */
 static void *sample(void *ctx)
 {
 	struct run *r = ctx;
 	struct load_result *out = r->r;
 	sleep_until(r, r->measure_ns);
-	int64_t before = processes_look(&r->o->watched, 0).cpu_ns, own = own_cpu_ns(), at = r->measure_ns;
-	for (bool more = true; more;) {
-		at += 1000000000;
-		more = at < r->end_ns && sleep_until(r, at);
-		if (!more)
-			sleep_until(r, r->end_ns);
-		if (!more)
-			out->cpu_ns = processes_look(&r->o->watched, 0).cpu_ns - before;
-		if (!more)
-			out->own_cpu_ns = own_cpu_ns() - own;
-		int64_t memory = processes_look(&r->o->watched, 1).memory;
-		out->peak_memory = memory > out->peak_memory ? memory : out->peak_memory;
-	}
+	int64_t before = processes_look(&r->o->watched, 0).cpu_ns, own = own_cpu_ns();
+	sleep_until(r, r->end_ns);
+	out->cpu_ns = processes_look(&r->o->watched, 0).cpu_ns - before;
+	out->own_cpu_ns = own_cpu_ns() - own;
 	return NULL;
 }
 
@@ -362,6 +352,8 @@ void load_run(const struct load_options *o, struct load_result *result)
 	atomic_store(&r.sampling, 0);
 	if (samples)
 		pthread_join(sampler, NULL);
+	/* Only now: the kernel walks all their pages, which is work and holds up whoever maps memory. */
+	result->memory = processes_look(&o->watched, 1).memory;
 	result->unanswered += r.open;
 	result->number = r.issued;
 	for (unsigned i = 0; i < o->connections; i++) {

@@ -40,10 +40,11 @@ struct load_result {
 	uint64_t unanswered;              /* requests: broken, or still open at the end */
 	uint64_t measured;                /* answers inside the measured time */
 	double measured_s;
-	int64_t stall_ns;                        /* longest time without any answer while a request was open */
-	uint64_t number;                         /* ids used */
-	int64_t cpu_ns, own_cpu_ns, peak_memory; /* of the watched, and of this process, in the measured time */
-	char first_refusal[512];                 /* head and body of the first answer that was not 2xx */
+	int64_t stall_ns;           /* longest time without any answer while a request was open */
+	uint64_t number;            /* ids used */
+	int64_t cpu_ns, own_cpu_ns; /* of the watched, and of this process, in the measured time */
+	int64_t memory;             /* bytes, of the watched, after it */
+	char first_refusal[512];    /* head and body of the first answer that was not 2xx */
 };
 
 /* Ends the process if the address cannot be reached at all. */

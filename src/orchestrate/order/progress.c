@@ -72,16 +72,41 @@ static void write_parts(struct json_writer *w, const struct order_book *b, const
 	jw_array_end(w);
 }
 
-static void write_line(struct json_writer *w, const struct order_book *b, const struct order_line_open *l)
+/* Where lines are allocated as a whole, with nothing else to tell of them. */
+struct whole {
+	const struct config_location *at;
+	bool released;
+};
+
+/* False: there is more to tell of this line. */
+static bool is_whole(const struct order_book *b, const struct order_line_open *l, struct whole *out)
+{
+	const struct allocation *a = l->allocations;
+	const struct stock_position *p;
+
+	if (order_is_composed(l) || l->allocation_count != 1 || a->allocated == 0 || a->allocated != l->ordered ||
+	    a->picked != 0 || (a->released != 0 && a->released != l->ordered) || l->backordered != 0 ||
+	    l->shipped != 0 || l->cancelled != 0)
+		return false;
+	p = &a->place->position;
+	*out = (struct whole){&b->tenant->locations[p->location], a->released != 0};
+	return p->lot.n == 0 && p->owner.n == 0;
+}
+
+static void write_line(struct json_writer *w, const struct order_book *b, const struct order_line_open *l,
+		       const struct whole *whole)
 {
 	const qty_t more[] = {l->backordered, l->shipped, l->cancelled};
 	bool composed = order_is_composed(l);
+	struct whole its;
 
 	jw_array(w);
 	jw_text(w, l->line_id);
 	jw_text(w, l->sku);
 	write_qty(w, l->ordered);
-	if (!composed) {
+	if (is_whole(b, l, &its) && its.at == whole->at && its.released == whole->released) {
+		/* that is all */
+	} else if (!composed) {
 		write_allocations(w, b, l, l->item);
 		write_tail(w, more, 3);
 	} else {
@@ -98,15 +123,27 @@ static void write_line(struct json_writer *w, const struct order_book *b, const 
 
 void order_progress_write(struct buf *out, const struct order_book *b, const struct order_open *o)
 {
+	struct whole whole = {NULL, false};
 	struct json_writer w;
 
+	for (uint32_t i = 0; i < o->line_count && !whole.at; i++)
+		if (!is_whole(b, &o->lines[i], &whole))
+			whole.at = NULL;
 	jw_init(&w, out);
 	jw_object(&w);
 	jw_key(&w, "l");
 	jw_array(&w);
 	for (uint32_t i = 0; i < o->line_count; i++)
-		write_line(&w, b, &o->lines[i]);
+		write_line(&w, b, &o->lines[i], &whole);
 	jw_array_end(&w);
+	if (whole.at) {
+		jw_key(&w, "a");
+		jw_array(&w);
+		jw_text(&w, whole.at->name);
+		if (whole.released)
+			jw_text(&w, STR("1"));
+		jw_array_end(&w);
+	}
 	if (o->external.id.p) {
 		jw_key(&w, "x");
 		jw_object(&w);
@@ -303,15 +340,33 @@ static bool read_parts(struct arena *a, const struct json *from, qty_t total, qt
 	return true;
 }
 
-static bool read_line(struct arena *a, const struct json *j, struct json *out)
+/* What a line that ends after its quantity leaves out: one allocation of all of it, at "a". */
+static const struct json *unsaid(struct arena *a, const struct json *line, const struct json *at)
+{
+	struct json *all = arena_array(a, struct json, 5);
+
+	if (!all || !json_is(at, JSON_ARRAY) || !name_at(at, 0) || line->count != 3)
+		return NULL;
+	all[0] = (struct json){.type = JSON_ARRAY, .count = 1, .items = &all[1]};
+	all[1] = (struct json){.type = JSON_ARRAY, .count = said(at, 1) ? 3 : 2, .items = &all[2]};
+	all[2] = at->items[0];
+	all[3] = all[4] = line->items[2];
+	return all;
+}
+
+static bool read_line(struct arena *a, const struct json *j, const struct json *at, struct json *out)
 {
 	static const char *const names[] = {"line_id", "sku", "ordered", NULL, "backordered", "shipped", "cancelled"};
 	struct sums sums = {0, 0};
 	struct object o = {.count = 0};
 	struct json allocations, components = {.count = 0};
+	const struct json *allocated;
 
-	if (!json_is(j, JSON_ARRAY) || j->count < 4 || !json_is(&j->items[3], JSON_ARRAY) ||
-	    !json_is(&j->items[0], JSON_STRING) || !json_is(&j->items[1], JSON_STRING))
+	if (!json_is(j, JSON_ARRAY) || j->count < 3 || !json_is(&j->items[0], JSON_STRING) ||
+	    !json_is(&j->items[1], JSON_STRING))
+		return false;
+	allocated = j->count > 3 ? &j->items[3] : unsaid(a, j, at);
+	if (!json_is(allocated, JSON_ARRAY))
 		return false;
 	add(&o, names[0], &j->items[0]);
 	add(&o, names[1], &j->items[1]);
@@ -328,11 +383,11 @@ static bool read_line(struct arena *a, const struct json *j, struct json *out)
 			add(&o, "substitute", name_at(j, 8));
 		add(&o, "components", &components);
 	} else {
-		struct json *items = arena_array(a, struct json, j->items[3].count);
+		struct json *items = arena_array(a, struct json, allocated->count);
 
-		if (!items || !read_allocations(a, &j->items[3], NULL, items, &sums))
+		if (!items || !read_allocations(a, allocated, NULL, items, &sums))
 			return false;
-		allocations = (struct json){.type = JSON_ARRAY, .count = j->items[3].count, .items = items};
+		allocations = (struct json){.type = JSON_ARRAY, .count = allocated->count, .items = items};
 	}
 	if (allocations.count > 0)
 		add(&o, "allocations", &allocations);
@@ -356,7 +411,7 @@ enum rc order_progress_read(struct arena *a, struct str text, struct json **out,
 	if (!lines)
 		goto damaged;
 	for (uint32_t i = 0; i < from->count; i++)
-		if (!read_line(a, &from->items[i], &lines[i]))
+		if (!read_line(a, &from->items[i], json_get(stored, "a"), &lines[i]))
 			goto damaged;
 	all = (struct json){.type = JSON_ARRAY, .count = from->count, .items = lines};
 	add(&o, "lines", &all);

@@ -3,9 +3,11 @@
  *
  *     {"l":[[line_id,sku,ordered,[[location,quantity,released,picked,lot],...],backordered,shipped,cancelled,
  *            [[sku,per,shipped,[[location,...],...]],...],substitute],...],
+ *      "a":[location,released],
  *      "x":{"<system>":"<the order's id there>"},"w":[exception,exception_id],
  *      "s":{"country","postal_code"}}
  *
+ * a: lines that end after `ordered` are allocated there as a whole, and are released if that is "1": most are.
  * w: it waits for the ERP. s: where it goes to, if its channel's allocation asks for that. Quantities are decimal
  * strings; trailing parts that are zero or empty are left out. quantity is what is allocated or picked there. The last
  * parts of a line are of kits and of substituted lines only: what it is made of, each with its allocations.

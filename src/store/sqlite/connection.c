@@ -1,5 +1,7 @@
 #include "store/sqlite/connection.h"
 
+#include "store/sqlite/joined_vfs.h"
+
 #include <assert.h>
 #include <pthread.h>
 
@@ -81,8 +83,11 @@ enum rc connection_open(struct connection *c, const char *path, const char *vfs,
 
 	pthread_once(&once, count_no_memory);
 	*c = (struct connection){0};
-	if (role == CONNECTION_WRITER)
+	if (role == CONNECTION_WRITER) {
 		flags |= SQLITE_OPEN_CREATE;
+		vfs = joined_vfs(vfs);
+		assert(vfs);
+	}
 	result = sqlite3_open_v2(path, &c->db, flags, vfs);
 	assert(c->db);
 	if (result == SQLITE_OK)

@@ -22,7 +22,7 @@
 #define ATTEMPTS   6
 #define DOCUMENTS  3 /* a batch */
 #define BODY_BYTES 3000
-#define FILLERS    6 /* batches that make the WAL so large that upkeep lets it begin again */
+#define FILLERS    9 /* batches that make the WAL so large that upkeep lets it begin again */
 #define FILLER     ((int64_t)1000000)
 
 /* What is done about a batch in doubt. */
@@ -342,7 +342,7 @@ static uint64_t run_upkeep(const struct fault_plan *plan, enum answer answer)
 
 	run_init(&r, plan, answer);
 	arena_done(&r.arena);
-	arena_init(&r.arena, 8 << 20);
+	arena_init(&r.arena, 16 << 20);
 	open_run(&r);
 	fill(&r);
 	fault_vfs_plan(plan);

@@ -23,8 +23,8 @@
 #define GAP_BYTES     ((int64_t)256 * 1024)
 #define GAP_BYTES_MAX ((int64_t)2 * 1024 * 1024)
 #define PASSES        4
-/* A smaller WAL is not worth holding the writer for. */
-#define RESTART_BYTES ((int64_t)4 * 1024 * 1024)
+/* A smaller WAL is left alone: a page that is written again and again is copied and synced once. */
+#define RESTART_BYTES ((int64_t)8 * 1024 * 1024)
 /* How long the writer is held for short readers to finish, when the WAL is large. */
 #define READERS_WAIT_MS 10
 
@@ -80,15 +80,14 @@ static enum rc upkeep(struct sqlite_store *s, struct err *e)
 		return err_set(e, RC_IO, "store_in_doubt", "a commit is in doubt");
 	if (s->wal_bytes > WAL_BYTES_LARGE)
 		sqlite_readers_evict(s, SNAPSHOT_AGE_MAX_MS);
-	if (!s->wal_grew)
+	if (!s->wal_grew || s->wal_bytes < RESTART_BYTES)
 		return RC_OK;
 	for (int pass = 0; pass < PASSES && gap > GAP_BYTES; pass++) {
 		int frames = -1, copied = -1;
 
 		rc = checkpoint(s, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied, e);
-		if (rc != RC_OK || frames * frame < RESTART_BYTES)
-			return rc;
-		rc = sync_database(s, e);
+		if (rc == RC_OK)
+			rc = sync_database(s, e);
 		if (rc != RC_OK)
 			return rc;
 		gap = s->wal_bytes - copied * frame;
