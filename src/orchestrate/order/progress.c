@@ -121,14 +121,21 @@ static void write_line(struct json_writer *w, const struct order_book *b, const 
 	jw_array_end(w);
 }
 
+static struct whole first_whole(const struct order_book *b, const struct order_open *o)
+{
+	struct whole whole;
+
+	for (uint32_t i = 0; i < o->line_count; i++)
+		if (is_whole(b, &o->lines[i], &whole))
+			return whole;
+	return (struct whole){NULL, false};
+}
+
 void order_progress_write(struct buf *out, const struct order_book *b, const struct order_open *o)
 {
-	struct whole whole = {NULL, false};
+	struct whole whole = first_whole(b, o);
 	struct json_writer w;
 
-	for (uint32_t i = 0; i < o->line_count && !whole.at; i++)
-		if (!is_whole(b, &o->lines[i], &whole))
-			whole.at = NULL;
 	jw_init(&w, out);
 	jw_object(&w);
 	jw_key(&w, "l");
@@ -216,7 +223,7 @@ static const struct json *name_at(const struct json *array, uint32_t at)
 {
 	const struct json *j = at < array->count ? &array->items[at] : NULL;
 
-	return json_is(j, JSON_STRING) && j->count > 0 ? j : NULL;
+	return j && j->type == JSON_STRING && j->count > 0 ? j : NULL;
 }
 
 /* The same of a quantity; NULL as well if it is zero. */
