@@ -258,6 +258,12 @@ static void note_answer(struct hub *h, const struct delivery_result *r)
 		away_answered(h->state.away, &h->batch.txn, (uint16_t)r->system, (enum operation)r->operation, good);
 }
 
+/* No answer, or one that does not say what was done. */
+static bool may_have_worked(const struct delivery_result *r)
+{
+	return r->outcome == OUTCOME_UNKNOWN || (r->outcome == OUTCOME_TECHNICAL && r->http_status);
+}
+
 static void apply_result(struct hub *h, struct command *c, struct delivery_result *r)
 {
 	struct txn *t = &h->batch.txn;
@@ -301,6 +307,8 @@ static void apply_result(struct hub *h, struct command *c, struct delivery_resul
 		subscription_note(h, r);
 	if (r->status == DELIVERY_DEAD && r->operation == OP_AVAILABILITY)
 		publish_end(h->state.publisher, r->system, r->seq, PUBLISH_FAILED, NULL, t->now);
+	else if (r->operation == OP_AVAILABILITY && may_have_worked(r))
+		publish_doubt(h->state.publisher, (uint16_t)r->system, r->seq);
 }
 
 void apply_delivery_result(struct hub *h, struct command *c)

@@ -405,6 +405,7 @@ static void cut(const struct publisher *p, struct channel *c, struct order_book 
 	params = txn_text(t, &json);
 	buf_done(&json);
 	event = txn_event(t, "availability.changed", c->config->name, 0, params);
+	c->in_doubt = false;
 	c->under_way = txn_delivery(t, &(struct txn_delivery){
 					   .system = c->system->name,
 					   .system_index = c->system->index,

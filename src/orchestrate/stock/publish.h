@@ -15,7 +15,9 @@
  *
  * With each number goes what we believe that the channel shows: what it was told, less the orders that it has sent
  * since. Where the channel compares and shows less, it has sold units that it has not told us of: the gap is kept back
- * from all channels that share a location (terms.h) until the orders come, or for the channel's `provisional`.
+ * from all channels that share a location (terms.h) until the orders come, or for the channel's `provisional`. Of a
+ * request whose earlier try may have got through, a channel that does not know its key refuses the repeat, because it
+ * shows what it was told: that is no sale.
  *
  * What a channel was told is on the disk in its deliveries; the rows of the table publication are a snapshot that is
  * written some at a time, as the stock positions' are (publish_flush). meta.publication_floor says after which delivery
@@ -64,6 +66,8 @@ bool publish_dirty(const struct publisher *p);
 
 /* The delivery is about to be tried (again): false if it is overtaken; it is then superseded by the next cut. */
 bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t attempts);
+/* It was sent, and nobody knows whether it got through: it will be sent again. */
+void publish_doubt(struct publisher *p, uint16_t system, int64_t seq);
 enum publish_result {
 	PUBLISH_DELIVERED,
 	PUBLISH_OVERTAKEN, /* its items go back to the list */

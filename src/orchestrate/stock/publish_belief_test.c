@@ -35,6 +35,57 @@ static void test_gap_of_a_kit(void **state)
 	assert_int_equal(stock_available(w.stock, in, &w.channels[0]), Q(10));
 }
 
+/* A channel that does not know the key of a request refuses what it has done: it shows what it was told. */
+static void test_gap_of_what_was_tried_before(void **state)
+{
+	static const struct {
+		const char *name;
+		int first, then; /* it is told */
+		bool in_doubt;
+		int ordered; /* meanwhile */
+		const char *shown;
+		int gap;
+	} cases[] = {
+	    {"what it shows is what it was told", 10, 6, true, 0, "6", 0},
+	    {"the same, of more", 6, 10, true, 0, "10", 0},
+	    {"the same, less its orders", 10, 6, true, 2, "4", 0},
+	    {"the first try", 10, 6, false, 0, "6", 4},
+	    {"it has sold, and the earlier try did nothing", 10, 6, true, 0, "7", 3},
+	    {"it has done it, and sold", 6, 10, true, 0, "8", 2},
+	    {"it has done it, sold, and told some", 6, 10, true, 1, "7", 2},
+	    {"nobody can say: it may have sold all of that", 10, 6, true, 0, "5", 5},
+	    {"it shows more on the first try", 6, 10, false, 0, "8", 0},
+	};
+	int64_t seq = 0;
+
+	for (size_t n = 0; n < COUNT(cases); n++) {
+		struct stock_item *item;
+
+		assert_int_equal(n ? set_up(state) : 0, 0);
+		set("A-1", cases[n].first);
+		told(&seq);
+		delivered(seq);
+		set("A-1", cases[n].then);
+		assert_string_not_equal(told(&seq), "-");
+		item = stock_find(w.stock, STR("A-1"));
+		if (cases[n].in_doubt)
+			publish_doubt(w.publisher, 0, seq);
+		publish_doubt(w.publisher, 0, seq + 1); /* another */
+		if (cases[n].ordered)
+			publish_sold(w.publisher, &w.txn, 0, item, Q(cases[n].ordered));
+		publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("A-1", cases[n].shown), w.now);
+		if (gap_of(item, 0) != Q(cases[n].gap))
+			fail_msg("%s: %lld", cases[n].name, (long long)(gap_of(item, 0) / QTY_ONE));
+		/* The next request is nobody's repeat. */
+		set("A-1", 20);
+		assert_string_not_equal(told(&seq), "-");
+		publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("A-1", "0"), w.now);
+		assert_true(gap_of(item, 0) >= Q(cases[n].gap + 1));
+		if (n + 1 < COUNT(cases))
+			tear_down(state);
+	}
+}
+
 static qty_t belief(const char *sku)
 {
 	const struct stock_item *item = stock_find(w.stock, str_from(sku));
@@ -195,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_gap_of_a_kit),
+	    TEST(test_gap_of_what_was_tried_before),
 	    TEST(test_gap_after_a_restart),
 	    TEST(test_gap_of_what_was_under_way),
 	    cmocka_unit_test_teardown(test_belief_outlives_restarts, test_history_teardown),

@@ -15,6 +15,14 @@ bool publish_start(struct publisher *p, uint16_t system, int64_t seq, uint32_t a
 	return false;
 }
 
+void publish_doubt(struct publisher *p, uint16_t system, int64_t seq)
+{
+	struct channel *c = publish_channel(p, system);
+
+	if (c && c->under_way == seq)
+		c->in_doubt = true;
+}
+
 /* It goes back to the list, and is found there after a restart too. */
 static void tell_again(struct publisher *p, struct channel *c, struct change *ch, int64_t now)
 {
@@ -99,6 +107,27 @@ void publish_sold(struct publisher *p, struct txn *t, uint16_t channel, struct s
 		publish_write_soon(c, change_of(p, c, item));
 }
 
+static qty_t less(qty_t shown, qty_t sold)
+{
+	return shown == UNKNOWN ? UNKNOWN : shown > sold ? shown - sold : 0;
+}
+
+/*
+ * What a channel that refuses an item has sold and not told. If an earlier try got through, it has shown what it was
+ * told since, else what we believed. Of the two it is the one that needs no sale to explain what it shows, or can
+ * explain it at all; where both take one, the greater sale is believed.
+ */
+static qty_t untold_sales(const struct flight_item *f, bool in_doubt, qty_t shown)
+{
+	qty_t believed = less(f->expected, f->sold), told = less(f->told, f->sold);
+
+	if (believed == UNKNOWN)
+		return 0;
+	if (in_doubt && (shown == told || shown > believed))
+		believed = told;
+	return believed > shown ? believed - shown : 0;
+}
+
 /* Items that the channel compared and refused: it shows something else than we believed. */
 static void note_stale(struct publisher *p, struct channel *c, const struct flight_item *items, size_t count,
 		       const struct json *stale, int64_t now)
@@ -109,17 +138,15 @@ static void note_stale(struct publisher *p, struct channel *c, const struct flig
 
 		if (qty_parse(json_get_text(&stale->items[i], "available"), &shown, NULL) != RC_OK)
 			continue;
-		for (size_t n = 0; n < count; n++)
-			if (str_eq(items[n].change->item->sku, sku) && items[n].expected != UNKNOWN &&
-			    items[n].expected - items[n].sold > shown)
-				book_gap(p, c, items[n].change->item, items[n].expected - items[n].sold - shown, now);
+		for (size_t n = 0; n < count; n++) {
+			qty_t gap =
+			    str_eq(items[n].change->item->sku, sku) ? untold_sales(&items[n], c->in_doubt, shown) : 0;
+
+			if (gap > 0)
+				book_gap(p, c, items[n].change->item, gap, now);
+		}
 		publish_shown(p, c->config->system, sku, shown, now);
 	}
-}
-
-static qty_t less(qty_t shown, qty_t sold)
-{
-	return shown == UNKNOWN ? UNKNOWN : shown > sold ? shown - sold : 0;
 }
 
 /* It shows what it did, or what it was told. */

@@ -57,6 +57,7 @@ struct channel {
 	size_t batch; /* 0: the connector cannot be told */
 	struct list lists[LISTS];
 	int64_t under_way; /* seq of the delivery; 0: none */
+	bool in_doubt;     /* an earlier try of it may have got through */
 	int64_t changed_at;
 	int64_t lingers_until;
 	unsigned since_anew; /* items that were taken since the last one that is told anew */
