@@ -138,6 +138,11 @@ static struct timespec deadline(int timeout_ms)
 
 size_t queue_take(struct queue *q, void **items, size_t max, int timeout_ms)
 {
+	return queue_take_part(q, items, max, 1, timeout_ms);
+}
+
+size_t queue_take_part(struct queue *q, void **items, size_t max, size_t parts, int timeout_ms)
+{
 	struct timespec until = {0};
 	if (timeout_ms > 0)
 		until = deadline(timeout_ms);
@@ -148,7 +153,7 @@ size_t queue_take(struct queue *q, void **items, size_t max, int timeout_ms)
 		failed = timeout_ms < 0 ? pthread_cond_wait(&q->ready, &q->lock)
 					: pthread_cond_timedwait(&q->ready, &q->lock, &until);
 	q->waiting--;
-	size_t n = q->count < max ? q->count : max;
+	size_t part = (q->count + parts - 1) / parts, n = part < max ? part : max;
 	for (size_t i = 0; i < n; i++)
 		items[i] = q->ring[(q->first + i) & (q->room - 1)];
 	q->first = (q->first + n) & (q->room - 1);

@@ -25,6 +25,8 @@ enum rc queue_push_always(struct queue *q, void *item) MUST_CHECK;
 enum rc queue_push_many(struct queue *q, void *const *items, size_t count) MUST_CHECK;
 /* Up to max items into items[]; waits up to timeout_ms (-1: for ever, 0: not at all) for the first. 0: none. */
 size_t queue_take(struct queue *q, void **items, size_t max, int timeout_ms);
+/* The same for one of several takers who share what there is: a part of it, rounded up. */
+size_t queue_take_part(struct queue *q, void **items, size_t max, size_t parts, int timeout_ms);
 size_t queue_length(struct queue *q);
 size_t queue_room(struct queue *q);
 void queue_close(struct queue *q);

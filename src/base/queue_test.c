@@ -53,6 +53,23 @@ static void test_close_drains(void **state)
 	queue_free(q);
 }
 
+static void test_part(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t there, max, parts, taken;
+	} rows[] = {{0, 8, 2, 0}, {1, 8, 2, 1}, {2, 8, 2, 1}, {5, 8, 2, 3}, {16, 8, 2, 8}, {40, 8, 2, 8}, {5, 8, 1, 5}};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		void *got[8];
+		struct queue *q = queue_new(64, -1);
+		for (size_t n = 0; n < rows[i].there; n++)
+			assert_int_equal(queue_push(q, &got[n % 8]), RC_OK);
+		assert_int_equal(queue_take_part(q, got, rows[i].max, rows[i].parts, 0), rows[i].taken);
+		assert_int_equal(queue_length(q), rows[i].there - rows[i].taken);
+		queue_free(q);
+	}
+}
+
 static uint64_t wakes(int fd)
 {
 	uint64_t n = 0;
@@ -145,9 +162,8 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_order_and_limits),
-	    cmocka_unit_test(test_close_drains),
-	    cmocka_unit_test(test_wake_fd),
+	    cmocka_unit_test(test_order_and_limits), cmocka_unit_test(test_close_drains),
+	    cmocka_unit_test(test_wake_fd),          cmocka_unit_test(test_part),
 	    cmocka_unit_test(test_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

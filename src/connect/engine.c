@@ -44,21 +44,36 @@ void engine_post(struct delivery_engine *d, struct note *n)
 	assert(rc == RC_OK);
 }
 
-static void give_work(struct delivery_engine *d)
+static void give_pile(struct delivery_engine *d, struct work_pile *pile)
 {
-	size_t n = d->work_count;
-	d->work_count = 0;
+	size_t n = pile->count;
+	pile->count = 0;
 	if (n)
-		workers_run(d->workers, d->work, n);
+		workers_run(d->workers, pile->list, n, pile == &d->piles[0]);
 }
 
-void engine_work(struct delivery_engine *d, struct work *work, struct note *n)
+static void give_work(struct delivery_engine *d)
 {
+	give_pile(d, &d->piles[0]);
+	give_pile(d, &d->piles[1]);
+}
+
+void engine_work(struct engine_destination *t, struct work *work, struct note *n)
+{
+	struct delivery_engine *d = t->hub->engine;
+	struct work_pile *pile = &d->piles[t->with_workers > 0];
 	work->note = n;
+	t->with_workers++;
 	d->with_workers++;
-	d->work[d->work_count++] = work;
-	if (d->work_count == ENGINE_WORK_AT_ONCE)
-		give_work(d);
+	pile->list[pile->count++] = work;
+	if (pile->count == ENGINE_WORK_AT_ONCE)
+		give_pile(d, pile);
+}
+
+void engine_worked(struct engine_destination *t)
+{
+	t->with_workers--;
+	t->hub->engine->with_workers--;
 }
 
 void delivery_heads(struct delivery_hub *h, const struct delivery_head *heads, size_t count)

@@ -75,6 +75,7 @@ struct engine_destination {
 	struct lanes *lanes;
 	/* Runs: all, those that are not sent yet, and those that are sent and not answered (of each priority). */
 	uint32_t unfinished, ahead, transfers;
+	uint32_t with_workers; /* of the runs, and loads */
 	uint32_t transfers_of[PRIORITIES], ahead_of[PRIORITIES];
 	bool gone;          /* a subscription that was deleted: freed when it is idle */
 	bool active;        /* in the engine's list: it has a turn in the next round */
@@ -146,6 +147,12 @@ struct attempt_run {
 	int64_t next_at;
 };
 
+/* To be given to the workers. */
+struct work_pile {
+	void *list[ENGINE_WORK_AT_ONCE];
+	size_t count;
+};
+
 struct delivery_engine {
 	const struct clock *clock;
 	struct delivery_hub *hubs;
@@ -171,15 +178,17 @@ struct delivery_engine {
 	size_t arena_count;
 	struct submission *submissions;
 	size_t transfers, ahead;
-	size_t with_hub;     /* submissions that the hubs have */
-	size_t with_workers; /* or about to be */
-	void *work[ENGINE_WORK_AT_ONCE];
-	size_t work_count;
+	size_t with_hub;           /* submissions that the hubs have */
+	size_t with_workers;       /* or about to be */
+	struct work_pile piles[2]; /* the second: of destinations that have other work with the workers */
 };
 
 void engine_post(struct delivery_engine *d, struct note *n); /* any thread */
-/* Gives it to the workers at the end of the turn; the note comes back when it is done. */
-void engine_work(struct delivery_engine *d, struct work *work, struct note *n);
+/* Gives it to the workers at the end of the turn; the note comes back when it is done: tell engine_worked. A
+ * destination's only piece of work goes before those of destinations that have several, so that a busy one does not
+ * hold up the others. */
+void engine_work(struct engine_destination *t, struct work *work, struct note *n);
+void engine_worked(struct engine_destination *t);
 uint64_t engine_random(struct delivery_engine *d);
 void engine_activate(struct engine_destination *t);
 void *engine_main(void *engine); /* the thread */

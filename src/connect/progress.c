@@ -205,7 +205,7 @@ static void run_work(struct attempt_run *r, void (*run)(struct work *, struct wo
 {
 	r->work.run = run;
 	r->note.type = after;
-	engine_work(r->destination->hub->engine, &r->work, &r->note);
+	engine_work(r->destination, &r->work, &r->note);
 }
 
 void run_render(struct attempt_run *r)
@@ -254,7 +254,7 @@ void run_transfer(struct attempt_run *r)
 void progress_rendered(struct attempt_run *r)
 {
 	struct delivery_engine *d = r->destination->hub->engine;
-	d->with_workers--;
+	engine_worked(r->destination);
 	if (r->unreadable)
 		run_drop(r, d->now + ENGINE_AGAIN_MS);
 	else if (atomic_load(&d->stopping))
@@ -513,7 +513,7 @@ void run_finish(struct attempt_run *r)
 
 void progress_classified(struct attempt_run *r)
 {
-	r->destination->hub->engine->with_workers--;
+	engine_worked(r->destination);
 	concluded(r);
 }
 

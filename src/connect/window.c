@@ -126,7 +126,7 @@ static void fill(struct engine_destination *t, enum delivery_priority p)
 	l->limit = limit;
 	window->loading = true;
 	window->dropped = false;
-	engine_work(d, &l->work, &l->note);
+	engine_work(t, &l->work, &l->note);
 }
 
 void window_fill(struct engine_destination *t)
@@ -183,7 +183,7 @@ void window_loaded(struct note *n)
 	struct engine_destination *t = l->destination;
 	struct delivery_engine *d = t->hub->engine;
 	struct engine_window *w = &t->windows[l->priority];
-	d->with_workers--;
+	engine_worked(t);
 	w->loading = false;
 	if (l->failed) {
 		/* What was read is not used: the next load reads it again. */

@@ -1,3 +1,8 @@
+/*
+ * Two queues: what goes first, and the rest. For each that goes first there is a ticket in the other queue, which is
+ * the one that the threads wait for. Whoever takes so many from there takes as many of those that go first, and runs
+ * them before; so none of them is left behind, and the rest moves on at its own pace whatever goes first.
+ */
 #include "connect/workers.h"
 
 #include "base/mem.h"
@@ -16,7 +21,7 @@ struct worker {
 };
 
 struct workers {
-	struct queue *queue, *done;
+	struct queue *queue, *first, *done;
 	struct worker *list;
 	uint32_t count;
 	bool threaded;
@@ -24,25 +29,33 @@ struct workers {
 	bool stopped;
 };
 
+static struct work ticket;
+
 static void run_all(struct worker *w, void *const *items, size_t count)
 {
 	void *notes[WORK_AT_ONCE];
+	size_t n = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct work *work = items[i];
-		notes[i] = work->note;
+		if (work == &ticket)
+			continue;
+		notes[n++] = work->note;
 		work->run(work, w);
 	}
-	enum rc rc = queue_push_many(w->pool->done, notes, count);
+	enum rc rc = queue_push_many(w->pool->done, notes, n);
 	assert(rc == RC_OK);
 }
 
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
-	void *items[WORK_AT_ONCE];
+	struct workers *pool = w->pool;
+	void *items[WORK_AT_ONCE], *first[WORK_AT_ONCE];
 	pthread_setname_np(pthread_self(), "mediator");
-	for (size_t n; (n = queue_take(w->pool->queue, items, WORK_AT_ONCE, -1));)
+	for (size_t n; (n = queue_take_part(pool->queue, items, WORK_AT_ONCE, pool->count, -1));) {
+		run_all(w, first, queue_take(pool->first, first, n, 0));
 		run_all(w, items, n);
+	}
 	return NULL;
 }
 
@@ -50,6 +63,7 @@ struct workers *workers_new(uint32_t threads, size_t hubs, struct queue *done)
 {
 	struct workers *w = mem_zalloc(1, sizeof(*w));
 	w->queue = queue_new(WORKERS_QUEUE_MAX, -1);
+	w->first = queue_new(WORKERS_QUEUE_MAX, -1);
 	w->count = threads ? threads : 1;
 	w->threaded = threads > 0;
 	w->hubs = hubs;
@@ -89,16 +103,31 @@ void workers_free(struct workers *w)
 		mediator_free(w->list[i].mediator);
 	}
 	queue_free(w->queue);
+	queue_free(w->first);
 	free(w->list);
 	free(w);
 }
 
-void workers_run(struct workers *w, void *const *work, size_t count)
+static void put(struct workers *w, void *const *work, size_t count, bool first)
+{
+	void *tickets[WORK_AT_ONCE];
+	enum rc rc = queue_push_many(first ? w->first : w->queue, work, count);
+	assert(rc == RC_OK);
+	for (size_t i = 0; i < WORK_AT_ONCE; i++)
+		tickets[i] = &ticket;
+	for (size_t n; first && count; count -= n) {
+		n = count < WORK_AT_ONCE ? count : WORK_AT_ONCE;
+		rc = queue_push_many(w->queue, tickets, n);
+		assert(rc == RC_OK);
+	}
+}
+
+void workers_run(struct workers *w, void *const *work, size_t count, bool first)
 {
 	for (size_t i = 0; i < count && !w->threaded; i++)
 		run_all(&w->list[0], &work[i], 1);
-	enum rc rc = w->threaded ? queue_push_many(w->queue, work, count) : RC_OK;
-	assert(rc == RC_OK);
+	if (w->threaded)
+		put(w, work, count, first);
 }
 
 struct mediator *worker_mediator(struct worker *w)

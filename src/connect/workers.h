@@ -22,8 +22,8 @@ struct work {
 	void (*run)(struct work *self, struct worker *worker); /* on a worker's thread */
 	void *note;                                            /* goes to done after it */
 };
-/* work: pointers to struct work. Any thread; not after workers_stop. */
-void workers_run(struct workers *w, void *const *work, size_t count);
+/* work: pointers to struct work. first: before what waits already without it. Any thread; not after workers_stop. */
+void workers_run(struct workers *w, void *const *work, size_t count, bool first);
 
 struct mediator *worker_mediator(struct worker *w);
 /* The worker's own reader of this hub's store. */
