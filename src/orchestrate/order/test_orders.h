@@ -2,24 +2,7 @@
 #ifndef ORCHESTRATE_ORDER_TEST_ORDERS_H
 #define ORCHESTRATE_ORDER_TEST_ORDERS_H
 
-#include "orchestrate/world.h"
-
-static struct world w;
-
-static inline int set_up(void **state)
-{
-	(void)state;
-	world_init(&w);
-	world_start(&w);
-	return 0;
-}
-
-static inline int tear_down(void **state)
-{
-	(void)state;
-	world_done(&w);
-	return 0;
-}
+#include "orchestrate/world_each.h"
 
 static inline void stock_up(qty_t a, qty_t b, qty_t c)
 {
@@ -56,7 +39,5 @@ static inline void pick(struct str order_id, const char *location, qty_t q)
 	assert_int_equal(world_apply(&w, (struct world_fact){.type = MOVE_PICK, .order_id = order_id}, &line, 1, &e),
 			 RC_OK);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 #endif
