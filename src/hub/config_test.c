@@ -1,82 +1,10 @@
 #include "hub/config.h"
 
 #include "base/hash.h"
-#include "base/test.h"
-#include "hub/config_secrets.h"
 #include "hub/share.h"
+#include "hub/test_config.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-static char folder[64];
-static struct arena arena;
-
-static const char *path_of(const char *name)
-{
-	static char path[256];
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
-
-static void write_config(const char *text)
-{
-	FILE *f = fopen(path_of("crossdock.yaml"), "w");
-	assert_non_null(f);
-	fputs(text, f);
-	assert_int_equal(fclose(f), 0);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/crossdock-config-XXXXXX");
-	if (!mkdtemp(folder))
-		return -1;
-	arena_init(&arena, 64u << 20);
-	unsetenv("CROSSDOCK_SECRET_KEY");
-	setenv("TEST_PORT", "9001", 1);
-	unsetenv("TEST_UNSET");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	static const char *const names[] = {"crossdock.yaml", "secrets.enc", "secret.key"};
-	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		unlink(path_of(names[i]));
-	rmdir(folder);
-	arena_done(&arena);
-	return 0;
-}
-
-static struct config *load_good(const char *text)
-{
-	struct findings f;
-	struct config *c = NULL;
-
-	write_config(text);
-	findings_init(&f, &arena);
-	enum rc rc = config_load(folder, CD_SOURCE_DIR, &c, &f);
-	for (size_t i = 0; i < f.count; i++)
-		print_error("%s:%u: %s [%s]\n", f.list[i].pointer, f.list[i].line, f.list[i].detail, f.list[i].code);
-	assert_int_equal(rc, RC_OK);
-	return c;
-}
-
-static void load_bad(const char *text, struct findings *f)
-{
-	struct config *c = NULL;
-
-	write_config(text);
-	findings_init(f, &arena);
-	if (config_load(folder, CD_SOURCE_DIR, &c, f) != RC_INVALID)
-		print_error("not refused:\n%s\n", text);
-	assert_null(c);
-}
 
 static void check_limits(const struct config_limits *m, const int64_t expected[14])
 {
@@ -94,18 +22,6 @@ static void check_delivery(const struct config_delivery *d, const int64_t expect
 	    d->timeout_ms, d->queue_max};
 	assert_memory_equal(have, expected, sizeof(have));
 }
-
-/* Line 1 to 4 of most tests. */
-#define HEAD                                                                                                           \
-	"tenants:\n"                                                                                                   \
-	"  acme:\n"                                                                                                    \
-	"    locations: {east: {}, west: {safety_stock: \"2\"}}\n"                                                     \
-	"    systems:\n"
-#define SHOP "      shop: {connector: canonical, url: \"http://127.0.0.1:9001\", roles: [channel]}\n"
-#define ERP  "      erp: {connector: canonical, url: \"http://127.0.0.1:9003\", roles: [erp]}\n"
-#define WMS                                                                                                            \
-	"      wms: {connector: canonical, url: \"http://127.0.0.1:9004\", roles: [warehouse], locations: [east, "     \
-	"west]}\n"
 
 static void test_delivery_policies(void **state)
 {
@@ -532,114 +448,6 @@ static void test_a_folder_without_a_file(void **state)
 	assert_string_equal(f.list[0].code, "config_missing");
 }
 
-static void set_secret(const char *name, const char *value)
-{
-	struct config_secrets *s;
-	struct err e = ERR_NONE;
-
-	assert_int_equal(config_secrets_open(folder, true, &s, &e), RC_OK);
-	assert_int_equal(config_secrets_set(s, str_from(name), str_from(value), &e), RC_OK);
-	config_secrets_close(s);
-}
-
-static void test_references(void **state)
-{
-	(void)state;
-	set_secret("HOOK", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz");
-	set_secret("TOKEN", "t0ken");
-	struct config *c = load_good(HEAD "      shop:\n"
-					  "        connector: canonical\n"
-					  "        url: http://h:${env:TEST_PORT}/${secret:TOKEN}\n"
-					  "        roles: [channel]\n"
-					  "        bearer: ${secret:TOKEN}\n"
-					  "        webhook_secret: ${secret:HOOK}\n");
-	const struct config_system *s = &c->tenants[0].systems[0];
-	assert_true(str_is(s->url, "http://h:9001/t0ken"));
-	assert_true(str_is(s->bearer, "t0ken"));
-	assert_true(str_is(s->secret, "012345678901234567890123"));
-	config_unref(c);
-}
-
-static void test_no_finding_quotes_a_secret(void **state)
-{
-	struct findings f;
-	(void)state;
-
-	set_secret("BAD", "pa ss{word}");
-	load_bad(HEAD "      shop:\n"
-		      "        connector: canonical\n"
-		      "        url: http://${secret:BAD}\n"
-		      "        roles: [channel]\n"
-		      "        bearer: ${secret:BAD}\n"
-		      "        webhook_secret: ${secret:BAD}\n"
-		      "        settings: {unknown: \"${secret:BAD}\"}\n",
-		 &f);
-	assert_int_equal(f.count, 4);
-	for (size_t i = 0; i < f.count; i++) {
-		assert_null(strstr(f.list[i].detail, "pa ss"));
-		assert_int_equal(f.list[i].line, i < 2 ? 7 + (i ? 3 : 0) : 9 + (i == 3 ? 2 : 0));
-	}
-}
-
-static void test_secrets_are_encrypted_and_kept(void **state)
-{
-	struct config_secrets *s;
-	struct err e = ERR_NONE;
-	struct str value;
-	struct stat st;
-	char raw[4096];
-	(void)state;
-
-	set_secret("B", "visible-secret");
-	set_secret("A", "first");
-	set_secret("A", "second");
-	assert_int_equal(stat(path_of("secret.key"), &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(stat(path_of("secrets.enc"), &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
-	FILE *file = fopen(path_of("secrets.enc"), "r");
-	size_t n = fread(raw, 1, sizeof(raw), file);
-	fclose(file);
-	assert_true(n > 0);
-	assert_null(memmem(raw, n, "visible-secret", 14));
-
-	assert_int_equal(config_secrets_open(folder, true, &s, &e), RC_OK);
-	assert_int_equal(config_secrets_count(s), 2);
-	assert_true(str_is(config_secrets_name(s, 0), "A"));
-	assert_true(config_secrets_get(s, STR("A"), &value) && str_is(value, "second"));
-	assert_true(config_secrets_get(s, STR("B"), &value) && str_is(value, "visible-secret"));
-	assert_false(config_secrets_get(s, STR("C"), &value));
-	assert_int_equal(config_secrets_set(s, STR("a b"), STR("x"), &e), RC_INVALID);
-	assert_int_equal(config_secrets_set(s, STR("C"), STR(""), NULL), RC_INVALID);
-	assert_int_equal(config_secrets_remove(s, STR("C"), NULL), RC_NOT_FOUND);
-	assert_int_equal(config_secrets_remove(s, STR("A"), NULL), RC_OK);
-	config_secrets_close(s);
-	assert_int_equal(config_secrets_open(folder, false, &s, NULL), RC_OK);
-	assert_int_equal(config_secrets_count(s), 1);
-	config_secrets_close(s);
-}
-
-static void test_another_key_opens_nothing(void **state)
-{
-	struct config_secrets *s = NULL;
-	struct err e = ERR_NONE;
-	(void)state;
-
-	set_secret("A", "first");
-	setenv("CROSSDOCK_SECRET_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", 1);
-	assert_int_equal(config_secrets_open(folder, false, &s, &e), RC_INVALID);
-	assert_string_equal(e.code, "secrets_unreadable");
-	setenv("CROSSDOCK_SECRET_KEY", "c2hvcnQ=", 1);
-	e = ERR_NONE;
-	assert_int_equal(config_secrets_open(folder, false, &s, &e), RC_INVALID);
-	assert_string_equal(e.code, "secret_key_invalid");
-	unsetenv("CROSSDOCK_SECRET_KEY");
-	unlink(path_of("secret.key"));
-	e = ERR_NONE;
-	assert_int_equal(config_secrets_open(folder, false, &s, &e), RC_INVALID);
-	assert_string_equal(e.code, "secret_key_missing");
-}
-
 static void test_addresses(void **state)
 {
 	static const struct {
@@ -673,8 +481,6 @@ static void test_share_is_found_from_a_build_folder(void **state)
 	unsetenv("CROSSDOCK_SHARE");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -686,10 +492,6 @@ int main(void)
 	    TEST(test_all_findings_are_reported),
 	    TEST(test_own_schemas_are_added),
 	    TEST(test_a_folder_without_a_file),
-	    TEST(test_references),
-	    TEST(test_no_finding_quotes_a_secret),
-	    TEST(test_secrets_are_encrypted_and_kept),
-	    TEST(test_another_key_opens_nothing),
 	    TEST(test_addresses),
 	    TEST(test_share_is_found_from_a_build_folder),
 	};
