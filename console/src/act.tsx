@@ -1,32 +1,47 @@
 /* What an operator does: buttons that ask the server to change something, and say what came of it. */
-import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { ApiError, send } from "./api.ts";
 import { Failure, useShell } from "./ui.tsx";
 
 export interface Act {
+	/* A button is then aria-disabled: it keeps the focus, and what it would do is not done twice. */
 	busy: boolean;
 	error?: Error;
 	/* True when it was done. */
 	run: (method: string, path: string, body?: unknown) => Promise<boolean>;
+	/* The same with the answer; undefined when it failed. */
+	tell: <T>(method: string, path: string, body?: unknown) => Promise<T | undefined>;
+	fail: (error: Error) => void;
 }
 
+/* done: called when something was changed. One at a time: what is asked for while busy is not done. */
 export function useAct(done: () => void): Act {
 	const { api } = useShell();
 	const [state, setState] = useState<{ busy: boolean; error?: Error }>({ busy: false });
-	const run = async (method: string, path: string, body?: unknown) => {
+	const under = useRef(false);
+	const attempt = async <T,>(method: string, path: string, body?: unknown): Promise<{ answer: T | undefined } | undefined> => {
+		if (under.current)
+			return undefined;
+		under.current = true;
 		setState({ busy: true });
 		try {
-			await send(api, method, path, body);
+			const answer = await send<T>(api, method, path, body);
 			setState({ busy: false });
 			done();
-			return true;
+			return { answer };
 		} catch (e) {
 			setState({ busy: false, error: e as Error });
-			return false;
+			return undefined;
+		} finally {
+			under.current = false;
 		}
 	};
-	return { ...state, run };
+	return {
+		...state,
+		run: async (method, path, body) => (await attempt(method, path, body)) !== undefined,
+		tell: async <T,>(method: string, path: string, body?: unknown) => (await attempt<T>(method, path, body))?.answer,
+		fail: (error) => setState({ busy: false, error }),
+	};
 }
 
 /* A failure, with what is wrong where. */
@@ -48,30 +63,5 @@ export function ActFailure(props: { act: Act }) {
 				</ul>
 			)}
 		</>
-	);
-}
-
-/* A button that opens a form with one text. */
-export function AskText(props: { label: string; question: string; busy: boolean; optional?: boolean; children?: ComponentChildren; onText: (text: string) => void }) {
-	const [text, setText] = useState("");
-	return (
-		<details class="ask">
-			<summary>{props.label}</summary>
-			<form
-				onSubmit={(e) => {
-					e.preventDefault();
-					props.onText(text);
-				}}
-			>
-				<label>
-					{props.question}
-					<input value={text} maxLength={500} required={!props.optional} onInput={(e) => setText(e.currentTarget.value)} />
-				</label>
-				{props.children}
-				<button type="submit" disabled={props.busy}>
-					{props.label}
-				</button>
-			</form>
-		</details>
 	);
 }

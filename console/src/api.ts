@@ -59,13 +59,15 @@ export async function get<T>(api: Api, path: string, signal?: AbortSignal): Prom
 	return (await response.json()) as T;
 }
 
-export async function post(api: Api, path: string): Promise<void> {
-	await request(api, path, { method: "POST", signal: AbortSignal.timeout(TIMEOUT_MS) });
-}
-
-export async function send(api: Api, method: string, path: string, body?: unknown): Promise<void> {
-	const signal = AbortSignal.timeout(TIMEOUT_MS);
-	await request(api, path, body === undefined ? { method, signal } : { method, signal, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+/* Asks for a change. The JSON of the answer; undefined if it has none. */
+export async function send<T>(api: Api, method: string, path: string, body?: unknown): Promise<T | undefined> {
+	const init: RequestInit = { method, signal: AbortSignal.timeout(TIMEOUT_MS) };
+	if (body !== undefined) {
+		init.headers = { "content-type": "application/json" };
+		init.body = JSON.stringify(body);
+	}
+	const text = await (await request(api, path, init)).text();
+	return text ? (JSON.parse(text) as T) : undefined;
 }
 
 /* "/v1/orders?status=shipped"; empty values are left out. */

@@ -1,50 +1,30 @@
-/* What asks the server to change something and needs its answer; and forms that open below a button. */
+/* Forms that open below a button, and what is told once. */
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
-import type { Act } from "./act.tsx";
-import { type Api, request } from "./api.ts";
-import { useShell } from "./ui.tsx";
 
-const TIMEOUT_MS = 15_000;
-
-/* The JSON of the answer; undefined if it has none. */
-export async function ask<T>(api: Api, method: string, path: string, body?: unknown): Promise<T | undefined> {
-	const init: RequestInit = { method, signal: AbortSignal.timeout(TIMEOUT_MS) };
-	if (body !== undefined) {
-		init.headers = { "content-type": "application/json" };
-		init.body = JSON.stringify(body);
-	}
-	const text = await (await request(api, path, init)).text();
-	return text ? (JSON.parse(text) as T) : undefined;
-}
-
-export interface Ask extends Act {
-	/* As run, with the answer; undefined when it failed. */
-	tell: <T>(method: string, path: string, body?: unknown) => Promise<T | undefined>;
-	fail: (error: Error) => void;
-}
-
-export function useAsk(done: () => void): Ask {
-	const { api } = useShell();
-	const [state, setState] = useState<{ busy: boolean; error?: Error }>({ busy: false });
-	const attempt = async <T,>(method: string, path: string, body?: unknown): Promise<{ answer: T | undefined } | undefined> => {
-		setState({ busy: true });
-		try {
-			const answer = await ask<T>(api, method, path, body);
-			setState({ busy: false });
-			done();
-			return { answer };
-		} catch (e) {
-			setState({ busy: false, error: e as Error });
-			return undefined;
-		}
-	};
-	return {
-		...state,
-		run: async (method, path, body) => (await attempt(method, path, body)) !== undefined,
-		tell: async <T,>(method: string, path: string, body?: unknown) => (await attempt<T>(method, path, body))?.answer,
-		fail: (error) => setState({ busy: false, error }),
-	};
+/* A button that opens a form with one text. */
+export function AskText(props: { label: string; question: string; busy: boolean; optional?: boolean; children?: ComponentChildren; onText: (text: string) => void }) {
+	const [text, setText] = useState("");
+	return (
+		<details class="ask">
+			<summary>{props.label}</summary>
+			<form
+				onSubmit={(e) => {
+					e.preventDefault();
+					props.onText(text);
+				}}
+			>
+				<label>
+					{props.question}
+					<input value={text} maxLength={500} required={!props.optional} onInput={(e) => setText(e.currentTarget.value)} />
+				</label>
+				{props.children}
+				<button type="submit" aria-disabled={props.busy}>
+					{props.label}
+				</button>
+			</form>
+		</details>
+	);
 }
 
 /* A form that opens below its name, and closes when it says that it is done. */

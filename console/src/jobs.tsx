@@ -23,7 +23,7 @@ function Row(props: { job: Job }) {
 			<td>{job.error}</td>
 			<td>
 				{job.status === "running" && (
-					<button type="button" class="quiet" disabled={act.busy} onClick={() => void act.run("POST", `/v1/jobs/${encodeURIComponent(job.job_id)}/cancel`)}>
+					<button type="button" class="quiet" aria-disabled={act.busy} onClick={() => void act.run("POST", `/v1/jobs/${encodeURIComponent(job.job_id)}/cancel`)}>
 						Cancel
 					</button>
 				)}

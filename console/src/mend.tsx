@@ -66,7 +66,7 @@ export function Mend(props: { letter: DeadLetter; original: string; act: Act }) 
 					/>
 				</div>
 				<div class="acts">
-					<button type="submit" disabled={act.busy || wrong || text === pretty(letter.edit?.payload ?? original)}>
+					<button type="submit" aria-disabled={act.busy} disabled={wrong || text === pretty(letter.edit?.payload ?? original)}>
 						Check and keep
 					</button>
 					{wrong && <span role="status">This is not JSON.</span>}

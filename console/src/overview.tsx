@@ -1,6 +1,7 @@
 /* The first page: what is flowing, each system, what needs a person, and the log as it grows. */
 import { useEffect, useState } from "preact/hooks";
-import { get, post } from "./api.ts";
+import { ActFailure, useAct } from "./act.tsx";
+import { get } from "./api.ts";
 import { RateChart } from "./chart.tsx";
 import { about, aside, attemptRates, failures, funnel, health, outcomes, oversold, published, type Reading, remember } from "./derive.ts";
 import type { StreamState } from "./follow.ts";
@@ -73,6 +74,8 @@ function Books() {
 	const { api } = useShell();
 	const [state, setState] = useState<{ busy?: boolean; audit?: Audit; error?: Error }>({});
 	const check = async () => {
+		if (state.busy)
+			return;
 		setState({ busy: true });
 		try {
 			setState({ audit: await get<Audit>(api, "/v1/audit") });
@@ -88,7 +91,7 @@ function Books() {
 				{state.busy ? "Checking…" : state.error ? "Not checked" : !state.audit ? "Not checked yet" : state.audit.ok ? "All agree" : `${bad.length} differ`}
 			</span>
 			<span class="dim">{state.error?.message ?? bad[0]?.name ?? (state.audit ? plural(state.audit.checks.length, "check") : "every movement, order and message")}</span>
-			<button type="button" class="quiet" disabled={state.busy} onClick={() => void check()}>
+			<button type="button" class="quiet" aria-disabled={state.busy} onClick={() => void check()}>
 				Check now
 			</button>
 		</div>
@@ -108,9 +111,9 @@ function lagWords(lag: Lag | undefined) {
 }
 
 function SystemCard(props: { system: System; overview: Overview; readings: readonly Reading[]; changed: () => void }) {
-	const { api, now } = useShell();
+	const { now } = useShell();
 	const { system: s, overview } = props;
-	const [error, setError] = useState<string>();
+	const act = useAct(props.changed);
 	const o = outcomes(overview.deliveries, s.id);
 	const h = health(s);
 	const rates = attemptRates(props.readings, s.id);
@@ -118,15 +121,6 @@ function SystemCard(props: { system: System; overview: Overview; readings: reado
 	const lag = overview.lag[s.id];
 	const ended = o.delivered + o.dead + o.superseded + o.cancelled;
 	const share = (n: number) => (ended ? (100 * n) / ended : 0);
-	const turn = async () => {
-		try {
-			setError(undefined);
-			await post(api, `/v1/systems/${encodeURIComponent(s.id)}/${s.paused ? "resume" : "pause"}`);
-			props.changed();
-		} catch (e) {
-			setError((e as Error).message);
-		}
-	};
 	return (
 		<article class="card" data-system={s.id}>
 			<header>
@@ -189,11 +183,11 @@ function SystemCard(props: { system: System; overview: Overview; readings: reado
 						{plural(o.dead, "dead letter")}
 					</Link>
 				)}
-				<button type="button" class="quiet" onClick={() => void turn()} aria-label={`${s.paused ? "Resume" : "Pause"} deliveries to ${s.id}`}>
+				<button type="button" class="quiet" aria-disabled={act.busy} onClick={() => void act.run("POST", `/v1/systems/${encodeURIComponent(s.id)}/${s.paused ? "resume" : "pause"}`)} aria-label={`${s.paused ? "Resume" : "Pause"} deliveries to ${s.id}`}>
 					{s.paused ? "Resume" : "Pause"}
 				</button>
 			</footer>
-			{error && <p class="bad">{error}</p>}
+			<ActFailure act={act} />
 		</article>
 	);
 }

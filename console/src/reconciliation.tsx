@@ -1,7 +1,6 @@
 /* Balances of other systems against the ledger: the runs, and what one of them found. */
 import { useState } from "preact/hooks";
 import { ActFailure, useAct } from "./act.tsx";
-import { useAsk } from "./ask.tsx";
 import { request } from "./api.ts";
 import { count, dateTime, quantity } from "./format.ts";
 import { hrefTo } from "./route.ts";
@@ -16,7 +15,7 @@ function Standing(props: { of: Reconciliation }) {
 
 function Start() {
 	const { navigate } = useShell();
-	const act = useAsk(() => undefined);
+	const act = useAct(() => undefined);
 	const { data, error } = useGet<Page<System>>("/v1/systems", 0);
 	if (!data)
 		return error ? <Failure error={error} /> : <Loading />;
@@ -55,7 +54,7 @@ function Start() {
 						))}
 					</select>
 				</label>
-				<button type="submit" disabled={act.busy}>
+				<button type="submit" aria-disabled={act.busy}>
 					Start
 				</button>
 			</form>
@@ -105,7 +104,7 @@ function Cancel(props: { of: Reconciliation; done: () => void }) {
 	const act = useAct(props.done);
 	return (
 		<>
-			<button type="button" class="quiet" disabled={act.busy} onClick={() => void act.run("POST", `/v1/reconciliations/${encodeURIComponent(props.of.id)}/cancel`)}>
+			<button type="button" class="quiet" aria-disabled={act.busy} onClick={() => void act.run("POST", `/v1/reconciliations/${encodeURIComponent(props.of.id)}/cancel`)}>
 				Cancel
 			</button>
 			<ActFailure act={act} />
@@ -115,10 +114,12 @@ function Cancel(props: { of: Reconciliation; done: () => void }) {
 
 function Report(props: { of: Reconciliation }) {
 	const { api } = useShell();
-	const act = useAsk(() => undefined);
+	const act = useAct(() => undefined);
 	const [busy, setBusy] = useState(false);
 	/* A link could not send the key. */
 	const save = async () => {
+		if (busy)
+			return;
 		setBusy(true);
 		try {
 			const response = await request(api, `/v1/reconciliations/${encodeURIComponent(props.of.id)}/report.csv`);
@@ -135,7 +136,7 @@ function Report(props: { of: Reconciliation }) {
 	};
 	return (
 		<>
-			<button type="button" disabled={busy} onClick={() => void save()}>
+			<button type="button" aria-disabled={busy} onClick={() => void save()}>
 				Download as CSV
 			</button>
 			<ActFailure act={act} />

@@ -1,6 +1,7 @@
 /* What did not go through, and what a person has to decide: deliveries, dead letters, exceptions. */
 import { useState } from "preact/hooks";
-import { ActFailure, AskText, useAct } from "./act.tsx";
+import { ActFailure, useAct } from "./act.tsx";
+import { AskText } from "./ask.tsx";
 import { dateTime, micros, pretty, words } from "./format.ts";
 import { Changes, Mend } from "./mend.tsx";
 import { hrefTo } from "./route.ts";
@@ -143,7 +144,7 @@ export function DeliveryPage(props: { id: string }) {
 			</dl>
 			{(d.status === "waiting" || d.status === "unknown") && (
 				<div class="acts">
-					<button type="button" disabled={act.busy} onClick={() => void act.run("POST", `/v1/deliveries/${encodeURIComponent(d.delivery_id)}/run`)}>
+					<button type="button" aria-disabled={act.busy} onClick={() => void act.run("POST", `/v1/deliveries/${encodeURIComponent(d.delivery_id)}/run`)}>
 						Try it now
 					</button>
 					<AskText label="Cancel it" question="Why?" optional busy={act.busy} onText={(reason) => void act.run("POST", `/v1/deliveries/${encodeURIComponent(d.delivery_id)}/cancel`, { reason })} />
@@ -252,7 +253,7 @@ export function DeadLetterPage(props: { id: string }) {
 			</dl>
 			{d.status === "open" && (
 				<div class="acts">
-					<button type="button" disabled={act.busy} onClick={() => void act.run("POST", `${path}/replay`)}>
+					<button type="button" aria-disabled={act.busy} onClick={() => void act.run("POST", `${path}/replay`)}>
 						{d.edit ? "Replay as edited" : "Replay"}
 					</button>
 					<AskText label="Discard" question="Why?" busy={act.busy} onText={(reason) => void act.run("POST", `${path}/discard`, { reason })} />

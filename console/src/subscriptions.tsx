@@ -1,8 +1,8 @@
 /* Who gets events as webhooks: the list, and one of them with all that can be done to it. */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { ActFailure } from "./act.tsx";
-import { type Ask, Fold, Once, useAsk } from "./ask.tsx";
+import { type Act, ActFailure, useAct } from "./act.tsx";
+import { Fold, Once } from "./ask.tsx";
 import { count, dateTime, plural } from "./format.ts";
 import { hrefTo } from "./route.ts";
 import { standing, typesOf } from "./standing.ts";
@@ -31,7 +31,7 @@ function Types(props: { of: string[] }) {
 }
 
 function Create(props: { made: (s: Subscription) => void }) {
-	const act = useAsk(() => undefined);
+	const act = useAct(() => undefined);
 	return (
 		<Fold label="New subscription">
 			{(close) => (
@@ -71,7 +71,7 @@ function Create(props: { made: (s: Subscription) => void }) {
 						</select>
 					</label>
 					<div class="acts">
-						<button type="submit" disabled={act.busy}>
+						<button type="submit" aria-disabled={act.busy}>
 							Create
 						</button>
 					</div>
@@ -141,7 +141,7 @@ function Tested(props: { id: string }) {
 	);
 }
 
-function Replay(props: { path: string; act: Ask }) {
+function Replay(props: { path: string; act: Act }) {
 	return (
 		<Fold label="Replay">
 			{(close) => (
@@ -161,7 +161,7 @@ function Replay(props: { path: string; act: Ask }) {
 						<input name="after" type="number" min={0} step={1} required defaultValue="0" />
 					</label>
 					<div class="acts">
-						<button type="submit" disabled={props.act.busy}>
+						<button type="submit" aria-disabled={props.act.busy}>
 							Send again
 						</button>
 					</div>
@@ -171,7 +171,7 @@ function Replay(props: { path: string; act: Ask }) {
 	);
 }
 
-function Rotate(props: { path: string; act: Ask; secret: (text: string) => void }) {
+function Rotate(props: { path: string; act: Act; secret: (text: string) => void }) {
 	return (
 		<Fold label="Rotate the secret">
 			{(close) => (
@@ -206,7 +206,7 @@ function Rotate(props: { path: string; act: Ask; secret: (text: string) => void 
 						</select>
 					</label>
 					<div class="acts">
-						<button type="submit" disabled={props.act.busy}>
+						<button type="submit" aria-disabled={props.act.busy}>
 							Rotate
 						</button>
 					</div>
@@ -216,7 +216,7 @@ function Rotate(props: { path: string; act: Ask; secret: (text: string) => void 
 	);
 }
 
-function Delete(props: { id: string; backlog: number; path: string; act: Ask }) {
+function Delete(props: { id: string; backlog: number; path: string; act: Act }) {
 	const { navigate } = useShell();
 	return (
 		<Fold label="Delete">
@@ -233,7 +233,7 @@ function Delete(props: { id: string; backlog: number; path: string; act: Ask }) 
 						{props.id} gets nothing any more. {props.backlog > 0 && `${plural(props.backlog, "event")} that still wait will be cancelled.`}
 					</p>
 					<div class="acts">
-						<button type="submit" class="danger" disabled={props.act.busy}>
+						<button type="submit" class="danger" aria-disabled={props.act.busy}>
 							Delete it for good
 						</button>
 					</div>
@@ -275,7 +275,7 @@ function Facts(props: { of: Subscription }) {
 export function SubscriptionPage(props: { id: string }) {
 	const path = `/v1/subscriptions/${encodeURIComponent(props.id)}`;
 	const { data: s, error, again } = useGet<Subscription>(path, 2000);
-	const act = useAsk(again);
+	const act = useAct(again);
 	const [secret, setSecret] = useState<string>();
 	const [test, setTest] = useState<string>();
 	if (!s)
@@ -298,7 +298,8 @@ export function SubscriptionPage(props: { id: string }) {
 			<div class="acts">
 				<button
 					type="button"
-					disabled={act.busy || !s.enabled}
+					aria-disabled={act.busy}
+					disabled={!s.enabled}
 					onClick={async () => {
 						const sent = await act.tell<{ delivery_id: string }>("POST", `${path}/test`);
 						setTest(sent?.delivery_id);
@@ -306,7 +307,7 @@ export function SubscriptionPage(props: { id: string }) {
 				>
 					Send a test event
 				</button>
-				<button type="button" disabled={act.busy} onClick={() => void act.run("PATCH", path, { enabled: !s.enabled })}>
+				<button type="button" aria-disabled={act.busy} onClick={() => void act.run("PATCH", path, { enabled: !s.enabled })}>
 					{s.enabled ? "Disable" : "Enable"}
 				</button>
 				{s.enabled && <Replay path={path} act={act} />}

@@ -184,6 +184,7 @@ test("subscriptions: made, tested, rotated, disabled, replayed and deleted by ke
 	await row.getByRole("link", { name: "sub_1" }).press("Enter");
 	await press(page.getByRole("button", { name: "Send a test event" }));
 	await page.getByRole("status").filter({ hasText: /Test event:\s*Delivered\s*HTTP 200/ }).waitFor();
+	assert.equal(await page.evaluate(() => document.activeElement.innerText), "Send a test event", "the focus stays");
 	new Webhook(secret).verify(arrived()[0].text, arrived()[0].headers);
 	await page.getByText("Rotate the secret").press("Enter");
 	await press(page.getByRole("button", { name: "Rotate", exact: true }));
