@@ -1,330 +1,12 @@
-/*
- * The whole way with the real hub: a system's message in, mediated, applied, and what follows from it out to real
- * servers.
- */
-#include "base/test.h"
+/* One order the whole way with the real hub, and what a destination may do to it. */
+#include "connect/test_systems.h"
 
-#include "base/compress.h"
-#include "connect/connect.h"
-#include "connect/transport/test_server.h"
-
-#include <ftw.h>
-#include <sched.h>
-#include <time.h>
-
-#define WAIT_S 8
-
-enum mood {
-	MOOD_GOOD,         /* 201 with an external id */
-	MOOD_MUTE,         /* takes the order, says nothing: closes */
-	MOOD_LOSES,        /* loses the first order and closes, then good */
-	MOOD_REFUSES,      /* 422 */
-	MOOD_UNAUTHORIZED, /* 401 */
-	MOOD_HANGS,        /* takes the order and does not answer until the server stops */
-	MOOD_BUSY_ONCE,    /* 503 with Retry-After, then good */
-};
-
-struct erp {
-	enum mood mood;
-	int posts, lookups, shipment_requests, availability, statuses, unauthorized;
-	char first_key[64], last_key[64], correlation[64], trace[64], signature[64], type[64];
-	char body[4096];
-};
-
-struct world {
-	char folder[64];
-	struct test_server server;
-	struct erp erp;
-	struct config *config;
-	struct node *node;
-	struct connect *connect;
-	struct hub *hub;
-	pthread_mutex_t lock;
-	pthread_cond_t done;
-	int open_commands;
-};
-
-static struct world w;
-
-/* ---- the systems ---- */
-
-static void note_order(struct erp *e, const struct test_request *r)
+static void open_with_order(void)
 {
-	assert_true(test_header(r, "Idempotency-Key", e->last_key, sizeof(e->last_key)));
-	if (++e->posts == 1)
-		memcpy(e->first_key, e->last_key, sizeof(e->first_key));
-	assert_true(test_header(r, "Correlation-Id", e->correlation, sizeof(e->correlation)));
-	assert_true(test_header(r, "traceparent", e->trace, sizeof(e->trace)));
-	assert_true(test_header(r, "Content-Type", e->type, sizeof(e->type)));
-	assert_true(test_header(r, "webhook-signature", e->signature, sizeof(e->signature)));
-	snprintf(e->body, sizeof(e->body), "%s", r->body);
+	open_world();
+	receive_stock();
+	place_order(1);
 }
-
-static struct test_answer text(int status, const char *body)
-{
-	return (struct test_answer){.status = status, .body = body, .body_n = strlen(body)};
-}
-
-static struct test_answer answer_order(struct erp *e)
-{
-	switch (e->mood) {
-	case MOOD_GOOD:
-		break;
-	case MOOD_MUTE:
-		return (struct test_answer){.status = 0};
-	case MOOD_LOSES:
-		if (e->posts == 1)
-			return (struct test_answer){.status = 0};
-		break;
-	case MOOD_HANGS:
-		return (struct test_answer){.status = -1};
-	case MOOD_REFUSES:
-		return text(422, "{\"detail\":\"credit limit\"}");
-	case MOOD_UNAUTHORIZED:
-		e->unauthorized++;
-		return text(401, "{}");
-	case MOOD_BUSY_ONCE:
-		if (e->posts == 1)
-			return (struct test_answer){.status = 503, .headers = "Retry-After: 1\r\n"};
-		break;
-	}
-	return text(201, "{\"external_id\":\"E-1\"}");
-}
-
-static struct test_answer systems(void *ctx, const struct test_request *r)
-{
-	struct erp *e = ctx;
-	if (strncmp(r->head, "POST /erp/orders ", 17) == 0) {
-		note_order(e, r);
-		return answer_order(e);
-	}
-	if (strncmp(r->head, "GET /erp/orders?order_id=", 25) == 0) {
-		e->lookups++;
-		return text(200, e->mood == MOOD_MUTE ? "{\"items\":[{\"external_id\":\"E-7\"}]}" : "{\"items\":[]}");
-	}
-	if (e->mood == MOOD_UNAUTHORIZED && strncmp(r->head, "POST /erp/", 10) == 0) {
-		e->unauthorized++;
-		return text(401, "{}");
-	}
-	e->shipment_requests += strncmp(r->head, "POST /wms/shipment-requests ", 28) == 0;
-	e->availability += strncmp(r->head, "POST /shop/availability ", 24) == 0;
-	e->statuses += strncmp(r->head, "POST /shop/order-status ", 24) == 0;
-	return text(200, "{}");
-}
-
-/* ---- the world ---- */
-
-static int queue_max = 10000;
-
-static void write_config(const char *wms_url)
-{
-	char path[128];
-	snprintf(path, sizeof(path), "%s/crossdock.yaml", w.folder);
-	FILE *f = fopen(path, "w");
-	assert_non_null(f);
-	fprintf(f,
-		"listen: 127.0.0.1:0\n"
-		"store: sqlite\n"
-		"tenants:\n"
-		"  acme:\n"
-		"    locations: {east: {}}\n"
-		"    delivery: {retry_base: 20ms, retry_max: 200ms, confirm_after: 60ms, timeout: 5s, queue: %d}\n"
-		"    systems:\n"
-		"      shop: {connector: canonical, url: \"http://127.0.0.1:%d/shop\", roles: [channel]}\n"
-		"      erp: {connector: canonical, url: \"http://127.0.0.1:%d/erp\", roles: [erp],"
-		" webhook_secret: \"whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\", bearer: \"bearer-of-erp\"}\n"
-		"      wms: {connector: canonical, url: \"%s\", roles: [warehouse], locations: [east]}\n"
-		"    channels:\n"
-		"      shop: {locations: [east]}\n"
-		"    records: {stock: wms}\n"
-		"    processes: {order: order-to-cash}\n",
-		queue_max, w.server.port, w.server.port, wms_url);
-	assert_int_equal(fclose(f), 0);
-}
-
-static struct connect_options options;
-
-static void load_config(void)
-{
-	struct arena a;
-	struct findings f;
-	arena_init(&a, 1u << 20);
-	findings_init(&f, &a);
-	enum rc rc = config_load(w.folder, CD_SOURCE_DIR, &w.config, &f);
-	for (size_t i = 0; i < f.count; i++)
-		print_error("%s: %s %s\n", f.list[i].pointer, f.list[i].code, f.list[i].detail);
-	assert_int_equal(rc, RC_OK);
-	arena_done(&a);
-}
-
-static void open_world(void)
-{
-	struct err e = ERR_NONE;
-	load_config();
-	enum rc rc = node_open(w.config, clock_system(), &w.node, &e);
-	if (rc == RC_OK)
-		rc = connect_start(w.node, &options, &w.connect, &e);
-	if (rc == RC_OK)
-		rc = node_start(w.node, &e);
-	if (rc != RC_OK)
-		print_error("%s: %s\n", e.code, e.detail);
-	assert_int_equal(rc, RC_OK);
-	w.hub = node_hub(w.node, 0);
-}
-
-static void wait_for_commands(void)
-{
-	pthread_mutex_lock(&w.lock);
-	while (w.open_commands)
-		pthread_cond_wait(&w.done, &w.lock);
-	pthread_mutex_unlock(&w.lock);
-}
-
-/* Everything that is under way is settled then, and can be read. */
-static void stop_world(void)
-{
-	wait_for_commands();
-	connect_stop(w.connect);
-	node_stop(w.node);
-}
-
-static void close_world(void)
-{
-	connect_free(w.connect);
-	w.connect = NULL;
-	node_close(w.node);
-	config_unref(w.config);
-}
-
-static int remove_one(const char *path, const struct stat *s, int type, struct FTW *at)
-{
-	(void)s;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	char url[64];
-	memset(&w, 0, sizeof(w));
-	snprintf(w.folder, sizeof(w.folder), "/tmp/crossdock-connect-XXXXXX");
-	if (!mkdtemp(w.folder))
-		return -1;
-	pthread_mutex_init(&w.lock, NULL);
-	pthread_cond_init(&w.done, NULL);
-	test_server_start(&w.server, systems, &w.erp);
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d/wms", w.server.port);
-	write_config(url);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	test_server_stop(&w.server);
-	nftw(w.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	return 0;
-}
-
-/* ---- in and out ---- */
-
-static void accepted(struct command *c, void *ctx)
-{
-	(void)ctx;
-	assert_in_range(c->answer.status, 200, 299);
-	command_free(c);
-	pthread_mutex_lock(&w.lock);
-	w.open_commands--;
-	pthread_cond_signal(&w.done);
-	pthread_mutex_unlock(&w.lock);
-}
-
-static void post(const char *source, const char *endpoint, const char *body)
-{
-	static int number;
-	struct command *c = command_new(COMMAND_MESSAGE_ACCEPT);
-	c->correlation_id = str_from(arena_printf(&c->arena, "corr-%d", ++number));
-	c->source = str_from(source);
-	c->message.endpoint = str_from(endpoint);
-	assert_int_equal(compress(&c->arena, str_from(body), &c->message.payload), RC_OK);
-	c->done = accepted;
-	pthread_mutex_lock(&w.lock);
-	w.open_commands++;
-	pthread_mutex_unlock(&w.lock);
-	assert_int_equal(hub_submit(w.hub, c), RC_OK);
-}
-
-static void receive_stock(void)
-{
-	post("wms", "stock-movement",
-	     "{\"source\":\"wms\",\"source_event_id\":\"m1\",\"type\":\"receive\",\"occurred_at\":\"2026-01-01T00:00:"
-	     "00Z\","
-	     "\"lines\":[{\"sku\":\"A\",\"location\":\"east\",\"quantity\":\"1000\"}]}");
-}
-
-static void place_order(int number)
-{
-	char body[512];
-	snprintf(
-	    body, sizeof(body),
-	    "{\"channel\":\"shop\",\"external_id\":\"%d\",\"placed_at\":\"2026-01-01T00:00:00Z\",\"currency\":\"GBP\","
-	    "\"customer\":{\"external_id\":\"C1\"},\"lines\":[{\"line_id\":\"1\",\"sku\":\"A\",\"quantity\":\"1\","
-	    "\"uom\":\"EA\",\"unit_price\":\"2.55\"}]}",
-	    number);
-	post("shop", "order", body);
-}
-
-/* Waits for the systems to have seen something. */
-#define wait_for(condition)                                                                                            \
-	do {                                                                                                           \
-		struct timespec until;                                                                                 \
-		int late = 0;                                                                                          \
-		clock_gettime(CLOCK_REALTIME, &until);                                                                 \
-		until.tv_sec += WAIT_S;                                                                                \
-		pthread_mutex_lock(&w.server.lock);                                                                    \
-		while (!(condition) && !late)                                                                          \
-			late = pthread_cond_timedwait(&w.server.changed, &w.server.lock, &until);                      \
-		pthread_mutex_unlock(&w.server.lock);                                                                  \
-		if (late)                                                                                              \
-			fail_msg("never: %s", #condition);                                                             \
-	} while (0)
-
-struct totals {
-	const char *system, *operation;
-	int status;
-	int64_t count;
-};
-
-static enum rc add_total(void *ctx, const struct store_value *c, size_t n)
-{
-	struct totals *t = ctx;
-	(void)n;
-	if (str_is(c[0].bytes, t->system) && str_is(c[1].bytes, t->operation) && c[2].integer == t->status)
-		t->count += c[3].integer;
-	return RC_OK;
-}
-
-static int64_t deliveries(const char *system, const char *operation, int status)
-{
-	struct totals t = {system, operation, status, 0};
-	struct store_reader *r;
-	assert_int_equal(store_reader_open(hub_store(w.hub), &r, NULL), RC_OK);
-	assert_int_equal(store_read(r, R_DELIVERIES_COUNT, NULL, 0, add_total, &t, NULL), RC_OK);
-	store_reader_close(r);
-	return t.count;
-}
-
-static struct delivery_view view_of(const char *system)
-{
-	struct delivery_view v;
-	const struct config_system *s = config_find_system(hub_tenant(w.hub), str_from(system));
-	assert_true(connect_delivery(w.connect, w.hub, s->index, &v));
-	return v;
-}
-
-/* ---- tests ---- */
 
 static void an_order_goes_its_way(void **state)
 {
@@ -350,9 +32,7 @@ static void an_unknown_outcome_is_looked_up(void **state)
 {
 	(void)state;
 	w.erp.mood = MOOD_MUTE;
-	open_world();
-	receive_stock();
-	place_order(1);
+	open_with_order();
 	wait_for(w.erp.shipment_requests == 1);
 	stop_world();
 	assert_int_equal(w.erp.posts, 1);
@@ -365,9 +45,7 @@ static void what_the_destination_does_not_have_is_sent_again(void **state)
 {
 	(void)state;
 	w.erp.mood = MOOD_LOSES;
-	open_world();
-	receive_stock();
-	place_order(1);
+	open_with_order();
 	wait_for(w.erp.shipment_requests == 1);
 	stop_world();
 	assert_int_equal(w.erp.posts, 2);
@@ -382,9 +60,7 @@ static void what_was_being_sent_is_looked_up_after_a_restart(void **state)
 	(void)state;
 	w.erp.mood = MOOD_HANGS;
 	options.stop_ms = 1;
-	open_world();
-	receive_stock();
-	place_order(1);
+	open_with_order();
 	wait_for(w.erp.posts == 1);
 	stop_world();
 	options.stop_ms = 0;
@@ -406,9 +82,7 @@ static void a_refusal_is_final(void **state)
 {
 	(void)state;
 	w.erp.mood = MOOD_REFUSES;
-	open_world();
-	receive_stock();
-	place_order(1);
+	open_with_order();
 	wait_for(w.erp.posts == 1);
 	stop_world();
 	assert_int_equal(w.erp.posts, 1);
@@ -420,9 +94,7 @@ static void a_busy_destination_is_asked_later(void **state)
 {
 	(void)state;
 	w.erp.mood = MOOD_BUSY_ONCE;
-	open_world();
-	receive_stock();
-	place_order(1);
+	open_with_order();
 	wait_for(w.erp.posts == 2);
 	stop_world();
 	assert_string_equal(w.erp.first_key, w.erp.last_key);
@@ -434,9 +106,7 @@ static void refused_credentials_stop_the_destination(void **state)
 {
 	(void)state;
 	w.erp.mood = MOOD_UNAUTHORIZED;
-	open_world();
-	receive_stock();
-	place_order(1);
+	open_with_order();
 	wait_for(w.erp.unauthorized > 0); /* the order, or the stock before it */
 	for (int i = 2; i <= 20; i++)
 		place_order(i);
@@ -446,37 +116,6 @@ static void refused_credentials_stop_the_destination(void **state)
 	assert_string_equal(view_of("erp").state, "stopped");
 	assert_true(deliveries("erp", "order.post", DELIVERY_WAITING) > 0);
 	assert_int_equal(deliveries("erp", "order.post", DELIVERY_DEAD), 0);
-	close_world();
-}
-
-static void a_dead_destination_costs_a_probe(void **state)
-{
-	(void)state;
-	int port;
-	char url[64];
-	close(test_listen(&port)); /* nobody listens there now */
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d", port);
-	write_config(url);
-	open_world();
-	receive_stock();
-	for (int i = 1; i <= 100; i++)
-		place_order(i);
-	wait_for(w.erp.posts == 100);
-	stop_world();
-	assert_int_equal(deliveries("erp", "order.post", DELIVERY_DELIVERED), 100);
-	struct delivery_view v = view_of("wms");
-	assert_string_equal(v.state, "backing_off");
-	assert_true(v.failures > 0 && v.failures < 100);
-	assert_true(v.last_failure[0]);
-	close_world();
-	/* It comes back: what waited is delivered, and nothing twice. */
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d/wms", w.server.port);
-	write_config(url);
-	open_world();
-	wait_for(w.erp.shipment_requests == 100);
-	stop_world();
-	assert_int_equal(w.erp.posts, 100);
-	assert_int_equal(deliveries("wms", "shipment.request", DELIVERY_DELIVERED), 100);
 	close_world();
 }
 
@@ -519,161 +158,17 @@ static void a_bad_message_becomes_a_dead_letter(void **state)
 	close_world();
 }
 
-static void nothing_is_forgotten_across_a_restart(void **state)
-{
-	(void)state;
-	open_world();
-	receive_stock();
-	for (int i = 1; i <= 300; i++)
-		place_order(i);
-	wait_for(w.erp.posts >= 20);
-	stop_world();
-	close_world();
-	open_world();
-	wait_for(w.erp.shipment_requests >= 300);
-	stop_world();
-	assert_int_equal(w.erp.posts, 300);
-	assert_int_equal(w.erp.shipment_requests, 300);
-	assert_int_equal(deliveries("erp", "order.post", DELIVERY_DELIVERED), 300);
-	close_world();
-}
-
-static void tell_system(enum command_type type, const char *system)
-{
-	struct command *c = command_new(type);
-	c->correlation_id = STR("corr-system");
-	c->target = str_from(system);
-	c->done = accepted;
-	pthread_mutex_lock(&w.lock);
-	w.open_commands++;
-	pthread_mutex_unlock(&w.lock);
-	assert_int_equal(hub_submit(w.hub, c), RC_OK);
-	wait_for_commands();
-}
-
-struct positions {
-	int count, last;
-	bool in_order;
-};
-
-/* Newest first. */
-static enum rc add_position(void *ctx, const struct store_value *c, size_t n)
-{
-	struct positions *p = ctx;
-	(void)n;
-	int number = 0;
-	for (size_t i = 0; i < c[3].bytes.n; i++)
-		number = number * 10 + (c[3].bytes.p[i] - '0');
-	p->in_order = p->count == 0 || (p->in_order && number == p->last - 1);
-	p->last = number;
-	p->count++;
-	return RC_OK;
-}
-
-/* More is open than the engine may hold: the rest is read from the store as it goes. */
-static void a_small_window_sees_everything(void **state)
-{
-	(void)state;
-	char url[64];
-	snprintf(url, sizeof(url), "http://127.0.0.1:%d/wms", w.server.port);
-	queue_max = 5;
-	write_config(url);
-	queue_max = 10000;
-	open_world();
-	receive_stock();
-	for (int i = 1; i <= 200; i++)
-		place_order(i);
-	wait_for(w.erp.shipment_requests >= 200);
-	stop_world();
-	assert_int_equal(w.erp.posts, 200);
-	assert_int_equal(w.erp.shipment_requests, 200);
-	assert_int_equal(deliveries("erp", "order.post", DELIVERY_DELIVERED), 200);
-	close_world();
-}
-
-static void a_paused_system_gets_nothing(void **state)
-{
-	(void)state;
-	open_world();
-	receive_stock();
-	wait_for(w.erp.availability > 0);
-	tell_system(COMMAND_SYSTEM_PAUSE, "erp");
-	for (int i = 1; i <= 5; i++)
-		place_order(i);
-	while (view_of("erp").waiting < 5)
-		sched_yield();
-	pthread_mutex_lock(&w.server.lock);
-	assert_int_equal(w.erp.posts, 0);
-	pthread_mutex_unlock(&w.server.lock);
-	assert_string_equal(view_of("erp").state, "paused");
-	tell_system(COMMAND_SYSTEM_RESUME, "erp");
-	wait_for(w.erp.shipment_requests == 5);
-	stop_world();
-	assert_int_equal(w.erp.posts, 5);
-	close_world();
-}
-
-/* More raw bytes wait in the inbox than mediation may hold in memory. */
-static void a_large_inbox_is_mediated_in_order(void **state)
-{
-	(void)state;
-	enum { MESSAGES = 40, PADDING = 900000 };
-	char *body = malloc(PADDING + 1000);
-	struct err e = ERR_NONE;
-	open_world();
-	receive_stock();
-	wait_for(w.erp.availability > 0);
-	stop_world();
-	close_world();
-	load_config();
-	assert_int_equal(node_open(w.config, clock_system(), &w.node, &e), RC_OK);
-	assert_int_equal(node_start(w.node, &e), RC_OK); /* without connect: they wait in the inbox */
-	w.hub = node_hub(w.node, 0);
-	for (int i = 1; i <= MESSAGES; i++) {
-		int n =
-		    snprintf(body, 900,
-			     "{\"channel\":\"shop\",\"external_id\":\"%d\",\"placed_at\":\"2026-01-01T00:00:00Z\","
-			     "\"currency\":\"GBP\",\"customer\":{\"external_id\":\"C1\"},\"lines\":[{\"line_id\":\"1\","
-			     "\"sku\":\"A\",\"quantity\":\"1\"}],\"extensions\":{\"padding\":\"",
-			     i);
-		memset(body + n, 'p', PADDING);
-		memcpy(body + n + PADDING, "\"}}", 4);
-		post("shop", "order", body);
-	}
-	stop_world();
-	close_world();
-	open_world();
-	wait_for(w.erp.shipment_requests >= MESSAGES);
-	stop_world();
-	struct store_reader *r;
-	struct positions seen = {0};
-	assert_int_equal(store_reader_open(hub_store(w.hub), &r, NULL), RC_OK);
-	const struct store_value args[] = {SV_INT(INT64_MAX), SV_INT(1000)};
-	assert_int_equal(store_read(r, R_ORDERS_BEFORE, args, 2, add_position, &seen, NULL), RC_OK);
-	store_reader_close(r);
-	assert_int_equal(seen.count, MESSAGES);
-	assert_true(seen.in_order);
-	close_world();
-	free(body);
-}
-
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-	    T(an_order_goes_its_way),
-	    T(an_unknown_outcome_is_looked_up),
-	    T(what_the_destination_does_not_have_is_sent_again),
-	    T(what_was_being_sent_is_looked_up_after_a_restart),
-	    T(a_small_window_sees_everything),
-	    T(a_paused_system_gets_nothing),
-	    T(a_large_inbox_is_mediated_in_order),
-	    T(a_refusal_is_final),
-	    T(a_busy_destination_is_asked_later),
-	    T(refused_credentials_stop_the_destination),
-	    T(a_dead_destination_costs_a_probe),
-	    T(a_bad_message_becomes_a_dead_letter),
-	    T(nothing_is_forgotten_across_a_restart),
+	    TEST(an_order_goes_its_way),
+	    TEST(an_unknown_outcome_is_looked_up),
+	    TEST(what_the_destination_does_not_have_is_sent_again),
+	    TEST(what_was_being_sent_is_looked_up_after_a_restart),
+	    TEST(a_refusal_is_final),
+	    TEST(a_busy_destination_is_asked_later),
+	    TEST(refused_credentials_stop_the_destination),
+	    TEST(a_bad_message_becomes_a_dead_letter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
