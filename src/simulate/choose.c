@@ -217,6 +217,7 @@ void choose_world(struct world *w, const struct simulate_options *o, struct mode
 	w->tenant->owner_count = world_has(w, FEATURE_CONSIGNED) ? MODEL_OWNERS : 0;
 	for (int i = 0; i < MODEL_CHANNELS; i++)
 		choose_channel(w, i, p);
+	w->mistakes = world_has(w, FEATURE_SERIALS) && dice_chance(&w->dice, 300);
 	p->blurred = goods_blurred(w);
 	w->tenant->systems[SYSTEM_WMS].reconcile.settle_ms = dice_between(&w->dice, 1, 90) * INT64_C(1000);
 	for (int i = 0; i < WORLD_SYSTEMS; i++)

@@ -286,6 +286,7 @@ void check_ending(struct world *w)
 	check_waiting(w);
 	check_told_shipments(w);
 	check_settled(w);
+	check_serials_end(w);
 	check_shops(w);
 	check_audit(w);
 }

@@ -111,6 +111,7 @@ void follow(struct world *w)
 		model_check(w->model);
 		model_check_told(w->model);
 		compare_view(w);
+		check_serials(w, false);
 	}
 	if (w->model->broken[0])
 		world_break(w, "%s", w->model->broken);

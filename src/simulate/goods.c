@@ -34,7 +34,7 @@ int goods_blurred(const struct world *w)
 
 struct str goods_record(struct world *w, int product)
 {
-	const char *more = "";
+	const char *more = "", *serial = "";
 	struct str parts = STR_NONE;
 
 	if (product >= MODEL_ITEMS) {
@@ -55,17 +55,30 @@ struct str goods_record(struct world *w, int product)
 		more = world_text(w, ",'uoms':[{'uom':'CS','factor':'%d'}]", MODEL_CASE).p;
 	if (product == LOTS_ITEM && world_has(w, FEATURE_LOTS))
 		more = ",'tracking':'lot'";
+	if (product == MODEL_SERIAL_ITEM && world_has(w, FEATURE_SERIALS))
+		serial = ",'tracking':'serial'";
 	if (product == DISCONTINUED_ITEM && world_has(w, FEATURE_DISCONTINUED)) {
 		more = w->mutation == MUTATE_DISCONTINUED ? "" : ",'status':'discontinued'";
 		w->mutated |= w->mutation == MUTATE_DISCONTINUED;
 	}
-	return world_text(w, "{'sku':'%s','base_uom':'EA'%s}", model_items[product], more);
+	return world_text(w, "{'sku':'%s','base_uom':'EA'%s%s}", model_items[product], serial, more);
+}
+
+static const char *serials_text(struct world *w, const struct model_line *l)
+{
+	struct str text = STR(",'serials':[");
+
+	for (int i = 0; i < l->serial_count; i++)
+		text = world_text(w, STR_FMT "%s'S%d'", STR_ARG(text), i ? "," : "", w->model->named[l->serials + i]);
+	return world_text(w, STR_FMT "]", STR_ARG(text)).p;
 }
 
 const char *goods_line(struct world *w, const struct model_fact *f, const struct model_line *l)
 {
 	int lot = f->lot;
 
+	if (l->serial_count)
+		return serials_text(w, l);
 	if (f->cases)
 		return ",'uom':'CS'";
 	if (l->owner)
@@ -265,7 +278,7 @@ static bool reverse(struct world *w)
 	int number, of = dice_between(&w->dice, 0, w->model->fact_count ? w->model->fact_count - 1 : 0);
 	struct model_fact *f, *first = &w->model->facts[of];
 
-	if (!w->model->fact_count || !may_reverse(first))
+	if (!w->model->fact_count || !may_reverse(first) || (first->serial && !serials_reverse(w, of)))
 		return false;
 	f = fact_of(w, MOVE_REVERSE, first->lines[0].item, first->lines[0].place, 0, &number);
 	if (!f)
@@ -317,7 +330,7 @@ bool send_goods(struct world *w)
 	} kinds[] = {
 	    {FEATURE_LOTS, receive_lot},   {FEATURE_OWNERS, move_owned},  {FEATURE_CASES, receive_cases},
 	    {FEATURE_PURCHASES, purchase}, {FEATURE_TRANSFERS, transfer}, {FEATURE_REVERSALS, reverse},
-	    {FEATURE_FENCES, keep},        {FEATURE_CONSIGNED, consign},
+	    {FEATURE_FENCES, keep},        {FEATURE_CONSIGNED, consign},  {FEATURE_SERIALS, send_serials},
 	};
 	int n = dice_between(&w->dice, 0, (int)(sizeof(kinds) / sizeof(kinds[0])) - 1);
 

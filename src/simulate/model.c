@@ -46,7 +46,8 @@ struct model *model_again(const struct model *m)
 	n->hold_count = m->hold_count;
 	for (int i = 0; i < m->fact_count; i++) {
 		n->facts[i] = m->facts[i];
-		n->facts[i].applied = false;
+		n->facts[i].applied = n->facts[i].taken_back = false;
+		n->facts[i].seq = 0;
 		memset(n->facts[i].effect, 0, sizeof(n->facts[i].effect));
 	}
 	for (int c = 0; c < MODEL_CHANNELS; c++)
@@ -61,6 +62,8 @@ struct model *model_again(const struct model *m)
 		memcpy(o->lines, m->orders[i].lines, sizeof(o->lines));
 		memcpy(o->ordered, m->orders[i].ordered, sizeof(o->ordered));
 	}
+	n->serial_count = m->serial_count;
+	memcpy(n->named, m->named, sizeof(n->named));
 	n->report_count = m->report_count;
 	for (int i = 0; i < m->report_count; i++) {
 		n->reports[i] = m->reports[i];
@@ -177,12 +180,12 @@ void model_take_event(struct model *m, const struct model_event *row)
 		model_report_ends(m, row->subject, str_is(row->type, "reconciliation.failed"));
 	bool told = str_is(row->type, "availability.changed"), fences = str_is(row->type, "ring_fences.set");
 	bool shipment = str_is(row->type, "shipment.created");
-	bool consigned = tells_of_owners(row);
+	bool consigned = tells_of_owners(row), drift = str_is(row->type, "serial.drift");
 
 	m->subscribed |= str_is(row->type, "subscription.created");
 	if (m->subscribed && starts_with(row->type, "order.") && row->position < MODEL_WANTED)
 		m->wanted[row->position] = 1;
-	if (!told && !fences && !shipment && !consigned && !starts_with(row->type, "order.") &&
+	if (!told && !fences && !shipment && !consigned && !drift && !starts_with(row->type, "order.") &&
 	    !starts_with(row->type, "reservation."))
 		return;
 	arena_init(&a, 1u << 20);
@@ -192,6 +195,8 @@ void model_take_event(struct model *m, const struct model_event *row)
 		model_take_told(m, row, data);
 	else if (shipment)
 		model_take_shipment(m, row, data);
+	else if (drift)
+		model_take_drift(m, data);
 	else if (consigned)
 		model_take_consigned(m, data);
 	else if (fences)
@@ -211,6 +216,7 @@ void model_check(struct model *m)
 
 	model_settle_fences(m);
 	model_check_settled(m);
+	model_check_drift(m);
 	for (int n = 0; n < m->order_count; n++)
 		model_check_order(m, n, allocated);
 	for (int n = 0; n < m->hold_count; n++)

@@ -13,25 +13,29 @@
 #include "model/movement.h"
 #include "orchestrate/stock/entry.h"
 
-#define MODEL_ITEMS      5
-#define MODEL_PLACES     3
-#define MODEL_CHANNELS   2
-#define MODEL_KITS       2
-#define MODEL_PRODUCTS   (MODEL_ITEMS + MODEL_KITS) /* what is sold: items, then kits */
-#define MODEL_OWNERS     2
-#define MODEL_LOTS       3 /* of an item at a place: first out first; the last is none */
-#define MODEL_WANTED     16384
-#define MODEL_FENCE_MAX  12
-#define MODEL_ARRIVALS   512
-#define MODEL_LINES      3 /* of an order */
-#define MODEL_FACT_LINES 12
-#define MODEL_CASE       6 /* units */
-#define MODEL_FACTS      4096
-#define MODEL_ORDERS     2048
-#define MODEL_HOLDS      2048
-#define MODEL_VERSIONS   1024
-#define MODEL_TOLD       64
-#define MODEL_REPORTS    64
+#define MODEL_ITEMS       5
+#define MODEL_PLACES      3
+#define MODEL_CHANNELS    2
+#define MODEL_KITS        2
+#define MODEL_PRODUCTS    (MODEL_ITEMS + MODEL_KITS) /* what is sold: items, then kits */
+#define MODEL_OWNERS      2
+#define MODEL_LOTS        3 /* of an item at a place: first out first; the last is none */
+#define MODEL_WANTED      16384
+#define MODEL_FENCE_MAX   12
+#define MODEL_ARRIVALS    512
+#define MODEL_LINES       3 /* of an order */
+#define MODEL_FACT_LINES  12
+#define MODEL_CASE        6 /* units */
+#define MODEL_FACTS       4096
+#define MODEL_ORDERS      2048
+#define MODEL_HOLDS       2048
+#define MODEL_VERSIONS    1024
+#define MODEL_TOLD        64
+#define MODEL_REPORTS     64
+#define MODEL_SERIAL_ITEM 3
+#define MODEL_SERIALS     1024
+#define MODEL_NAMED       16384 /* serial numbers, in all lines of facts */
+#define MODEL_MISSED      2048
 
 struct model_policy {
 	int safety[MODEL_PLACES];
@@ -52,6 +56,7 @@ struct model_line {
 	int item, place, to, quantity; /* of what is sold, picked or shipped: a product */
 	int line;                      /* of the order that it is shipped for, from 1; 0: not said */
 	int owner;                     /* 0: ours, or not said; else 1 + its index */
+	int serials, serial_count;     /* those that it names: from so many in named on */
 };
 
 /* Something that happened in the warehouse, as it will tell it. */
@@ -65,6 +70,10 @@ struct model_fact {
 	int reverses;                /* of MOVE_REVERSE: the fact that is taken back */
 	int64_t expected_at;         /* 0: not said */
 	bool reversed;               /* somebody takes it back */
+	int order;                   /* that it is picked or shipped for; -1: none */
+	bool serial;                 /* it names all serial numbers */
+	bool taken_back;             /* seen in the log */
+	int64_t seq;                 /* of its row, where it says something of serial numbers; else 0 */
 	bool applied;                /* seen in the log */
 	int64_t row;                 /* there */
 	int effect[MODEL_PLACES];    /* what it did, to the item of its first line */
@@ -115,6 +124,23 @@ struct model_report {
 	bool ended, failed;                   /* failed: or it was never begun */
 };
 
+enum model_serial_state {
+	SERIAL_IS_UNKNOWN,
+	SERIAL_IS_IN_STOCK,
+	SERIAL_IS_QUARANTINED,
+	SERIAL_IS_PICKED,
+	SERIAL_IS_RETURNED,
+	SERIAL_IS_SHIPPED,
+	SERIAL_IS_SCRAPPED,
+	MODEL_SERIAL_STATES
+};
+
+struct model_serial {
+	enum model_serial_state state;
+	int place, order; /* -1: none */
+	int64_t at;       /* of what was told last of it; INT64_MIN: nothing */
+};
+
 struct model_change {
 	int64_t at;
 	int item, place, delta;
@@ -147,6 +173,15 @@ struct model {
 	struct model_order orders[MODEL_ORDERS];
 	struct model_hold holds[MODEL_HOLDS];
 	int fact_count, order_count, hold_count;
+	short named[MODEL_NAMED];
+	int named_count, serial_count;
+	struct {
+		int64_t at, seq;
+		int serial, place;
+	} missed[MODEL_MISSED]; /* by counts */
+	int missed_count;
+	int drift[MODEL_SERIALS];    /* contradictions that were told, less those that were said */
+	bool touched[MODEL_SERIALS]; /* by what was seen last */
 	struct model_report reports[MODEL_REPORTS];
 	int report_count;
 	int mended; /* items by bit that are blurred and were corrected: their facts are not exact any more */
@@ -170,6 +205,7 @@ struct model {
 extern const char *const model_products[MODEL_PRODUCTS];
 extern const int model_kits[MODEL_KITS][MODEL_ITEMS]; /* what is in one */
 extern const char *const model_lots[MODEL_LOTS];
+extern const char *const model_serial_states[MODEL_SERIAL_STATES];
 extern const char *const model_owners[MODEL_OWNERS];
 extern const char *const model_items[MODEL_ITEMS], *const model_places[MODEL_PLACES];
 extern const char *const model_channels[MODEL_CHANNELS];
@@ -207,6 +243,8 @@ void model_check_told(struct model *m);
 bool model_waits_for_nothing(const struct model *m, const struct model_order *o);
 bool model_has_kit(const struct model_line *lines, int count);
 
+struct model_serial model_serial_now(struct model *m, int serial);
+int model_serials_at(struct model *m, int place);
 int model_on_hand(const struct model *m, int item, int place);
 /* What a channel may have of what is free at a place; what is kept for others is not looked at. */
 int model_free_for(const struct model *m, int channel, int item, int place);

@@ -43,6 +43,12 @@ int model_consigned_for(const struct model *m, int channel, int item, int place,
 void model_take_consigned(struct model *m, const struct json *data);
 void model_check_settled(struct model *m);
 
+/* model_serials.c */
+/* stale: an older count than the last of its place. */
+void model_take_serials(struct model *m, struct model_fact *f, bool stale);
+void model_take_drift(struct model *m, const struct json *data);
+void model_check_drift(struct model *m);
+
 /* model_reports.c */
 /* The count by which a reconciliation corrects, as its warehouse reported it. False: it is none. */
 bool model_correction(struct model *m, struct str event, struct model_fact *out);

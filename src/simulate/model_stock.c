@@ -278,6 +278,11 @@ static void take_shipment(struct taking *t, const struct model_fact *f)
 		}
 }
 
+static bool is_stale(const struct model *m, const struct model_fact *f)
+{
+	return f->type == MOVE_COUNT && f->at < m->counted_at[f->lines[0].item][f->lines[0].place];
+}
+
 static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL_ITEMS][MODEL_PLACES])
 {
 	struct model *m = t->m;
@@ -298,6 +303,7 @@ static void take_fact(struct taking *t, struct model_fact *f, int expected[MODEL
 					    model_places[p], t->delta[i][p], expected[i][p]);
 	if (f->type == MOVE_SHIP && t->order)
 		take_shipment(t, f);
+	model_take_serials(m, f, is_stale(m, f));
 	for (int i = 0; f->type == MOVE_COUNT && i < f->line_count; i++)
 		if (f->at >= m->counted_at[f->lines[i].item][f->lines[i].place]) {
 			m->counted_at[f->lines[i].item][f->lines[i].place] = f->at;

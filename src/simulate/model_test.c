@@ -8,6 +8,7 @@
 
 static struct model *m;
 static struct buf entries;
+static const char *const model_facts[] = {"m0", "m1", "m2", "m3", "m4"};
 
 static void entry(int item, int place, enum stock_state from, enum stock_state to, int quantity)
 {
@@ -278,6 +279,89 @@ static void test_a_gap_in_the_log(void **state)
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+/* ---- serial numbers ---- */
+
+/* A fact of the item with serial numbers S(from), S(from + 1) ..., and its movement. */
+static struct model_fact *serials_told(enum movement_type type, int64_t at, int from, int count)
+{
+	struct model_fact *f = &m->facts[m->fact_count++];
+	const char *id = model_facts[m->fact_count - 1];
+	bool in = type == MOVE_RECEIVE;
+
+	*f = (struct model_fact){.type = type, .at = at, .line_count = 1, .order = -1, .serial = true};
+	f->lines[0] = (struct model_line){
+	    .item = MODEL_SERIAL_ITEM, .to = 1, .quantity = count, .serials = m->named_count, .serial_count = count};
+	for (int i = 0; i < count; i++) {
+		m->named[m->named_count++] = (short)(from + i);
+		m->serial_count = from + i >= m->serial_count ? from + i + 1 : m->serial_count;
+	}
+	if (type != MOVE_COUNT)
+		entry(MODEL_SERIAL_ITEM, 0, in ? STOCK_OUTSIDE : STOCK_FREE, in ? STOCK_FREE : STOCK_OUTSIDE, count);
+	movement("", id, "", "");
+	return f;
+}
+
+static void is_now(int serial, enum model_serial_state state, int place)
+{
+	struct model_serial now = model_serial_now(m, serial);
+
+	assert_string_equal(m->broken, "");
+	assert_int_equal(now.state, state);
+	assert_int_equal(now.place, place);
+}
+
+static void test_serials_follow_what_happened(void **state)
+{
+	(void)state;
+	(void)serials_told(MOVE_RECEIVE, 1000, 0, 2);
+	is_now(0, SERIAL_IS_IN_STOCK, 0);
+	(void)serials_told(MOVE_SCRAP, 3000, 0, 1);
+	(void)serials_told(MOVE_SHIP, 2000, 1, 1);
+	is_now(0, SERIAL_IS_SCRAPPED, 0);
+	is_now(1, SERIAL_IS_SHIPPED, 0);
+	assert_int_equal(model_serials_at(m, 0), 0);
+	/* It came late, and happened before. */
+	(void)serials_told(MOVE_SCRAP, 1500, 1, 1);
+	is_now(1, SERIAL_IS_SHIPPED, 0);
+	model_check(m);
+	assert_string_equal(m->broken, "");
+}
+
+static void test_a_serial_that_leaves_twice(void **state)
+{
+	(void)state;
+	(void)serials_told(MOVE_RECEIVE, 1000, 0, 2);
+	(void)serials_told(MOVE_SHIP, 2000, 0, 1);
+	(void)serials_told(MOVE_SHIP, 3000, 0, 1);
+	finds("serials: of S0 1 more contradictions were told than said");
+}
+
+static void test_a_contradiction_that_is_none(void **state)
+{
+	(void)state;
+	(void)serials_told(MOVE_RECEIVE, 1000, 0, 1);
+	event("serial.drift", "A-4", "{\"serial\":\"S0\"}");
+	finds("serials: of S0 -1 more");
+}
+
+static void test_a_count_that_misses_one(void **state)
+{
+	(void)state;
+	(void)serials_told(MOVE_RECEIVE, 1000, 0, 1);
+	(void)serials_told(MOVE_RECEIVE, 1000, 1, 1);
+	event("serial.drift", "A-4", "{\"serial\":\"S1\"}");
+	entry(MODEL_SERIAL_ITEM, 0, STOCK_FREE, STOCK_OUTSIDE, 1);
+	(void)serials_told(MOVE_COUNT, 2000, 0, 1);
+	is_now(0, SERIAL_IS_IN_STOCK, 0);
+	is_now(1, SERIAL_IS_UNKNOWN, 0);
+	model_check(m);
+	assert_string_equal(m->broken, "");
+	/* It had been scrapped before: the count did not miss it. */
+	m->counted_at[MODEL_SERIAL_ITEM][0] = 0;
+	(void)serials_told(MOVE_SCRAP, 1500, 1, 1);
+	is_now(1, SERIAL_IS_SCRAPPED, 0);
+}
 
 /* ---- goods ---- */
 
@@ -726,6 +810,10 @@ int main(void)
 	    TEST(test_a_channel_is_told_too_much),
 	    TEST(test_an_order_twice),
 	    TEST(test_a_gap_in_the_log),
+	    TEST(test_serials_follow_what_happened),
+	    TEST(test_a_serial_that_leaves_twice),
+	    TEST(test_a_contradiction_that_is_none),
+	    TEST(test_a_count_that_misses_one),
 	    TEST(test_a_later_lot_first),
 	    TEST(test_what_others_own_is_promised),
 	    TEST(test_what_others_own_vanishes),

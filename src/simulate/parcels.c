@@ -11,24 +11,44 @@ struct parcel {
 	bool picked, was_picked;
 };
 
+/* Those that have numbers are taken one by one, as far as there are any. */
+static void take_units(struct world *w, struct parcel *p)
+{
+	int kept = 0;
+
+	for (int i = 0; i < p->count; i++) {
+		if (p->lines[i].item == MODEL_SERIAL_ITEM && world_has(w, FEATURE_SERIALS))
+			serials_pack(w, &p->lines[i]);
+		if (p->lines[i].quantity)
+			p->lines[kept++] = p->lines[i];
+	}
+	p->count = kept;
+}
+
 static void send_parcel(struct world *w, void *arg)
 {
 	struct parcel *p = arg;
 	int number;
-	struct model_fact *f = fact_new(w, p->picked ? MOVE_SHIP : MOVE_PICK, &number);
+	struct model_fact *f;
 
+	if (!p->was_picked)
+		take_units(w, p);
+	f = p->count ? fact_new(w, p->picked ? MOVE_SHIP : MOVE_PICK, &number) : NULL;
 	if (!f)
 		return;
 	memcpy(f->lines, p->lines, sizeof(p->lines));
 	f->line_count = p->count;
+	f->order = p->order;
 	for (int n = 0; n < p->count * MODEL_ITEMS; n++) {
 		const struct model_line *l = &p->lines[n / MODEL_ITEMS];
 		int item = n % MODEL_ITEMS, units = l->quantity * model_in_one(l->item, item);
 
-		w->physical[item][l->place] -= p->picked ? units : 0;
+		w->physical[item][l->place] -= p->picked && !l->serial_count ? units : 0;
 		if (p->order >= 0)
 			w->picked[p->order][item] += p->picked ? (p->was_picked ? -units : 0) : units;
 	}
+	if (p->picked)
+		serials_leave(w, f, number);
 	send_fact(w, f, number, p->order_id, 0);
 	if (p->picked)
 		return;

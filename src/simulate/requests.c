@@ -161,8 +161,25 @@ struct command *request_command(struct world *w, const struct call *call, const 
 	return c;
 }
 
+/* Of another unit; of another instant. */
+static void mutate_serials(struct world *w, struct movement *m)
+{
+	const struct json *serials = m->line_count ? m->lines[0].serials : NULL;
+
+	if (!serials || !serials->count || m->type == MOVE_RECEIVE)
+		return;
+	if (w->mutation == MUTATE_SERIAL) {
+		((struct json *)serials->items)[0].text = "S0";
+		((struct json *)serials->items)[0].count = 2;
+	}
+	if (w->mutation == MUTATE_SERIAL_ORDER)
+		m->occurred_at -= 3600000;
+	w->mutated |= w->mutation == MUTATE_SERIAL || w->mutation == MUTATE_SERIAL_ORDER;
+}
+
 static void mutate_goods(struct world *w, struct movement *m)
 {
+	mutate_serials(w, m);
 	if (w->mutation == MUTATE_OWNER && m->line_count && m->lines[0].owner.n) {
 		m->lines[0].owner = STR_NONE;
 		w->mutated = true;

@@ -243,7 +243,7 @@ struct model_fact *fact_new(struct world *w, enum movement_type type, int *numbe
 	if (m->fact_count == MODEL_FACTS)
 		return NULL;
 	*number = m->fact_count++;
-	*f = (struct model_fact){.type = type, .at = w->now, .lot = MODEL_LOTS - 1, .reverses = -1};
+	*f = (struct model_fact){.type = type, .at = w->now, .lot = MODEL_LOTS - 1, .reverses = -1, .order = -1};
 	return f;
 }
 
@@ -325,6 +325,10 @@ static void send_some_movement(struct world *w)
 	int item = dice_between(&w->dice, 0, MODEL_ITEMS - 1), place = dice_between(&w->dice, 0, MODEL_PLACES - 1);
 	int quantity = dice_between(&w->dice, 1, type == MOVE_RECEIVE ? 12 : 3);
 
+	if (item == MODEL_SERIAL_ITEM && world_has(w, FEATURE_SERIALS)) {
+		send_serials(w);
+		return;
+	}
 	if (type == MOVE_COUNT && (!world_has(w, FEATURE_COUNTS) || !goods_countable(w, item)))
 		return;
 	if (type == MOVE_ADJUST && dice_chance(&w->dice, 600))
@@ -364,12 +368,13 @@ static void send_pause(struct world *w)
 void send_first(struct world *w)
 {
 	for (int i = 0; i < MODEL_ITEMS - 1; i++)
-		send_movement(w, MOVE_RECEIVE, i, i % MODEL_PLACES,
-			      dice_between(&w->dice, 3, goods_scarce(w, i) ? 5 : 25));
+		if (i != MODEL_SERIAL_ITEM || !world_has(w, FEATURE_SERIALS))
+			send_movement(w, MOVE_RECEIVE, i, i % MODEL_PLACES,
+				      dice_between(&w->dice, 3, goods_scarce(w, i) ? 5 : 25));
 	for (int i = 0; world_has(w, FEATURE_CONSIGNED) && i < 4; i++)
 		goods_consign(w, i);
 	for (int i = 0; i < MODEL_ITEMS; i++)
-		if (dice_chance(&w->dice, 500))
+		if (dice_chance(&w->dice, i == MODEL_SERIAL_ITEM && world_has(w, FEATURE_SERIALS) ? 1000 : 500))
 			send_item(w, i);
 	if (world_has(w, FEATURE_EVENTS))
 		send_subscription(w);
@@ -382,6 +387,8 @@ void send_something(struct world *w)
 	int what = dice_between(&w->dice, 0, 99);
 
 	if (world_has(w, FEATURE_REPORTS) && dice_chance(&w->dice, 60) && send_report(w))
+		return;
+	if (world_has(w, FEATURE_SERIALS) && dice_chance(&w->dice, 150) && send_serials(w))
 		return;
 	if (what < 35)
 		send_order(w);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "connect/delivery.h"
 #include "format/json.h"
+#include "orchestrate/stock/serial.h"
 #include "simulate/agenda.h"
 #include "simulate/model.h"
 #include "simulate/random.h"
@@ -76,6 +77,13 @@ struct posted {
 	bool cancelled;
 };
 
+/* One that has a number. */
+struct unit {
+	int place;                  /* -1: it is not there */
+	bool picked, shipped, lost; /* lost: booked out */
+	int last;                   /* the fact that was told of it last */
+};
+
 struct receiver {
 	bool keyed;    /* remembers idempotency keys */
 	bool compares; /* a shop that refuses a number whose `expected` it does not show */
@@ -132,6 +140,8 @@ struct world {
 	unsigned char event_heard[WORLD_HEARD_MAX];
 	const char *names[WORLD_RECEIVERS];
 	int physical[MODEL_ITEMS][MODEL_PLACES]; /* what really lies in the warehouse */
+	struct unit units[MODEL_SERIALS];        /* by serial number */
+	bool mistakes;                           /* the warehouse names wrong ones */
 	int settled[MODEL_OWNERS][MODEL_ITEMS];  /* shipments of their stock that the ERP has heard of */
 	bool settles[MODEL_FACTS];               /* it has heard of this shipment */
 	int asked[MODEL_ORDERS][MODEL_ITEMS];    /* of the warehouse, by order */
@@ -255,6 +265,16 @@ bool goods_scarce(const struct world *w, int item);
 void goods_consign(struct world *w, int n);
 bool goods_countable(const struct world *w, int item);
 int goods_blurred(const struct world *w); /* items that are never counted exactly, by bit */
+
+/* serials.c */
+bool send_serials(struct world *w); /* false: not now */
+void serials_pack(struct world *w, struct model_line *l);
+void serials_leave(struct world *w, const struct model_fact *f, int number);
+/* False: something was told of them since. */
+bool serials_reverse(struct world *w, int number);
+/* Those of which something was told since the last time, or all: the hub has them where they are. */
+void check_serials(struct world *w, bool all);
+void check_serials_end(struct world *w);
 
 /* reports.c */
 bool send_report(struct world *w); /* false: not now */
