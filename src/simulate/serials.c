@@ -255,11 +255,11 @@ static void check_places(struct world *w)
 	}
 }
 
-/* Whether what happens at the instant of a count is in it, nobody can say. */
+/* Of what happens at one instant nobody can say which was first. */
 static bool is_sharp(const struct model *m)
 {
 	for (int i = 0; i < m->fact_count; i++)
-		for (int n = 0; m->facts[i].type == MOVE_COUNT && m->facts[i].serial && n < m->fact_count; n++)
+		for (int n = 0; m->facts[i].serial && n < m->fact_count; n++)
 			if (n != i && m->facts[n].at == m->facts[i].at)
 				return false;
 	return true;

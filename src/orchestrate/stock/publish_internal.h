@@ -36,7 +36,8 @@ struct change {
 	int64_t changed_at;  /* since when current is not told */
 	int64_t dirty_since; /* the first delivery that is not in its row; 0: its row is right */
 	int64_t orders;      /* while it is dirty: orders up to here are in its row */
-	int64_t counted;     /* while loading: orders up to here are taken off what is believed */
+	int64_t counted;     /* while loading: orders up to here are taken off what is believed, */
+	qty_t sold;          /* so much; it may be more than was told */
 	struct change *next_dirty;
 };
 

@@ -28,6 +28,7 @@ void publish_load(struct publisher *p, struct str channel, struct str sku, qty_t
 		ch = change_of(p, &p->channels[i], item);
 		ch->expected = told > sold ? told - sold : 0;
 		ch->counted = orders;
+		ch->sold = sold;
 	}
 }
 
@@ -37,7 +38,7 @@ static void load_flight(struct channel *c, struct change *ch, const struct json 
 			enum delivery_status status)
 {
 	struct str text = json_get_text(j, "expected");
-	qty_t before = UNKNOWN, sold = ch->expected == UNKNOWN ? 0 : told - ch->expected;
+	qty_t before = UNKNOWN, sold = ch->sold;
 
 	if (status == DELIVERY_WAITING && text.n && qty_parse(text, &before, NULL) != RC_OK)
 		before = UNKNOWN;
@@ -68,6 +69,7 @@ static void load_item(struct publisher *p, struct channel *c, const struct json 
 		ch = change_of(p, c, item);
 		ch->expected = pub->confirmed ? told : UNKNOWN;
 		ch->counted = orders;
+		ch->sold = 0;
 		publish_mark_dirty(p, c, ch, seq);
 	}
 	if (open && c->item_count < c->batch)
