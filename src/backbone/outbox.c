@@ -99,30 +99,32 @@ enum rc delivery_from_row(const struct store_value *c, struct delivery *out)
 	return RC_OK;
 }
 
+static enum rc load(struct store_reader *r, enum store_statement statement, struct arena *a, int64_t seq,
+		    struct store_value *row, struct delivery *out, struct err *e)
+{
+	enum rc rc = store_read_one(r, statement, &SV_INT(seq), 1, a, row, e);
+
+	if (rc == RC_OK && delivery_from_row(row, out) != RC_OK)
+		return err_set(e, RC_IO, "store_damaged", "delivery %lld makes no sense", (long long)seq);
+	return rc;
+}
+
 enum rc delivery_load(struct store_reader *r, struct arena *a, int64_t seq, struct delivery *out, struct err *e)
 {
 	struct store_value row[17];
-	enum rc rc = store_read_one(r, R_DELIVERY, &SV_INT(seq), 1, a, row, e);
 
-	if (rc != RC_OK)
-		return rc;
-	if (delivery_from_row(row, out) != RC_OK)
-		return err_set(e, RC_IO, "store_damaged", "delivery %lld makes no sense", (long long)seq);
-	return RC_OK;
+	return load(r, R_DELIVERY, a, seq, row, out, e);
 }
 
 enum rc delivery_load_parts(struct store_reader *r, struct arena *a, int64_t seq, struct delivery *out,
 			    struct delivery_parts *parts, struct err *e)
 {
 	struct store_value row[20];
-	enum rc rc = store_read_one(r, R_DELIVERY_TO_SEND, &SV_INT(seq), 1, a, row, e);
+	enum rc rc = load(r, R_DELIVERY_TO_SEND, a, seq, row, out, e);
 
-	if (rc != RC_OK)
-		return rc;
-	if (delivery_from_row(row, out) != RC_OK)
-		return err_set(e, RC_IO, "store_damaged", "delivery %lld makes no sense", (long long)seq);
-	*parts = (struct delivery_parts){row[17].bytes, row[18].bytes, row[19].bytes};
-	return RC_OK;
+	if (rc == RC_OK)
+		*parts = (struct delivery_parts){row[17].bytes, row[18].bytes, row[19].bytes};
+	return rc;
 }
 
 enum rc document_load(struct store_reader *r, struct arena *a, int64_t seq, struct str *json, struct err *e)

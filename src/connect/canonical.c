@@ -65,32 +65,33 @@ static enum rc read_order_command(struct command *c, const struct canonical_orig
 	return rc;
 }
 
-static enum rc read_movement_command(struct command *c, const struct canonical_origin *o, const struct json *doc,
-				     struct findings *f)
+typedef enum rc (*read_one_fn)(struct arena *a, const struct json *doc, enum sku_case rule, const char *at,
+			       struct movement *out, struct findings *f);
+
+static enum rc read_one_movement(struct command *c, const struct canonical_origin *o, const struct json *doc,
+				 struct findings *f, read_one_fn read)
 {
 	c->movements.items = arena_new(&c->arena, struct command_movement);
 	if (!c->movements.items)
 		return RC_LIMIT;
 	c->movements.count = 1;
 	struct command_movement *one = &c->movements.items[0];
-	enum rc rc = movement_read(&c->arena, doc, o->tenant->sku_case, "", &one->movement, f);
+	enum rc rc = read(&c->arena, doc, o->tenant->sku_case, "", &one->movement, f);
 	one->movement.source = c->source; /* a system speaks for itself only */
 	one->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
 	return rc;
 }
 
+static enum rc read_movement_command(struct command *c, const struct canonical_origin *o, const struct json *doc,
+				     struct findings *f)
+{
+	return read_one_movement(c, o, doc, f, movement_read);
+}
+
 static enum rc read_count_command(struct command *c, const struct canonical_origin *o, const struct json *doc,
 				  struct findings *f)
 {
-	c->movements.items = arena_new(&c->arena, struct command_movement);
-	if (!c->movements.items)
-		return RC_LIMIT;
-	c->movements.count = 1;
-	struct command_movement *one = &c->movements.items[0];
-	enum rc rc = stock_count_read(&c->arena, doc, o->tenant->sku_case, "", &one->movement, f);
-	one->movement.source = c->source;
-	one->fingerprint = json_fingerprint(doc, &command_fingerprint_key);
-	return rc;
+	return read_one_movement(c, o, doc, f, stock_count_read);
 }
 
 static enum rc read_shipment_command(struct command *c, const struct canonical_origin *o, const struct json *doc,

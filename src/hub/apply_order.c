@@ -80,19 +80,13 @@ static enum rc resolve_lines(struct hub *h, struct command *c, struct err *e)
 {
 	for (size_t i = 0; i < c->order.line_count; i++) {
 		struct order_line *l = &c->order.lines[i];
-		struct stock_item *item = NULL;
-		const char *member = "sku";
-		enum rc rc = item_resolve(h->state.stock, &c->arena, c->order.channel, l->sku, &l->sku, &item, e);
+		struct item_line in = {.sku = l->sku, .uom = l->uom, .quantity = l->quantity};
+		enum rc rc = item_resolve_line(h->state.stock, &c->arena, c->order.channel, i, &in, e);
 
-		if (rc == RC_OK && item) {
-			l->sku = item->sku;
-			member = "uom";
-			rc = item_convert(h->state.stock, item, l->uom, &l->quantity, e);
-		}
-		if (rc != RC_OK) {
-			snprintf(e->where, sizeof(e->where), "/lines/%zu/%s", i, member);
+		if (rc != RC_OK)
 			return rc;
-		}
+		l->sku = in.sku;
+		l->quantity = in.quantity;
 	}
 	return RC_OK;
 }

@@ -84,7 +84,17 @@ enum rc item_convert(const struct stock *s, const struct stock_item *i, struct s
 enum rc item_resolve(const struct stock *s, struct arena *a, struct str system, struct str sku, struct str *own,
 		     struct stock_item **out, struct err *e) MUST_CHECK;
 
-/* The same for any thread, by what is committed; *own: its SKU, or what it would be. */
+/* What a document's line says, as the ledger keeps it: our SKU, the quantity in base units; its item, NULL if there is
+ * none. On a refusal e->where is the member of the document's line number `at`. */
+struct item_line {
+	struct str sku, uom;
+	qty_t quantity;
+	struct stock_item *item; /* out */
+};
+enum rc item_resolve_line(const struct stock *s, struct arena *a, struct str system, size_t at, struct item_line *l,
+			  struct err *e) MUST_CHECK;
+
+/* item_resolve for any thread, by what is committed; *own: its SKU, or what it would be. */
 enum rc item_resolve_view(const struct stock_view *v, const struct config_tenant *t, struct arena *a, struct str system,
 			  struct str sku, struct str *own, struct err *e) MUST_CHECK;
 /* The other way: what the system calls an item of ours: its alias as the record spells it, if it has one that is no

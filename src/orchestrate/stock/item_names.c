@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "orchestrate/stock/view_writer.h"
 
+#include <stdio.h>
+
 struct item_renamed {
 	struct item_renamed *next;
 	struct stock_item *item;
@@ -201,6 +203,22 @@ enum rc item_resolve(const struct stock *s, struct arena *a, struct str system, 
 	if (rc == RC_OK)
 		*out = stock_find(s, *own);
 	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+enum rc item_resolve_line(const struct stock *s, struct arena *a, struct str system, size_t at, struct item_line *l,
+			  struct err *e)
+{
+	enum rc rc = item_resolve(s, a, system, l->sku, &l->sku, &l->item, e);
+	const char *member = "sku";
+
+	if (rc == RC_OK && l->item) {
+		l->sku = l->item->sku;
+		rc = item_convert(s, l->item, l->uom, &l->quantity, e);
+		member = rc != RC_OK && strcmp(e->code, "unknown_uom") == 0 ? "uom" : "quantity";
+	}
+	if (rc != RC_OK)
+		snprintf(e->where, sizeof(e->where), "/lines/%zu/%s", at, member);
+	return rc;
 }
 
 enum rc item_resolve_view(const struct stock_view *v, const struct config_tenant *t, struct arena *a, struct str system,

@@ -9,28 +9,20 @@ static void test_parts_of_nothing(void **state)
 {
 	struct item_component parts[8];
 	struct world w;
-	struct err e = ERR_NONE;
 
 	(void)state;
 	world_init(&w);
 	world_start(&w);
 	world_move(&w, MOVE_RECEIVE, "P", "A", Q(5));
 	world_move(&w, MOVE_RECEIVE, "Q", "A", Q(5));
-	assert_int_equal(world_try_record(&w, "BIT",
-					  "{\"sku\":\"BIT\",\"components\":[{\"sku\":\"P\",\"quantity\":\"0.0001\"}]}",
-					  &e),
-			 RC_OK);
-	assert_int_equal(world_try_record(&w, "K",
-					  "{\"sku\":\"K\",\"components\":[{\"sku\":\"BIT\",\"quantity\":\"0.1\"},"
-					  "{\"sku\":\"Q\",\"quantity\":\"2\"}]}",
-					  &e),
-			 RC_OK);
+	world_record(&w, "BIT", "{\"sku\":\"BIT\",\"components\":[{\"sku\":\"P\",\"quantity\":\"0.0001\"}]}");
+	world_record(&w, "K",
+		     "{\"sku\":\"K\",\"components\":[{\"sku\":\"BIT\",\"quantity\":\"0.1\"},"
+		     "{\"sku\":\"Q\",\"quantity\":\"2\"}]}");
 	assert_int_equal(item_parts(stock_find(w.stock, STR("K")), parts, 8), 1);
 	assert_true(str_is(parts[0].item->sku, "Q"));
 	assert_int_equal(stock_available(w.stock, stock_find(w.stock, STR("K")), &w.channels[0]), Q(2));
-	assert_int_equal(
-	    world_try_record(&w, "K", "{\"sku\":\"K\",\"components\":[{\"sku\":\"BIT\",\"quantity\":\"0.1\"}]}", &e),
-	    RC_OK);
+	world_record(&w, "K", "{\"sku\":\"K\",\"components\":[{\"sku\":\"BIT\",\"quantity\":\"0.1\"}]}");
 	assert_int_equal(item_parts(stock_find(w.stock, STR("K")), parts, 8), 0);
 	assert_int_equal(stock_available(w.stock, stock_find(w.stock, STR("K")), &w.channels[0]), 0);
 	world_done(&w);
@@ -45,12 +37,10 @@ static void test_kits(void **state)
 	(void)state;
 	world_init(&w);
 	world_start(&w);
-	assert_int_equal(world_try_record(&w, "K1", KIT("K1", "P"), &e), RC_OK);
-	assert_int_equal(world_try_record(&w, "K2",
-					  "{\"sku\":\"K2\",\"components\":[{\"sku\":\"K1\",\"quantity\":\"3\"},"
-					  "{\"sku\":\"P\",\"quantity\":\"0.5\"}]}",
-					  &e),
-			 RC_OK);
+	world_record(&w, "K1", KIT("K1", "P"));
+	world_record(&w, "K2",
+		     "{\"sku\":\"K2\",\"components\":[{\"sku\":\"K1\",\"quantity\":\"3\"},"
+		     "{\"sku\":\"P\",\"quantity\":\"0.5\"}]}");
 	assert_int_equal(item_parts(stock_find(w.stock, STR("K2")), parts, 8), 1);
 	assert_true(str_is(parts[0].item->sku, "P"));
 	assert_int_equal(parts[0].quantity, 65000);
@@ -72,7 +62,7 @@ static void test_kits(void **state)
 	assert_string_equal(e.code, "kit_has_stock");
 
 	/* A later record takes the place of the first. */
-	assert_int_equal(world_try_record(&w, "K1", "{\"sku\":\"K1\"}", &e), RC_OK);
+	world_record(&w, "K1", "{\"sku\":\"K1\"}");
 	assert_int_equal(item_parts(stock_find(w.stock, STR("K2")), parts, 8), 2);
 	assert_int_equal(stock_find(w.stock, STR("P"))->rules->used_in_count, 1);
 	world_done(&w);
@@ -121,11 +111,9 @@ static void test_units(void **state)
 	(void)state;
 	world_init(&w);
 	world_start(&w);
-	assert_int_equal(world_try_record(&w, "A",
-					  "{\"sku\":\"A\",\"base_uom\":\"EA\",\"uoms\":[" UNIT("CS", "12") "," UNIT(
-					      "PL", "480") "," UNIT("TH", "0.0001") "]}",
-					  &e),
-			 RC_OK);
+	world_record(&w, "A",
+		     "{\"sku\":\"A\",\"base_uom\":\"EA\",\"uoms\":[" UNIT("CS", "12") "," UNIT("PL", "480") "," UNIT(
+			 "TH", "0.0001") "]}");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		qty_t q = cases[i].quantity;
 		enum rc rc;
@@ -137,6 +125,46 @@ static void test_units(void **state)
 		if (rc != (cases[i].code ? RC_INVALID : RC_OK) || (!cases[i].code && q != cases[i].want) ||
 		    (cases[i].code && strcmp(e.code, cases[i].code) != 0))
 			fail_msg("case %zu: %lld %s", i, (long long)q, e.code);
+	}
+	world_done(&w);
+}
+
+/* A document's line: as the ledger keeps it, or the member that is wrong. */
+static void test_lines(void **state)
+{
+	static const struct {
+		const char *sku, *uom, *own, *code, *where;
+		qty_t quantity, want;
+	} cases[] = {
+	    {"123", "CS", "A", NULL, NULL, Q(2), Q(24)},
+	    {"A", "", "A", NULL, NULL, Q(2), Q(2)},
+	    {"new", "CS", "new", NULL, NULL, Q(2), Q(2)},
+	    {"W", "", NULL, "ambiguous_sku", "/lines/7/sku", Q(1), 0},
+	    {"A", "BX", NULL, "unknown_uom", "/lines/7/uom", Q(1), 0},
+	    {"A", "TH", NULL, "not_exact", "/lines/7/quantity", 1, 0},
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_start(&w);
+	world_record(&w, "A",
+		     "{\"sku\":\"A\",\"base_uom\":\"EA\",\"uoms\":[" UNIT("CS", "12") "," UNIT(
+			 "TH", "0.0001") "],\"aliases\":[" ALIAS("shop", "123") "," ALIAS("shop", "W") "]}");
+	world_record(&w, "B", "{\"sku\":\"B\",\"aliases\":[" ALIAS("shop", "W") "]}");
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct item_line l = {str_from(cases[i].sku), str_from(cases[i].uom), cases[i].quantity, NULL};
+		struct err e = ERR_NONE;
+		enum rc rc = item_resolve_line(w.stock, &w.arena, STR("shop"), 7, &l, &e);
+
+		assert_string_equal(e.code, cases[i].code ? cases[i].code : "");
+		assert_string_equal(e.where, cases[i].where ? cases[i].where : "");
+		assert_int_equal(rc, cases[i].code ? RC_INVALID : RC_OK);
+		if (rc != RC_OK)
+			continue;
+		assert_true(str_is(l.sku, cases[i].own));
+		assert_int_equal(l.quantity, cases[i].want);
+		assert_ptr_equal(l.item, stock_find(w.stock, l.sku));
 	}
 	world_done(&w);
 }
@@ -154,11 +182,8 @@ static void test_cross_reference(void **state)
 	w.systems[0].sku = (struct config_sku_rule){.strip_prefix = STR("X-"), .strip_suffix = STR("-EU")};
 	w.systems[3].sku = (struct config_sku_rule){.aliases_only = true};
 	world_start(&w);
-	assert_int_equal(
-	    world_try_record(&w, "A", "{\"sku\":\"A\",\"aliases\":[" ALIAS("shop", "123") "," ALIAS("wms", "W") "]}",
-			     &e),
-	    RC_OK);
-	assert_int_equal(world_try_record(&w, "B", "{\"sku\":\"B\",\"aliases\":[" ALIAS("wms", "W") "]}", &e), RC_OK);
+	world_record(&w, "A", "{\"sku\":\"A\",\"aliases\":[" ALIAS("shop", "123") "," ALIAS("wms", "W") "]}");
+	world_record(&w, "B", "{\"sku\":\"B\",\"aliases\":[" ALIAS("wms", "W") "]}");
 
 	assert_int_equal(item_resolve(w.stock, &w.arena, STR("shop"), STR("X-123-EU"), &own, &i, &e), RC_OK);
 	assert_true(i && str_is(i->sku, "A"));
@@ -176,7 +201,7 @@ static void test_cross_reference(void **state)
 	assert_string_equal(e.code, "unknown_alias");
 
 	/* B gives the name up. */
-	assert_int_equal(world_try_record(&w, "B", "{\"sku\":\"B\"}", &e), RC_OK);
+	world_record(&w, "B", "{\"sku\":\"B\"}");
 	assert_int_equal(item_resolve(w.stock, &w.arena, STR("wms"), STR("W"), &own, &i, &e), RC_OK);
 	assert_true(str_is(i->sku, "A"));
 	world_done(&w);
@@ -230,14 +255,10 @@ static void test_letter_case_per_system(void **state)
 							    .add_prefix = str_from(cases[n].add),
 							    .letter_case = cases[n].letter_case};
 		world_start(&w);
-		assert_int_equal(
-		    world_try_record(&w, "85123A", "{\"sku\":\"85123A\",\"aliases\":[" ALIAS("shop", "Pink") "]}", &e),
-		    RC_OK);
-		assert_int_equal(
-		    world_try_record(&w, "85123a", "{\"sku\":\"85123a\",\"aliases\":[" ALIAS("shop", "ROSE") "]}", &e),
-		    RC_OK);
-		assert_int_equal(world_try_record(&w, "15056BL", "{\"sku\":\"15056BL\"}", &e), RC_OK);
-		assert_int_equal(world_try_record(&w, "W-1", "{\"sku\":\"W-1\"}", &e), RC_OK);
+		world_record(&w, "85123A", "{\"sku\":\"85123A\",\"aliases\":[" ALIAS("shop", "Pink") "]}");
+		world_record(&w, "85123a", "{\"sku\":\"85123a\",\"aliases\":[" ALIAS("shop", "ROSE") "]}");
+		world_record(&w, "15056BL", "{\"sku\":\"15056BL\"}");
+		world_record(&w, "W-1", "{\"sku\":\"W-1\"}");
 		assert_int_equal(item_resolve(w.stock, &w.arena, STR("shop"), str_from(cases[n].sku), &own, &i, &e),
 				 RC_OK);
 		if (!str_is(own, cases[n].own) || (i != NULL) != (cases[n].item != NULL) ||
@@ -270,12 +291,10 @@ static void test_readers_resolve(void **state)
 	w.systems[0].sku = (struct config_sku_rule){.letter_case = SKU_UPPER};
 	w.systems[3].sku = (struct config_sku_rule){.aliases_only = true};
 	world_start(&w);
-	assert_int_equal(world_try_record(&w, "A",
-					  "{\"sku\":\"A\",\"aliases\":[" ALIAS("shop", "gid-1") "," ALIAS(
-					      "gtin", "5012345678900") "," ALIAS("wms", "W") "]}",
-					  &e),
-			 RC_OK);
-	assert_int_equal(world_try_record(&w, "B", "{\"sku\":\"B\",\"aliases\":[" ALIAS("wms", "W") "]}", &e), RC_OK);
+	world_record(&w, "A",
+		     "{\"sku\":\"A\",\"aliases\":[" ALIAS("shop", "gid-1") "," ALIAS("gtin", "5012345678900") "," ALIAS(
+			 "wms", "W") "]}");
+	world_record(&w, "B", "{\"sku\":\"B\",\"aliases\":[" ALIAS("wms", "W") "]}");
 	assert_int_equal(item_resolve_view(w.view, &w.tenant, &w.arena, STR("erp"), STR("5012345678900"), &own, &e),
 			 RC_OK);
 	assert_true(str_is(own, "5012345678900"));
@@ -297,7 +316,7 @@ static void test_readers_resolve(void **state)
 		assert_true(cases[n].code || str_is(own, cases[n].own));
 		e = ERR_NONE;
 	}
-	assert_int_equal(world_try_record(&w, "A", "{\"sku\":\"A\"}", &e), RC_OK);
+	world_record(&w, "A", "{\"sku\":\"A\"}");
 	stock_publish(w.stock, w.now);
 	assert_int_equal(item_resolve_view(w.view, &w.tenant, &w.arena, STR("shop"), STR("GID-1"), &own, &e), RC_OK);
 	assert_true(str_is(own, "GID-1"));
@@ -332,20 +351,14 @@ static void test_spelling(void **state)
 		w.tenant.has_sku_rules = true;
 		w.systems[0].sku = cases[n].rule;
 		world_start(&w);
-		assert_int_equal(world_try_record(&w, "22423", "{\"sku\":\"22423\"}", &e), RC_OK);
-		assert_int_equal(world_try_record(&w, "W-1", "{\"sku\":\"W-1\"}", &e), RC_OK);
-		assert_int_equal(
-		    world_try_record(&w, "ONE", "{\"sku\":\"ONE\",\"aliases\":[" ALIAS("shop", "both") "]}", &e),
-		    RC_OK);
-		assert_int_equal(
-		    world_try_record(&w, "TWO", "{\"sku\":\"TWO\",\"aliases\":[" ALIAS("shop", "both") "]}", &e),
-		    RC_OK);
+		world_record(&w, "22423", "{\"sku\":\"22423\"}");
+		world_record(&w, "W-1", "{\"sku\":\"W-1\"}");
+		world_record(&w, "ONE", "{\"sku\":\"ONE\",\"aliases\":[" ALIAS("shop", "both") "]}");
+		world_record(&w, "TWO", "{\"sku\":\"TWO\",\"aliases\":[" ALIAS("shop", "both") "]}");
 		stock_publish_all(w.stock, w.now);
-		assert_int_equal(world_try_record(&w, "85123A",
-						  "{\"sku\":\"85123A\",\"aliases\":[" ALIAS("wms", "w") "," ALIAS(
-						      "shop", "85123a") "," ALIAS("shop", "more") "]}",
-						  &e),
-				 RC_OK);
+		world_record(&w, "85123A",
+			     "{\"sku\":\"85123A\",\"aliases\":[" ALIAS("wms", "w") "," ALIAS(
+				 "shop", "85123a") "," ALIAS("shop", "more") "]}");
 		stock_touch(w.stock, stock_find(w.stock, STR("85123A")));
 		stock_publish(w.stock, w.now);
 		told = item_spell(w.view, &w.tenant, &w.arena, STR("shop"), str_from(cases[n].own));
@@ -355,7 +368,7 @@ static void test_spelling(void **state)
 		assert_true(str_is(own, cases[n].own));
 		assert_true(str_is(item_spell(w.view, &w.tenant, &w.arena, STR("erp"), STR("85123A")), "85123A"));
 		/* Without its record's names it is ours again; also when all is shown anew. */
-		assert_int_equal(world_try_record(&w, "85123A", "{\"sku\":\"85123A\"}", &e), RC_OK);
+		world_record(&w, "85123A", "{\"sku\":\"85123A\"}");
 		stock_publish(w.stock, w.now);
 		stock_publish_all(w.stock, w.now);
 		assert_int_equal(item_resolve_view(w.view, &w.tenant, &w.arena, STR("shop"), STR("more"), &own, &e),
@@ -442,6 +455,7 @@ int main(void)
 	    cmocka_unit_test(test_parts_of_nothing),
 	    cmocka_unit_test(test_kit_depth),
 	    cmocka_unit_test(test_units),
+	    cmocka_unit_test(test_lines),
 	    cmocka_unit_test(test_cross_reference),
 	    cmocka_unit_test(test_letter_case_per_system),
 	    cmocka_unit_test(test_readers_resolve),

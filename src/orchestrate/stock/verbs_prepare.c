@@ -32,16 +32,14 @@ static enum rc check_place(const struct stock *s, const struct movement *m, size
 static enum rc read_item(const struct stock *s, struct txn *t, const struct movement *m, size_t i,
 			 struct movement_line *l, struct stock_item **item, struct err *e)
 {
-	enum rc rc = item_resolve(s, t->arena, m->source, l->sku, &l->sku, item, e);
+	struct item_line in = {.sku = l->sku, .uom = l->uom, .quantity = l->quantity};
+	enum rc rc = item_resolve_line(s, t->arena, m->source, i, &in, e);
 
-	if (rc != RC_OK)
-		return at_line(e, i, "sku");
-	if (!*item)
-		return RC_OK;
-	l->sku = (*item)->sku;
-	rc = item_convert(s, *item, l->uom, &l->quantity, e);
-	if (rc != RC_OK)
-		return at_line(e, i, strcmp(e->code, "unknown_uom") == 0 ? "uom" : "quantity");
+	l->sku = in.sku;
+	l->quantity = in.quantity;
+	*item = in.item;
+	if (rc != RC_OK || !*item)
+		return rc;
 	if ((*item)->uom)
 		l->uom = STR_NONE;
 	if (item_is_kit(*item) && m->type == MOVE_COUNT) {
