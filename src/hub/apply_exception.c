@@ -2,6 +2,8 @@
  * or cancel that order, in the same transaction. */
 #include "hub/state.h"
 
+#include "orchestrate/stock/serial.h"
+
 enum column { SEQ, ID, AT, KIND, SUBJECT, ORDER, CORRELATION, DETAIL, STATUS, ASSIGNEE };
 
 static bool find_open(struct hub *h, struct command *c, struct store_value *row)
@@ -89,6 +91,7 @@ void apply_exception_resolve(struct hub *h, struct command *c)
 		c->answer = answer_problem(&c->arena, answer_status_of(rc), &e);
 		return;
 	}
+	serial_exception_closed(h->state.stock->serials, row[SEQ].integer);
 	batch_touch(h, TOUCHED_EXCEPTION, row[SEQ].integer);
 	txn_put(t, W_EXCEPTION_STATE, SV_INT(row[SEQ].integer), SV_INT(1), SV_TEXT_OPT(row[ASSIGNEE].bytes),
 		SV_INT(t->now), SV_TEXT_OPT(c->reason));

@@ -108,7 +108,7 @@ enum rc reverse_movement(struct hub *h, struct command *c, const struct movement
 	}
 	m.reverses = txn_copy(t, row[ID].bytes);
 	m.order_id = row[ORDER].bytes;
-	rc = serials_fetch_undo(h, row[SEQ].integer, e);
+	rc = serials_fetch_undo(h, row[SEQ].integer, row[OCCURRED].integer, e);
 	if (rc != RC_OK)
 		return rc;
 	undo = (struct movement_undo){row[SEQ].integer, row[OCCURRED].integer, row[ENTRIES].bytes, taken, chosen};

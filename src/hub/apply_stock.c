@@ -135,6 +135,7 @@ static struct answer move_one(struct hub *h, struct command *c, const struct com
 		if (rc == RC_OK)
 			rc = stock_step_movement(h->state.stock, h->state.orders, t, &m->movement, &result, &e);
 	}
+	serials_closed(h);
 	if (rc != RC_OK) {
 		t->cause = cause;
 		*fate = FATE_REJECTED;
@@ -217,6 +218,7 @@ void apply_shipment(struct hub *h, struct command *c)
 	}
 	follow_order(h, m->order_id);
 	rc = stock_step_movement(h->state.stock, h->state.orders, t, m, &result, &e);
+	serials_closed(h);
 	if (rc != RC_OK) {
 		c->answer = answer_problem(&c->arena, answer_status_of(rc), &e);
 		txn_exception(t, "shipment_refused", m->source_event_id, m->order_id, txn_copy(t, str_from(e.detail)));

@@ -74,12 +74,47 @@ static enum rc fetch_place(struct hub *h, const struct serial_place *p, struct e
 	return rc;
 }
 
+enum { FACT_EXCEPTION = 13, FACT_EXCEPTION_ID, FACT_COLUMNS };
+
+/* An exception that this batch has taken up is somebody's. */
+static struct serial *put_fact(struct hub *h, const struct store_value *row)
+{
+	struct store_value c[FACT_COLUMNS];
+
+	memcpy(c, row, sizeof(c));
+	if (c[FACT_EXCEPTION].integer && batch_touched(h, TOUCHED_EXCEPTION, c[FACT_EXCEPTION].integer))
+		c[FACT_EXCEPTION_ID] = SV_NULL;
+	return serial_fact_put(h->state.stock->serials, &h->batch.txn, c);
+}
+
 static enum rc fact_row(void *ctx, const struct store_value *c, size_t count)
+{
+	(void)count;
+	return put_fact(ctx, c) ? RC_OK : RC_LIMIT;
+}
+
+static enum rc count_row(void *ctx, const struct store_value *c, size_t count)
 {
 	struct hub *h = ctx;
 
 	(void)count;
-	return serial_fact_put(h->state.stock->serials, &h->batch.txn, c) ? RC_OK : RC_LIMIT;
+	serial_count_put(h->state.stock->serials, &h->batch.txn, c);
+	return RC_OK;
+}
+
+/* Counts of an item since an instant. */
+static enum rc fetch_counts(struct hub *h, struct str sku, int64_t since, struct err *e)
+{
+	const struct store_value args[] = {SV_TEXT(sku), SV_INT(since), SV_INT(SERIAL_COUNTS_MAX)};
+
+	return store_read(h->reader, R_SERIAL_COUNTS, args, 3, count_row, h, e);
+}
+
+static bool is_in(const struct serial_place *list, struct str sku)
+{
+	while (list && !str_eq(list->sku, sku))
+		list = list->next;
+	return list;
 }
 
 static enum rc fetch_history(struct hub *h, struct serial *s, struct err *e)
@@ -104,8 +139,11 @@ enum rc serials_fetch(struct hub *h, const struct movement *m, struct err *e)
 		return RC_OK;
 	rc = fetch_named(h, wants.serials, e);
 	for (const struct serial_named *n = wants.named; n && rc == RC_OK; n = n->next)
-		if (serial_is_late(n->serial, m->occurred_at))
+		if (serial_is_late(n->serial, m->occurred_at) || is_in(wants.counts, n->serial->sku))
 			rc = fetch_history(h, n->serial, e);
+	for (const struct serial_place *p = wants.counts; p && rc == RC_OK; p = p->next)
+		if (!is_in(p->next, p->sku))
+			rc = fetch_counts(h, p->sku, m->occurred_at, e);
 	for (const struct serial_place *p = wants.places; p && rc == RC_OK; p = p->next)
 		rc = fetch_place(h, p, e);
 	return rc;
@@ -130,7 +168,7 @@ static void want_undo(struct undo_reading *r, struct serial *s)
 static enum rc history_row(void *ctx, const struct store_value *c, size_t count)
 {
 	struct undo_reading *r = ctx;
-	struct serial *s = serial_fact_put(r->h->state.stock->serials, &r->h->batch.txn, c);
+	struct serial *s = put_fact(r->h, c);
 
 	(void)count;
 	if (!s)
@@ -171,7 +209,22 @@ static enum rc add_undo(struct hub *h, struct serial *s, int64_t seq)
 	return RC_OK;
 }
 
-enum rc serials_fetch_undo(struct hub *h, int64_t seq, struct err *e)
+/* Those of the movement, and those that its serial numbers may be missing from without it. */
+static enum rc fetch_undo_counts(struct hub *h, int64_t seq, int64_t occurred_at, const struct serial *named,
+				 struct err *e)
+{
+	struct str last = STR_NONE;
+	enum rc rc = store_read(h->reader, R_SERIAL_COUNTS_OF, &SV_INT(seq), 1, count_row, h, e);
+
+	for (const struct serial *s = named; s && rc == RC_OK; s = s->next_fetch) {
+		if (!str_eq(s->sku, last))
+			rc = fetch_counts(h, s->sku, occurred_at, e);
+		last = s->sku;
+	}
+	return rc;
+}
+
+enum rc serials_fetch_undo(struct hub *h, int64_t seq, int64_t occurred_at, struct err *e)
 {
 	struct serial_book *b = h->state.stock->serials;
 	struct undo_reading r = {.h = h};
@@ -180,9 +233,11 @@ enum rc serials_fetch_undo(struct hub *h, int64_t seq, struct err *e)
 	b->undo = NULL;
 	if (h->state.stock->serial_items == 0)
 		return RC_OK;
-	rc = seq > h->batch.committed.movement
-		 ? fetch_made(&r, seq, e)
-		 : store_read(h->reader, R_SERIAL_HISTORIES, &SV_INT(seq), 1, history_row, &r, e);
+	rc = store_read(h->reader, R_SERIAL_HISTORIES, &SV_INT(seq), 1, history_row, &r, e);
+	if (rc == RC_OK)
+		rc = fetch_made(&r, seq, e);
+	if (rc == RC_OK)
+		rc = fetch_undo_counts(h, seq, occurred_at, r.named, e);
 	for (struct serial *s = r.named; s && rc == RC_OK; s = s->next_fetch)
 		rc = add_undo(h, s, seq);
 	if (rc == RC_OK)
@@ -190,4 +245,13 @@ enum rc serials_fetch_undo(struct hub *h, int64_t seq, struct err *e)
 	if (rc != RC_OK)
 		b->undo = NULL;
 	return rc;
+}
+
+void serials_closed(struct hub *h)
+{
+	struct serial_book *b = h->state.stock->serials;
+
+	for (const struct serial_closed *c = b->closed; c; c = c->next)
+		batch_touch(h, TOUCHED_EXCEPTION, c->exception);
+	b->closed = NULL;
 }

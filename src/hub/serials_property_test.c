@@ -9,6 +9,8 @@
 #include "base/test_history.h"
 #include "hub/test_commands.h"
 
+#include <limits.h>
+
 #define SERIALS 8
 #define LOTS    2
 #define NO_LOT  LOTS
@@ -32,6 +34,11 @@ struct model_state {
 	int lot, minute; /* minute -1: there is none */
 };
 
+/* A count that was not stale, and what it named. */
+struct model_counted {
+	int movement, minute, at, lot;
+};
+
 struct model_movement {
 	char id[64];
 	bool count, reversed;
@@ -44,6 +51,8 @@ static struct {
 	struct model_movement movements[ROUNDS * 4 + 8];
 	int movement_count;
 	int counted[2][LOTS + 1]; /* minute of the newest count by location and lot */
+	struct model_counted counts[ROUNDS * 4 + 8];
+	int count_count;
 } model;
 
 static const char *const locations[] = {"east", "west"};
@@ -77,7 +86,13 @@ static void come_to(struct model_state *m, const struct model_fact *f)
 		m->lot = f->lot;
 }
 
-static struct model_state state_of(int serial)
+static bool is_before(const struct model_fact *f, int minute, int movement)
+{
+	return f->minute < minute || (f->minute == minute && f->movement < movement);
+}
+
+/* Before a movement. */
+static struct model_state state_before(int serial, int minute, int movement)
 {
 	struct model_state m = {"unknown", "", NO_LOT, -1};
 	static const struct model_fact *sorted[FACTS];
@@ -86,9 +101,10 @@ static struct model_state state_of(int serial)
 	for (int i = 0; i < model.fact_count; i++) {
 		int at = n;
 
-		if (model.facts[i].serial != serial || !model.facts[i].stands)
+		if (model.facts[i].serial != serial || !model.facts[i].stands ||
+		    !is_before(&model.facts[i], minute, movement))
 			continue;
-		for (; at > 0 && sorted[at - 1]->minute > model.facts[i].minute; at--)
+		for (; at > 0 && is_before(&model.facts[i], sorted[at - 1]->minute, sorted[at - 1]->movement); at--)
 			sorted[at] = sorted[at - 1];
 		sorted[at] = &model.facts[i];
 		n++;
@@ -98,11 +114,52 @@ static struct model_state state_of(int serial)
 	return m;
 }
 
-static void note(int serial, int minute, enum model_kind kind, const char *state, const char *location, int lot)
+static struct model_state state_of(int serial)
+{
+	return state_before(serial, INT_MAX, 0);
+}
+
+static void note(int serial, int movement, int minute, enum model_kind kind, const char *state, const char *location,
+		 int lot)
 {
 	assert_true(model.fact_count < FACTS);
 	model.facts[model.fact_count++] =
-	    (struct model_fact){serial, model.movement_count, minute, true, kind, state, location, lot};
+	    (struct model_fact){serial, movement, minute, true, kind, state, location, lot};
+}
+
+static bool says(int serial, int movement)
+{
+	for (int i = 0; i < model.fact_count; i++)
+		if (model.facts[i].serial == serial && model.facts[i].movement == movement && model.facts[i].stands)
+			return true;
+	return false;
+}
+
+/* After something of that movement has changed: later counts that did not name it have missed it where it was. */
+static void recount(int serial, int minute, int movement)
+{
+	for (int i = 0; i < model.count_count; i++) {
+		const struct model_counted *first = NULL;
+		struct model_state m;
+
+		/* By their instants, and as they were told. */
+		for (int k = 0; k < model.count_count; k++) {
+			const struct model_counted *c = &model.counts[k];
+
+			if (c->minute < minute || (c->minute == minute && c->movement <= movement))
+				continue;
+			if (!first || c->minute < first->minute ||
+			    (c->minute == first->minute && c->movement < first->movement))
+				first = c;
+		}
+		if (!first)
+			return;
+		minute = first->minute;
+		movement = first->movement;
+		m = state_before(serial, minute, movement);
+		if (!says(serial, movement) && is_here(&m, locations[first->at], first->lot))
+			note(serial, movement, minute, MISSED, "unknown", locations[first->at], first->lot);
+	}
 }
 
 /* Of one lot, or of all. */
@@ -125,11 +182,14 @@ static void model_count(const bool *named, int minute, int at, int lot)
 	for (int s = 0; s < SERIALS; s++) {
 		struct model_state m = state_of(s);
 
-		if (named[s])
-			note(s, minute, SEEN, "in_stock", locations[at], lot);
-		else if (m.minute <= minute && is_here(&m, locations[at], lot))
-			note(s, minute, MISSED, "unknown", locations[at], lot);
+		if (named[s]) {
+			note(s, model.movement_count, minute, SEEN, "in_stock", locations[at], lot);
+			recount(s, minute, model.movement_count);
+		} else if (m.minute <= minute && is_here(&m, locations[at], lot)) {
+			note(s, model.movement_count, minute, MISSED, "unknown", locations[at], lot);
+		}
 	}
+	model.counts[model.count_count++] = (struct model_counted){model.movement_count, minute, at, lot};
 }
 
 static const char *text_of(const char *type, const bool *named, int minute, int at, int lot)
@@ -189,9 +249,11 @@ static void tell(struct reply *r)
 	post(make_move_from(text_of(verbs[verb].type, named, minute, at, lot)), r);
 	if (verbs[verb].after)
 		for (int s = 0; s < SERIALS; s++) {
-			if (named[s])
-				note(s, minute, SAID, verbs[verb].after,
-				     locations[strcmp(verbs[verb].type, "move") ? at : !at], lot);
+			if (!named[s])
+				continue;
+			note(s, model.movement_count, minute, SAID, verbs[verb].after,
+			     locations[strcmp(verbs[verb].type, "move") ? at : !at], lot);
+			recount(s, minute, model.movement_count);
 		}
 	else
 		model_count(named, minute, at, lot);
@@ -211,9 +273,14 @@ static bool take_back(struct reply *r)
 				       "'2026-03-01T11:00:00Z','reverses_event_id':'m-%d'}",
 				       which, which)),
 	     r);
-	for (int i = 0; i < model.fact_count; i++)
-		if (model.facts[i].movement == which)
-			model.facts[i].stands = false;
+	for (int i = 0, count = model.fact_count; i < count; i++) {
+		struct model_fact *f = &model.facts[i];
+
+		if (f->movement != which || !f->stands)
+			continue;
+		f->stands = false;
+		recount(f->serial, f->minute, which);
+	}
 	return true;
 }
 

@@ -173,7 +173,9 @@ void apply_system_note(struct hub *h, struct command *c);
 /* serials.c: reads what the registry has of the serial numbers that a movement names, or that a reversal of movement
  * seq puts back, into the batch's book. Nothing is read while no item has serial numbers. */
 enum rc serials_fetch(struct hub *h, const struct movement *m, struct err *e) MUST_CHECK;
-enum rc serials_fetch_undo(struct hub *h, int64_t seq, struct err *e) MUST_CHECK;
+enum rc serials_fetch_undo(struct hub *h, int64_t seq, int64_t occurred_at, struct err *e) MUST_CHECK;
+/* After the step: nobody else closes in this batch what it has closed. */
+void serials_closed(struct hub *h);
 
 /* apply_reverse.c: finds what is taken back and takes it back. RC_NOT_FOUND "movement_not_found". */
 struct movement_result;

@@ -43,7 +43,11 @@ static const char *const parameter_types[STORE_STATEMENTS] = {
     [R_POSITIONS] = "",
     [R_POSITIONS_OF] = "t",
     [W_SERIAL] = "ttittttii",
-    [W_SERIAL_MOVE] = "ttiiitittttiii",
+    [W_SERIAL_MOVE] = "ttiiitittttiiii",
+    [W_SERIAL_COUNT] = "tiitttii",
+    [W_SERIAL_COUNT_BACK] = "tiittt",
+    [R_SERIAL_COUNTS] = "tii",
+    [R_SERIAL_COUNTS_OF] = "i",
     [R_SERIALS_NAMED] = "ttttttttttttttttt",
     [R_SERIALS] = "tti",
     [R_SERIALS_AT] = "ttti",
@@ -218,7 +222,7 @@ static void put_serial_move(struct store_batch *b, int64_t movement, int64_t kin
 
 	PUT(*b, W_SERIAL_MOVE, SV_TEXT(STR("TV")), SV_TEXT(STR("S1")), SV_INT(movement), SV_INT(kind), SV_INT(at),
 	    SV_TEXT(STR("east")), SV_INT(state), SV_TEXT(STR("east")), none, none, none, SV_INT(0), SV_INT(0),
-	    SV_INT(0));
+	    SV_INT(0), SV_INT(0));
 }
 
 /* What movement made of serial number S1, state after it; the registry says the same. */
@@ -242,7 +246,7 @@ static enum rc add_movement(void *ctx, const struct store_value *columns, size_t
 {
 	struct movements *m = ctx;
 
-	assert_int_equal(count, 13);
+	assert_int_equal(count, 15);
 	assert_memory_equal(columns[1].bytes.p, "S1", 2);
 	m->sum += columns[7].integer;
 	m->count++;

@@ -145,6 +145,42 @@ test("whoever is told of a shipment is told the serial numbers of its kits, whol
 	await hub.audit();
 });
 
+for (const store of ["SQLite", "PostgreSQL"])
+	test(`what a full count lacked and is heard of later, and what explains it, with ${store}`, async (t) => {
+		const options = store === "PostgreSQL" ? { store: await postgres(t) } : {};
+		const { hub } = await world(t, ["shop", "erp", "wms"], options);
+		const missing = async () => (await hub.read("/v1/exceptions")).items.filter((e) => e.kind === "serial_missing");
+		await item(hub, { sku: "TV", base_uom: "EA", tracking: "serial" });
+		await tell(hub, "receive", 1, ["1", "2"]);
+		await tell(hub, "count", 10, ["1"]);
+		assert.deepEqual(await states(hub), { 1: "in_stock east", 2: "unknown east" });
+		await hub.kill();
+		await hub.start();
+		/* Received before the count, told after it: the count lacked it. */
+		await tell(hub, "receive", 5, ["3"]);
+		assert.equal((await one(hub, "3")).state, "unknown");
+		const said = (await hub.events(0, "serial.drift")).map((e) => e.data).at(-1);
+		assert.deepEqual([said.kind, said.serial, said.known.state, said.counted_at], ["serial_missing", "3", "in_stock", at(10)]);
+		assert.deepEqual((await one(hub, "3")).history.map((h) => h.type).sort(), ["count", "receive"]);
+		assert.deepEqual((await missing()).map((e) => e.status), ["open", "open"]);
+		/* Shipped before it: that explains it, and says so. */
+		const shipped = await tell(hub, "ship", 6, ["2"]);
+		const [explained] = (await missing()).filter((e) => e.status === "resolved");
+		assert.match(explained.detail, /serial number 2 /);
+		assert.match(explained.resolution, new RegExp(shipped.movement_id));
+		const closed = (await hub.events(0, "exception.resolved")).map((e) => e.data);
+		assert.deepEqual(closed.map((e) => [e.exception_id, e.kind]), [[explained.exception_id, "serial_missing"]]);
+		(await hub.post(`/v1/exceptions/${explained.exception_id}/resolve`, { resolution: "late" })).expect(409, "exception_resolved");
+		assert.equal((await one(hub, "2")).state, "shipped");
+		/* It was not shipped after all: then it is missing. */
+		await hub.kill();
+		await hub.start();
+		(await hub.post("/v1/stock/movements", { source: "wms", source_event_id: `sn-${++last}`, type: "reverse", occurred_at: at(30), reverses: shipped.movement_id })).expect(200);
+		assert.equal((await one(hub, "2")).state, "unknown");
+		assert.equal((await missing()).filter((e) => e.status === "open").length, 2);
+		await hub.audit();
+	});
+
 test("kits and items that are serialised when they ship", async (t) => {
 	const { hub } = await world(t, ["shop", "erp", "wms"]);
 	await item(hub, { sku: "TV", base_uom: "EA", tracking: "serial", serial_level: "shipment" });

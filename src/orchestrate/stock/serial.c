@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "orchestrate/stock/item.h"
+#include "orchestrate/stock/past.h"
 #include "orchestrate/stock/verbs_internal.h"
 
 #include <assert.h>
@@ -58,7 +59,7 @@ void serial_book_free(struct serial_book *b)
 
 void serial_book_begin(struct serial_book *b)
 {
-	if (b->serials.count > 0) {
+	if (b->items.count > 0) {
 		map_done(&b->serials);
 		map_done(&b->items);
 		map_init(&b->serials, BOOK_MAX);
@@ -66,6 +67,8 @@ void serial_book_begin(struct serial_book *b)
 	}
 	b->made = NULL;
 	b->undo = NULL;
+	b->counts = NULL;
+	b->closed = NULL;
 }
 
 static struct serial_item *item_of(struct serial_book *b, struct txn *t, struct str sku)
@@ -76,7 +79,7 @@ static struct serial_item *item_of(struct serial_book *b, struct txn *t, struct 
 		return i;
 	i = arena_new(t->arena, struct serial_item);
 	if (i)
-		*i = (struct serial_item){NULL, false};
+		*i = (struct serial_item){.first = NULL};
 	if (i && map_put(&b->items, sku, i) == RC_OK)
 		return i;
 	t->failed = true;
@@ -111,6 +114,60 @@ struct serial *serial_make(struct serial_book *b, struct txn *t, struct str sku,
 	return s;
 }
 
+static bool same_count(const struct serial_count *a, const struct serial_count *b)
+{
+	return a->movement == b->movement && str_eq(a->location, b->location) && str_eq(a->lot, b->lot) &&
+	       str_eq(a->owner, b->owner);
+}
+
+struct serial_count *serial_count_add(struct serial_book *b, struct txn *t, const struct serial_count *count)
+{
+	struct serial_item *item = item_of(b, t, count->sku);
+	struct serial_count **at = item ? &item->counts : NULL, *c;
+
+	while (at && *at && !same_count(*at, count) &&
+	       ((*at)->occurred_at < count->occurred_at ||
+		((*at)->occurred_at == count->occurred_at && (*at)->movement <= count->movement)))
+		at = &(*at)->next;
+	if (at && *at && same_count(*at, count))
+		return *at;
+	c = at ? arena_new(t->arena, struct serial_count) : NULL;
+	if (!c) {
+		t->failed = true;
+		return NULL;
+	}
+	*c = *count;
+	c->next = *at;
+	*at = c;
+	c->next_any = b->counts;
+	b->counts = c;
+	return c;
+}
+
+void serial_count_put(struct serial_book *b, struct txn *t, const struct store_value *row)
+{
+	(void)serial_count_add(b, t,
+			       &(struct serial_count){.sku = txn_copy(t, row[0].bytes),
+						      .occurred_at = row[1].integer,
+						      .movement = row[2].integer,
+						      .location = txn_copy(t, row[3].bytes),
+						      .lot = txn_copy(t, row[4].bytes),
+						      .owner = txn_copy(t, row[5].bytes),
+						      .line = (uint32_t)row[6].integer,
+						      .all_lots = row[7].integer != 0});
+}
+
+void serial_exception_closed(struct serial_book *b, int64_t exception)
+{
+	size_t at = 0;
+	const struct serial *s;
+
+	while ((s = map_next(&b->serials, &at, NULL)))
+		for (struct serial_fact *f = s->facts; f; f = f->next)
+			if (f->exception == exception)
+				f->exception = 0;
+}
+
 static bool note_named(struct txn *t, struct serial *one, struct serial_wants *out)
 {
 	struct serial_named *n = arena_new(t->arena, struct serial_named);
@@ -137,7 +194,7 @@ static void want_line(struct stock *s, struct txn *t, const struct movement_line
 	}
 }
 
-static void want_place(struct txn *t, const struct movement_line *l, struct serial_wants *out)
+static void want_place(struct txn *t, const struct movement_line *l, struct serial_place **list)
 {
 	struct serial_place *p = arena_new(t->arena, struct serial_place);
 
@@ -145,8 +202,17 @@ static void want_place(struct txn *t, const struct movement_line *l, struct seri
 		t->failed = true;
 		return;
 	}
-	*p = (struct serial_place){l->sku, l->location, out->places};
-	out->places = p;
+	*p = (struct serial_place){l->sku, l->location, *list};
+	*list = p;
+}
+
+/* Was anything of it counted at a later instant? */
+static bool was_counted_since(const struct stock_item *item, int64_t occurred_at)
+{
+	for (uint32_t n = 0; n < item->place_count; n++)
+		if (past_last_count(item->places[n]).at > occurred_at)
+			return true;
+	return false;
 }
 
 /* May a line be of an item with serial numbers, under whatever name? Cheap. */
@@ -169,7 +235,7 @@ void serials_wanted(struct stock *s, struct txn *t, const struct movement *given
 	struct movement m = *given;
 	struct err e = ERR_NONE;
 
-	*out = (struct serial_wants){NULL, NULL, NULL};
+	*out = (struct serial_wants){.named = NULL};
 	if (s->serial_items == 0 || m.type == MOVE_REVERSE || !may_name_any(s, &m) ||
 	    verbs_prepare(s, t, &m, order, &e) != RC_OK)
 		return;
@@ -180,7 +246,10 @@ void serials_wanted(struct stock *s, struct txn *t, const struct movement *given
 			continue;
 		want_line(s, t, &m.lines[i], out);
 		if (m.type == MOVE_COUNT && !m.quantity_only)
-			want_place(t, &m.lines[i], out);
+			want_place(t, &m.lines[i], &out->places);
+		if (item->rules->serials == ITEM_SERIALS_FULL && m.lines[i].serials &&
+		    was_counted_since(item, m.occurred_at))
+			want_place(t, &m.lines[i], &out->counts);
 	}
 }
 

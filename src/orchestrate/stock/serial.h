@@ -9,8 +9,12 @@
  * that stand come to in order of occurred_at (of equal ones, in order of the log), whatever the order in which they
  * arrived; a movement that is taken back leaves what the others say. For a fact that comes late the hub reads the
  * history first; it is not judged: what it met is not known any more. Only of counts the order of arrival matters: one
- * that is older than the last count of its place says nothing, and a count does not miss a serial that is heard of only
- * later.
+ * that is older than the last count of its place says nothing, and one that is told late does not miss a serial of
+ * which something later is known.
+ *
+ * A count that names as many as it counted says of every other serial that it is not there. So such counts have rows of
+ * their own: for a fact from before one of them the hub reads them as well, and what the serial then must have been
+ * missing from it is, from then on. What a count missed and a fact explains is missed no more; its exception is closed.
  *
  * Movements are facts. What the registry cannot explain is applied, and told by an event serial.drift and an exception.
  */
@@ -23,6 +27,7 @@
 struct order_open;
 
 #define SERIALS_COUNTED_MAX  20000 /* of an item at a location: beyond it a count does not say which are missing */
+#define SERIAL_COUNTS_MAX    1000  /* of an item after a late fact: later ones do not miss what it names */
 #define SERIALS_REPORTED_MAX 100   /* one by one, of a movement; the rest as a number */
 
 /* Stored: never renumbered. Those that are here are 1 to 4 (R_SERIALS_HERE). */
@@ -54,7 +59,8 @@ enum {
 	SERIAL_LEAVES_OWNER = 2,
 	SERIAL_SEEN = 4,   /* counted: if it was here, all but that */
 	SERIAL_MISSED = 8, /* not counted: if it was here, it is lost; else everything */
-	SERIAL_ALL_LOTS = 16
+	SERIAL_ALL_LOTS = 16,
+	SERIAL_LOST = 32 /* of a row: serial_fact.lost */
 };
 
 /* serial_move.kind; stored. */
@@ -66,7 +72,12 @@ struct serial_fact {
 	uint32_t line;    /* of the movement, from 0 */
 	struct serial_at said, after;
 	unsigned leaves;
-	bool late; /* it came after a fact that happened later */
+	bool late;         /* it came after a fact that happened later */
+	bool lost;         /* a count that did not find it, where it was */
+	bool told;         /* that it was lost */
+	int64_t exception; /* that says so, while it is open; 0: none */
+	struct str exception_id;
+	struct serial_at found; /* if it is lost: where it was */
 	bool taken_back;
 	struct serial_fact *next;
 	struct serial_fact *next_made; /* of the open batch */
@@ -88,9 +99,26 @@ struct serial_undo {
 	struct serial_undo *next;
 };
 
+/* A line of a count that says which are missing. */
+struct serial_count {
+	struct str sku, location, lot, owner;
+	int64_t occurred_at, movement;
+	uint32_t line;
+	bool all_lots, taken_back;
+	struct serial_count *next;     /* of the item, by instant and movement */
+	struct serial_count *next_any; /* of the book */
+};
+
+/* An exception that was closed. */
+struct serial_closed {
+	int64_t exception;
+	struct serial_closed *next;
+};
+
 /* The serials of an item in the book. */
 struct serial_item {
 	struct serial *first;
+	struct serial_count *counts;
 	bool truncated; /* more than SERIALS_COUNTED_MAX at some location */
 };
 
@@ -98,6 +126,8 @@ struct serial_book {
 	struct map serials, items;
 	struct serial_fact *made; /* the newest first */
 	struct serial_undo *undo; /* of the reversal that is being applied */
+	struct serial_count *counts;
+	struct serial_closed *closed; /* by the movement that is being applied */
 };
 
 struct serial_book *serial_book_new(void);
@@ -108,6 +138,12 @@ void serial_book_begin(struct serial_book *b); /* a new batch: it is empty */
 struct serial *serial_make(struct serial_book *b, struct txn *t, struct str sku, struct str serial);
 /* A row of R_SERIALS_NAMED or R_SERIALS_HERE, unless the batch has changed it. Copies. */
 void serial_put(struct serial_book *b, struct txn *t, const struct store_value *row);
+/* A row of R_SERIAL_COUNTS or R_SERIAL_COUNTS_OF. Copies. */
+void serial_count_put(struct serial_book *b, struct txn *t, const struct store_value *row);
+/* Adds it, unless it is there. NULL: there is no room, and the transaction has failed. */
+struct serial_count *serial_count_add(struct serial_book *b, struct txn *t, const struct serial_count *count);
+/* Somebody else has closed it in this batch. */
+void serial_exception_closed(struct serial_book *b, int64_t exception);
 
 static inline bool serial_is_late(const struct serial *s, int64_t occurred_at)
 {
@@ -127,6 +163,7 @@ struct serial_wants {
 	struct serial_named *named;  /* all: those that are late when they are fetched need their history */
 	struct serial *serials;      /* by next_fetch; those of one item follow each other */
 	struct serial_place *places; /* that are counted: all that are here */
+	struct serial_place *counts; /* of sku: something is from before a count: its counts, and all histories */
 };
 /* order: the movement's, or NULL. Nothing for a movement that the step will refuse. Costs nothing while no item has
  * serial numbers. */
@@ -151,7 +188,7 @@ void serial_step_line(struct serial_step *s, const struct movement_line *l, cons
 /* A line of a count that is not stale. all_lots: of every lot there. */
 void serial_step_count(struct serial_step *s, const struct movement_line *l, const struct stock_item *item,
 		       bool all_lots);
-/* Puts back what the book's undo says, of the lines of the reversal. */
+/* Puts back what the book's undo says, of the lines of the reversal; and counts of the movement that is taken back. */
 void serial_step_reverse(struct serial_step *s);
 void serial_step_end(struct serial_step *s);
 
@@ -165,6 +202,10 @@ struct serial_fact *serial_fact_of(const struct serial *s, int64_t movement);
 void serial_add(struct serial_book *b, struct txn *t, struct serial *s, const struct serial_fact *fact);
 /* Needs the whole history. */
 void serial_take_back(struct txn *t, struct serial_fact *f);
+/* Where it was before that movement. The same. */
+struct serial_at serial_before(struct serial *s, int64_t occurred_at, int64_t movement);
+/* As it is now. */
+void serial_write_fact(struct txn *t, const struct serial_fact *f);
 /* Is it where the count looked? */
 bool serial_counted_at(const struct serial_at *at, const struct serial_at *count, bool all_lots);
 /* As the fact says, but for what it comes to. */

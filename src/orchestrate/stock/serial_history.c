@@ -66,6 +66,8 @@ static void read_said(struct serial_fact *f)
 		f->said.lot = STR_NONE;
 	if (f->leaves & SERIAL_LEAVES_OWNER)
 		f->said.owner = STR_NONE;
+	f->lost = f->told = (f->leaves & SERIAL_LOST) != 0;
+	f->leaves &= ~(unsigned)SERIAL_LOST;
 	if (f->leaves & (SERIAL_SEEN | SERIAL_MISSED)) {
 		f->said.state = f->leaves & SERIAL_SEEN ? SERIAL_IN_STOCK : SERIAL_UNKNOWN;
 		f->said.location = f->place;
@@ -91,6 +93,10 @@ struct serial *serial_fact_put(struct serial_book *b, struct txn *t, const struc
 				  .leaves = (unsigned)row[10].integer,
 				  .late = row[11].integer != 0,
 				  .line = (uint32_t)row[12].integer};
+	if (row[14].bytes.n) {
+		f->exception = row[13].integer;
+		f->exception_id = txn_copy(t, row[14].bytes);
+	}
 	read_said(f);
 	insert(s, f);
 	return s;
@@ -117,8 +123,11 @@ static struct serial_at come_to(struct serial_fact *f, const struct serial_at *b
 		at.state = before->state;
 		at.order_id = before->order_id;
 	}
-	if ((f->leaves & SERIAL_MISSED) && here)
+	f->lost = (f->leaves & SERIAL_MISSED) && here;
+	if (f->lost) {
 		at.lot = before->lot;
+		f->found = *before;
+	}
 	f->after = at;
 	if ((f->leaves & SERIAL_MISSED) && !here) {
 		at = *before;
@@ -131,7 +140,7 @@ static struct serial_at come_to(struct serial_fact *f, const struct serial_at *b
 	return at;
 }
 
-static void write_fact(struct txn *t, const struct serial_fact *f)
+void serial_write_fact(struct txn *t, const struct serial_fact *f)
 {
 	serial_write_move(t, f, &f->after, f->taken_back ? SERIAL_MOVE_TAKEN_BACK : SERIAL_MOVE_STANDS);
 }
@@ -147,8 +156,9 @@ void serial_write_move(struct txn *t, const struct serial_fact *f, const struct 
 {
 	txn_put(t, W_SERIAL_MOVE, SV_TEXT(f->of->sku), SV_TEXT(f->of->serial), SV_INT(after->movement), SV_INT(kind),
 		SV_INT(after->occurred_at), SV_TEXT(f->place), SV_INT(after->state), SV_TEXT(after->location),
-		SV_TEXT(after->lot), SV_TEXT(after->owner), SV_TEXT(after->order_id), SV_INT(f->leaves),
-		SV_INT(f->late), SV_INT(f->line));
+		SV_TEXT(after->lot), SV_TEXT(after->owner), SV_TEXT(after->order_id),
+		SV_INT(f->leaves | (f->lost ? SERIAL_LOST : 0u)), SV_INT(f->late), SV_INT(f->line),
+		SV_INT(f->exception));
 }
 
 static void set_now(struct txn *t, struct serial *s, const struct serial_at *at)
@@ -166,12 +176,13 @@ static void go_through(struct txn *t, struct serial *s, const struct serial_fact
 
 	for (struct serial_fact *f = s->facts; f; f = f->next) {
 		struct serial_at was = f->after;
+		bool was_lost = f->lost;
 
 		if (f->taken_back)
 			continue;
 		now = come_to(f, &now);
-		if (f == added || !same(&f->after, &was))
-			write_fact(t, f);
+		if (f == added || f->lost != was_lost || !same(&f->after, &was))
+			serial_write_fact(t, f);
 	}
 	if (now.movement != s->now.movement || !same(&now, &s->now))
 		set_now(t, s, &now);
@@ -198,13 +209,24 @@ void serial_add(struct serial_book *b, struct txn *t, struct serial *s, const st
 	}
 	assert(!f->late);
 	now = come_to(f, &s->now);
-	write_fact(t, f);
+	serial_write_fact(t, f);
 	set_now(t, s, &now);
 }
 
 void serial_take_back(struct txn *t, struct serial_fact *f)
 {
 	f->taken_back = true;
-	write_fact(t, f);
+	serial_write_fact(t, f);
 	go_through(t, f->of, NULL);
+}
+
+struct serial_at serial_before(struct serial *s, int64_t occurred_at, int64_t movement)
+{
+	const struct serial_at then = {.occurred_at = occurred_at, .movement = movement};
+	struct serial_at now = {.state = SERIAL_UNKNOWN};
+
+	for (struct serial_fact *f = s->facts; f && happened_before(&f->after, &then); f = f->next)
+		if (!f->taken_back)
+			now = come_to(f, &now);
+	return now;
 }
