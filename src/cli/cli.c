@@ -54,8 +54,8 @@ const struct cli_verb cli_verbs[] = {
      "--data names the file of orders. LIST is 'SYSTEM:MODE[,NAME=VALUE...] ...': how the systems (erp, wms, shop,\n"
      "portal) misbehave while orders come in. docs/sandbox.md explains the columns, the comparison and the modes.\n"},
     {"simulate", "Run the program in a simulated world where everything fails", cli_simulate,
-     "crossdock simulate [--seed N] [--seeds N | --minutes N] [--steps N] [--mutation NAME] [--trace] [--log]\n"
-     "                   [--json]\n"
+     "crossdock simulate [--seed N] [--seeds N | --minutes N] [--steps N] [--mutation NAME] [--store URL] [--trace]\n"
+     "                   [--log] [--json]\n"
      "crossdock simulate flash-sale [--seed N] [--scale N] [--stock PERCENT] [--delay MS] [--data FILE] [--out DIR]\n"
      "                   [--json]\n\n"
      "Runs hub, store and delivery engine under a virtual clock, in one thread, among simulated shops, an ERP, a\n"

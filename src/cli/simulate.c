@@ -20,6 +20,7 @@ struct plan {
 	double minutes; /* 0: count decides */
 	enum simulate_mutation mutation;
 	uint32_t with, without;
+	const char *store; /* NULL: SQLite */
 	bool trace, json, log;
 };
 
@@ -42,17 +43,10 @@ static int read_plan(int argc, char **argv, struct plan *p)
 	struct cli_args args;
 	uint64_t steps_number = STEPS_DEFAULT, minutes_number = 0;
 	const struct cli_option options[] = {
-	    {"seed", &seed, NULL},
-	    {"seeds", &seeds, NULL},
-	    {"steps", &steps, NULL},
-	    {"mutation", &mutation, NULL},
-	    {"minutes", &minutes, NULL},
-	    {"trace", NULL, &p->trace},
-	    {"json", NULL, &p->json},
-	    {"log", NULL, &p->log},
-	    {"with", &with, NULL},
-	    {"without", &without, NULL},
-	    {0},
+	    {"seed", &seed, NULL},         {"seeds", &seeds, NULL},     {"steps", &steps, NULL},
+	    {"mutation", &mutation, NULL}, {"minutes", &minutes, NULL}, {"trace", NULL, &p->trace},
+	    {"json", NULL, &p->json},      {"log", NULL, &p->log},      {"with", &with, NULL},
+	    {"without", &without, NULL},   {"store", &p->store, NULL},  {0},
 	};
 
 	if (!cli_parse(argc, argv, options, 0, &args))
@@ -68,6 +62,8 @@ static int read_plan(int argc, char **argv, struct plan *p)
 	if ((with && !features_parse(with, &p->with)) || (without && !features_parse(without, &p->without)))
 		return cli_usage("simulate",
 				 "--with and --without take names by commas; docs/simulation.md lists them");
+	if (p->store && strncmp(p->store, "postgresql:", 11) != 0)
+		return cli_usage("simulate", "--store takes a URL postgresql://...; without it the store is SQLite");
 	p->with |= mutation_needs(p->mutation);
 	p->steps = (uint32_t)steps_number;
 	p->minutes = (double)minutes_number;
@@ -86,7 +82,7 @@ static void print_features(const char *option, uint32_t features)
 }
 
 /* o: the smallest run that fails. */
-static void print_failure(const struct simulate_result *r, const struct simulate_options *o)
+static void print_failure(const struct simulate_result *r, const struct simulate_options *o, const char *store)
 {
 	uint32_t n = r->last_count < SIMULATE_LAST_MAX ? r->last_count : SIMULATE_LAST_MAX;
 	char text[FEATURES_TEXT];
@@ -99,7 +95,8 @@ static void print_failure(const struct simulate_result *r, const struct simulate
 	printf("\nagain: crossdock simulate --seed %" PRIu64 " --steps %u", r->seed, o->steps);
 	print_features("with", o->with);
 	print_features("without", o->without);
-	printf("%s%s --trace\n", o->mutation ? " --mutation " : "", o->mutation ? mutation_name(o->mutation) : "");
+	printf("%s%s%s --trace\n", o->mutation ? " --mutation " : "", o->mutation ? mutation_name(o->mutation) : "",
+	       store ? " --store URL" : "");
 }
 
 static void add(struct simulate_counts *sum, const struct simulate_counts *one)
@@ -210,7 +207,7 @@ static int run(struct simulate *s, const struct plan *p)
 	if (p->count == 1 && !p->minutes)
 		printf("trace %016" PRIx64 "\n", r.trace_hash);
 	if (first.failed)
-		print_failure(&first, &o);
+		print_failure(&first, &o, p->store);
 	return failed ? CLI_FAILED : CLI_DONE;
 }
 
@@ -229,7 +226,7 @@ int cli_simulate(int argc, char **argv)
 	if (code != CLI_DONE)
 		return code;
 	arena_init(&a, 1u << 20);
-	if (share_find(&a, &share, &e) != RC_OK || simulate_open(share, &s, &e) != RC_OK)
+	if (share_find(&a, &share, &e) != RC_OK || simulate_open(share, p.store, &s, &e) != RC_OK)
 		code = cli_fail(&e);
 	else
 		code = run(s, &p);

@@ -1,7 +1,10 @@
 /* What goes wrong by itself: the process, its disk, its clock, the systems around it. */
 #include "simulate/world.h"
 
+#include "store/postgres/fault_server.h"
 #include "store/sqlite/fault_vfs.h"
+
+#define SERVER_COMMITS 6
 
 static void end_process(struct world *w)
 {
@@ -9,6 +12,23 @@ static void end_process(struct world *w)
 		return;
 	world_stop(w, dice_chance(&w->dice, 400) ? END_KILL : dice_chance(&w->dice, 800) ? END_POWER_CUT : END_STOP);
 	world_restart_in(w, dice_between(&w->dice, 0, 6000));
+}
+
+/* The store is on a server: its sessions end. */
+static void break_server(struct world *w, int how, int commit)
+{
+	struct err e = ERR_NONE;
+	bool after = how % 2;
+
+	if (commit == 0) {
+		world_say(w, "the server ends all sessions");
+		if (fault_server_cut(w->server, &e) != RC_OK)
+			world_break(w, "the simulation cannot end a session: %s", e.detail);
+		return;
+	}
+	world_say(w, "the sessions end %s the %dth commit from now", after ? "after" : "before", commit);
+	fault_server_plan(w->server, commit, after);
+	w->disk_until = w->now + dice_between(&w->dice, 500, 20000);
 }
 
 static void break_disk(struct world *w)
@@ -34,6 +54,10 @@ static void break_disk(struct world *w)
 	if (!w->hub || w->disk_until)
 		return;
 	w->counts.disk_faults++;
+	if (w->server) {
+		break_server(w, n, at % SERVER_COMMITS);
+		return;
+	}
 	world_say(w, "%s, the %dth from now", faults[n].text, at);
 	fault_vfs_plan(&plan);
 	w->plan_cuts = plan.result == FAULT_POWER_CUT;
@@ -85,6 +109,8 @@ void fault_something(struct world *w)
 void faults_end(struct world *w)
 {
 	fault_vfs_plan(NULL);
+	if (w->server)
+		fault_server_plan(w->server, 0, false);
 	w->disk_until = 0;
 	w->plan_cuts = false;
 	w->calm = true;

@@ -1,6 +1,7 @@
 /* What the hub has committed, row by row to the model, and beside it what the hub shows from memory. */
 #include "simulate/world.h"
 
+#include "store/postgres/fault_server.h"
 #include "store/sqlite/fault_vfs.h"
 
 #define EVENTS_AT_ONCE 500
@@ -94,7 +95,7 @@ static void compare_view(struct world *w)
 void follow(struct world *w)
 {
 	int64_t position = w->model->position, movement = w->model->movement;
-	uint64_t writes = fault_vfs_writes();
+	uint64_t writes = w->server ? fault_server_commits(w->server) : fault_vfs_writes();
 	struct err e = ERR_NONE;
 
 	if (w->followed == writes)

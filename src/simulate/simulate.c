@@ -6,13 +6,15 @@
 #include "hub/config_secrets.h"
 #include "observe/log.h"
 #include "simulate/world.h"
+#include "store/postgres/fault_server.h"
 #include "store/sqlite/fault_vfs.h"
 
 #include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STARTS_AT 1772366400000 /* 2026-03-01T12:00:00Z */
+#define LYING_COMMIT 30
+#define STARTS_AT    1772366400000 /* 2026-03-01T12:00:00Z */
 
 static const char yaml[] = "tenants:\n"
 			   "  sim:\n"
@@ -30,6 +32,7 @@ static const char yaml[] = "tenants:\n"
 			   "    processes: {order: order-to-cash}\n";
 
 struct simulate {
+	struct fault_server *server; /* NULL: SQLite */
 	char folder[64], url[128];
 	struct config *config;
 	struct world *world;
@@ -119,7 +122,15 @@ static enum rc load_config(struct simulate *s, const char *share, struct err *e)
 	return rc;
 }
 
-enum rc simulate_open(const char *share, struct simulate **out, struct err *e)
+static enum rc open_server(struct simulate *s, const char *store, struct err *e)
+{
+	char schema[48];
+
+	snprintf(schema, sizeof(schema), "crossdock_simulation_%d", (int)getpid());
+	return store ? fault_server_open(store, schema, &s->server, e) : RC_OK;
+}
+
+enum rc simulate_open(const char *share, const char *store, struct simulate **out, struct err *e)
 {
 	struct simulate *s = mem_zalloc(1, sizeof(*s));
 	struct secretbox_key key = {0};
@@ -142,6 +153,8 @@ enum rc simulate_open(const char *share, struct simulate **out, struct err *e)
 	arena_init(&s->world->arena, 1u << 30);
 	arena_init(&s->world->scratch, 64u << 20);
 	rc = load_config(s, share, e);
+	if (rc == RC_OK)
+		rc = open_server(s, store, e);
 	/* Made once, before any seed draws. */
 	if (rc == RC_OK)
 		rc = config_secrets_key(s->folder, &key, e);
@@ -154,13 +167,16 @@ enum rc simulate_open(const char *share, struct simulate **out, struct err *e)
 	return RC_OK;
 }
 
-static void remove_files(const struct simulate *s)
+static void remove_store(const struct simulate *s)
 {
 	static const char *const names[] = {"hub.db",      "hub.db-wal",     "hub.db-shm",
 					    "hub.db.lock", "hub.db-recover", "hub.db-recover-wal"};
 	char path[128];
+	struct err e = ERR_NONE;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	if (s->server && fault_server_drop(s->server, &e) != RC_OK)
+		fprintf(stderr, "%s\n", e.detail);
+	for (size_t i = 0; !s->server && i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", s->folder, names[i]);
 		unlink(path);
 	}
@@ -173,7 +189,8 @@ void simulate_close(struct simulate *s)
 
 	if (!s)
 		return;
-	remove_files(s);
+	remove_store(s);
+	fault_server_close(s->server);
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", s->folder, kept[i]);
 		unlink(path);
@@ -206,7 +223,8 @@ static void world_begin(struct simulate *s, const struct simulate_options *o)
 	    .clock = {wall_ms, mono_ns},
 	    .config = s->config,
 	    .tenant = &s->config->tenants[0],
-	    .url = s->url,
+	    .url = s->server ? fault_server_url(s->server) : s->url,
+	    .server = s->server,
 	    .idle_ms = 500,
 	    .trace = o->trace,
 	};
@@ -217,14 +235,18 @@ static void world_begin(struct simulate *s, const struct simulate_options *o)
 	w->model = model_new(&policy);
 	receivers_init(w);
 	network_init(w);
-	remove_files(s);
+	remove_store(s);
 	fault_vfs_power_on();
 	fault_vfs_lie(o->mutation == MUTATE_LYING_DISK);
+	if (s->server)
+		fault_server_lie(s->server, o->mutation == MUTATE_LYING_DISK ? LYING_COMMIT : 0);
 }
 
 static void world_end(struct world *w, uint32_t steps, struct simulate_result *out)
 {
-	w->mutated |= w->mutation == MUTATE_LYING_DISK && w->counts.power_cuts > 0;
+	w->counts.in_doubt += w->server ? (int64_t)fault_server_fired(w->server) : 0;
+	w->mutated |=
+	    w->mutation == MUTATE_LYING_DISK && (w->server ? fault_server_lied(w->server) : w->counts.power_cuts > 0);
 	*out = (struct simulate_result){
 	    .failed = world_is_broken(w),
 	    .features = w->features,
@@ -238,6 +260,8 @@ static void world_end(struct world *w, uint32_t steps, struct simulate_result *o
 	memcpy(out->broken, w->broken, sizeof(out->broken));
 	memcpy(out->last, w->last, sizeof(out->last));
 	fault_vfs_plan(NULL);
+	if (w->server)
+		fault_server_plan(w->server, 0, false);
 	if (w->hub)
 		world_stop(w, END_KILL);
 	messages_drop(w);

@@ -71,8 +71,9 @@ struct simulate_result {
 
 struct simulate;
 
-/* share: the folder with schemas/ and connectors/. */
-enum rc simulate_open(const char *share, struct simulate **out, struct err *e) MUST_CHECK;
+/* share: the folder with schemas/ and connectors/. store: NULL for SQLite on a disk in memory; or postgresql://..., a
+ * server on which a schema is made and dropped, and whose sessions end where a disk would fail. */
+enum rc simulate_open(const char *share, const char *store, struct simulate **out, struct err *e) MUST_CHECK;
 void simulate_close(struct simulate *s);
 void simulate_run(struct simulate *s, const struct simulate_options *o, struct simulate_result *out);
 /* The fewest features and steps with which this seed fails; a failed result is replaced by that of the smallest run,

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "connect/reconcile.h"
+#include "store/postgres/fault_server.h"
 #include "store/sqlite/fault_vfs.h"
 
 #include <stdarg.h>
@@ -146,13 +147,18 @@ static enum rc start(struct world *w, struct err *e)
 					.message = told_message,
 					.events = told_events,
 					.reconciliation = told_reconciliation};
-	const struct store_options store = {.url = w->url, .vfs = "fault", .clock = &w->clock};
+	const struct store_options store = {.url = w->url,
+					    .schema = w->server ? fault_server_schema(w->server) : NULL,
+					    .vfs = "fault",
+					    .clock = &w->clock};
 	enum rc rc = hub_open(w->config, w->tenant, &store, &w->clock, &w->hub, e);
 
 	if (rc != RC_OK) {
 		w->hub = NULL;
 		return rc;
 	}
+	if (w->server)
+		fault_server_watch(w->server, hub_store(w->hub));
 	hub_set_sinks(w->hub, &sinks);
 	rc = hub_resume(w->hub, e);
 	if (rc == RC_OK)
@@ -344,6 +350,8 @@ void world_pass(struct world *w, int64_t ms)
 		if (w->disk_until && w->now >= w->disk_until) {
 			world_say(w, "the disk is well again");
 			fault_vfs_plan(NULL);
+			if (w->server)
+				fault_server_plan(w->server, 0, false);
 			w->disk_until = 0;
 			w->plan_cuts = false;
 		}

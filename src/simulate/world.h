@@ -120,7 +120,8 @@ struct world {
 	const struct config *config;
 	struct config_tenant *tenant;
 	const char *url;
-	struct hub *hub; /* NULL: down */
+	struct fault_server *server; /* of the store; NULL: SQLite */
+	struct hub *hub;             /* NULL: down */
 	struct store_reader *reader;
 	struct delivery_engine *engine;
 	struct delivery_hub *engine_hub;

@@ -49,7 +49,7 @@ int main(void)
 	struct err e = ERR_NONE;
 	int failed;
 
-	if (simulate_open(CD_SOURCE_DIR, &simulation, &e) != RC_OK) {
+	if (simulate_open(CD_SOURCE_DIR, NULL, &simulation, &e) != RC_OK) {
 		print_error("%s\n", e.detail);
 		return 1;
 	}
