@@ -28,7 +28,7 @@ void buf_done(struct buf *b)
 }
 
 /* With room for a NUL behind them. */
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_widen(struct buf *b, size_t n)
 {
 	if (b->overflow || n > b->max - b->n) {
 		b->overflow = true;
@@ -45,13 +45,6 @@ char *buf_reserve(struct buf *b, size_t n)
 		b->room = room;
 	}
 	return b->p + b->n;
-}
-
-void buf_wrote(struct buf *b, size_t n)
-{
-	assert(b->p && n < b->room - b->n);
-	b->n += n;
-	b->p[b->n] = '\0';
 }
 
 void buf_append(struct buf *b, const void *p, size_t n)

@@ -10,6 +10,7 @@
 #include "base/rc.h"
 #include "base/str.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,11 +29,24 @@ void buf_done(struct buf *b);  /* frees; the buffer is as after buf_init with th
 
 /* Where n more bytes go; they count once buf_wrote says how many were written (at most n). NULL, and an overflow, if
  * they do not fit. */
-char *buf_reserve(struct buf *b, size_t n);
-void buf_wrote(struct buf *b, size_t n);
+static inline char *buf_reserve(struct buf *b, size_t n);
+static inline void buf_wrote(struct buf *b, size_t n);
 
-void buf_append(struct buf *b, const void *p, size_t n);
 /* Here, so that small appends cost no call while there is room. */
+char *buf_widen(struct buf *b, size_t n); /* of buf_reserve */
+void buf_append(struct buf *b, const void *p, size_t n);
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+	if (b->overflow || n >= b->room - b->n || n > b->max - b->n)
+		return buf_widen(b, n);
+	return b->p + b->n;
+}
+static inline void buf_wrote(struct buf *b, size_t n)
+{
+	assert(b->p && n < b->room - b->n);
+	b->n += n;
+	b->p[b->n] = '\0';
+}
 static inline void buf_add(struct buf *b, const void *p, size_t n)
 {
 	if (b->overflow || n >= b->room - b->n || n > b->max - b->n) {

@@ -96,29 +96,49 @@ static bool all_plain(uint64_t w)
 	return !((w | (w - ones * ' ') | (quote - ones) | (backslash - ones)) & tops);
 }
 
-static size_t plain_run(struct str s)
+/* Fewer than eight bytes; how many from the start on were copied. */
+static size_t copy_plain_few(char *to, const char *p, size_t n)
 {
-	size_t n = 0;
-	uint64_t w;
-	for (; s.n - n >= sizeof(w); n += sizeof(w)) {
-		memcpy(&w, s.p + n, sizeof(w));
-		if (!all_plain(w))
-			break;
+	uint32_t head, tail;
+	size_t at = 0;
+	if (n >= sizeof(head)) {
+		memcpy(&head, p, sizeof(head));
+		memcpy(&tail, p + n - sizeof(tail), sizeof(tail));
+		if (all_plain((uint64_t)tail << 32 | head)) {
+			memcpy(to, &head, sizeof(head));
+			memcpy(to + n - sizeof(tail), &tail, sizeof(tail));
+			return n;
+		}
 	}
-	while (n < s.n && plain(s.p[n]))
-		n++;
-	return n;
+	for (; at < n && plain(p[at]); at++)
+		to[at] = p[at];
+	return at;
+}
+
+/* Copies what is plain up to the first byte that may not be; how much that is. Words overlap at the end. */
+static size_t copy_plain(char *to, const char *p, size_t n)
+{
+	uint64_t w;
+	size_t at = 0;
+	if (n < sizeof(w))
+		return copy_plain_few(to, p, n);
+	for (;; at = at + 2 * sizeof(w) <= n ? at + sizeof(w) : n - sizeof(w)) {
+		memcpy(&w, p + at, sizeof(w));
+		if (!all_plain(w))
+			return at;
+		memcpy(to + at, &w, sizeof(w));
+		if (at + sizeof(w) == n)
+			return n;
+	}
 }
 
 void utf8_quote(struct buf *out, struct str s)
 {
-	size_t n = plain_run(s);
-	char *at = buf_reserve(out, n + 2);
+	char *at = buf_reserve(out, s.n + 2);
 	if (!at)
 		return;
 	at[0] = '"';
-	if (n)
-		memcpy(at + 1, s.p, n);
+	size_t n = copy_plain(at + 1, s.p, s.n);
 	at[n + 1] = '"';
 	buf_wrote(out, n == s.n ? n + 2 : n + 1);
 	if (n < s.n)

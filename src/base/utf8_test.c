@@ -57,27 +57,30 @@ static void test_quote(void **state)
 	}
 }
 
-/* Every byte at every place of a text of some words' length. */
+/* Every byte at every place of texts of some words' length. */
 static void test_quote_each(void **state)
 {
 	(void)state;
-	for (unsigned c = 0; c < 0x80; c++) {
-		for (size_t at = 0; at < 20; at++) {
-			char text[] = "abcdefgh ~!#[]09\x7fxyz", expected[64] = "\"", one[8] = {(char)c};
-			struct buf b;
-			if (c == '"' || c == '\\')
-				snprintf(one, sizeof(one), "\\%c", c);
-			else if (c < ' ' && c != '\n' && c != '\r' && c != '\t')
-				snprintf(one, sizeof(one), "\\u%04x", c);
-			else if (c < ' ')
-				snprintf(one, sizeof(one), "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-			snprintf(expected, sizeof(expected), "\"%.*s%s%s\"", (int)at, text, one, text + at + 1);
-			text[at] = (char)c;
-			buf_init(&b, 100);
-			utf8_quote(&b, (struct str){text, 20});
-			assert_string_equal(b.p, expected);
-			buf_done(&b);
-		}
+	for (unsigned i = 0; i < 0x80 * 20 * 20; i++) {
+		unsigned c = i / 400;
+		size_t n = i / 20 % 20 + 1, at = i % 20;
+		char text[] = "abcdefgh ~!#[]09\x7fxyz", expected[64], one[8] = {(char)c};
+		struct buf b;
+		if (at >= n)
+			continue;
+		if (c == '"' || c == '\\')
+			snprintf(one, sizeof(one), "\\%c", c);
+		else if (c < ' ' && c != '\n' && c != '\r' && c != '\t')
+			snprintf(one, sizeof(one), "\\u%04x", c);
+		else if (c < ' ')
+			snprintf(one, sizeof(one), "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+		snprintf(expected, sizeof(expected), "\"%.*s%s%.*s\"", (int)at, text, one, (int)(n - at - 1),
+			 text + at + 1);
+		text[at] = (char)c;
+		buf_init(&b, 100);
+		utf8_quote(&b, (struct str){text, n});
+		assert_string_equal(b.p, expected);
+		buf_done(&b);
 	}
 }
 

@@ -4,8 +4,9 @@
 #include "base/utf8.h"
 #include "connect/headers.h"
 
-#define SECRETS_MAX 64
-#define HEADERS_MAX 4096
+#define SECRETS_MAX  64
+#define HEADERS_MAX  4096
+#define HEADERS_ROOM 1024 /* most need less */
 
 struct secrets {
 	struct str list[SECRETS_MAX];
@@ -138,6 +139,7 @@ struct str record_request(struct arena *a, const struct config_system *s, const 
 {
 	struct buf b;
 	buf_init(&b, 2 * RECORD_BYTES_MAX + HEADERS_MAX);
+	(void)buf_reserve(&b, HEADERS_ROOM + (r->body.n < RECORD_BYTES_MAX ? r->body.n : RECORD_BYTES_MAX));
 	buf_add_str(&b, r->method);
 	buf_add_char(&b, ' ');
 	buf_add_str(&b, r->url);

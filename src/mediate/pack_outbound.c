@@ -6,6 +6,7 @@
 
 #define PATH_BYTES_MAX 4000
 #define BODY_BYTES_MAX (16u << 20)
+#define BODY_FIRST     ((size_t)4096 - 1) /* room at first: more than most need */
 
 /* "settings.shop" -> the value in the input. */
 static const struct json *find_named(const struct json *input, struct str name)
@@ -77,6 +78,7 @@ static enum rc set_body(const struct json *body, struct arena *arena, struct pac
 {
 	struct buf text;
 	buf_init(&text, BODY_BYTES_MAX);
+	(void)buf_reserve(&text, BODY_FIRST);
 	json_write(&text, body);
 	enum rc rc = buf_ok(&text) ? RC_OK : too_large(e);
 	if (rc == RC_OK) {
