@@ -7,15 +7,21 @@ void csv_init(struct csv *c, struct str text)
 	*c = (struct csv){.text = text, .next_line = 1};
 }
 
-static enum rc invalid(const struct csv *c, struct err *e, const char *what)
+static enum rc fail(const struct csv *c, enum rc rc, const char *code, struct err *e, const char *what)
 {
 	char where[32];
 	(void)snprintf(where, sizeof(where), "line %u", c->next_line);
-	return err_set_at(e, RC_INVALID, "invalid_csv", where, "%s", what);
+	return err_set_at(e, rc, code, where, "%s", what);
+}
+
+static enum rc invalid(const struct csv *c, struct err *e, const char *what)
+{
+	return fail(c, RC_INVALID, "invalid_csv", e, what);
 }
 
 /* The text between the quotes, with "" made one. */
-static enum rc unquote(struct arena *a, struct str raw, size_t doubled, struct str *out, struct err *e)
+static enum rc unquote(const struct csv *c, struct arena *a, struct str raw, size_t doubled, struct str *out,
+		       struct err *e)
 {
 	if (doubled == 0) {
 		*out = raw;
@@ -23,7 +29,7 @@ static enum rc unquote(struct arena *a, struct str raw, size_t doubled, struct s
 	}
 	char *p = arena_alloc(a, raw.n - doubled);
 	if (!p)
-		return err_set(e, RC_LIMIT, "csv_too_large", "The fields do not fit into the memory given for them.");
+		return fail(c, RC_LIMIT, "csv_too_large", e, "The fields do not fit into the memory given for them.");
 	size_t n = 0;
 	for (size_t i = 0; i < raw.n; i++) {
 		p[n++] = raw.p[i];
@@ -52,7 +58,7 @@ static enum rc quoted_field(struct csv *c, struct arena *a, struct str *out, str
 		}
 		struct str raw = {t.p + start, c->at - start};
 		c->at++;
-		return unquote(a, raw, doubled, out, e);
+		return unquote(c, a, raw, doubled, out, e);
 	}
 	return invalid(c, e, "A quoted field is not closed.");
 }
@@ -79,7 +85,7 @@ enum rc csv_next(struct csv *c, struct arena *a, struct str *fields, size_t max,
 	c->line = c->next_line;
 	for (;;) {
 		if (*count == max)
-			return err_set(e, RC_LIMIT, "too_many_fields", "A record has more than %zu fields.", max);
+			return fail(c, RC_LIMIT, "too_many_fields", e, "The record has more fields than there may be.");
 		bool quoted = c->at < t.n && t.p[c->at] == '"';
 		enum rc rc = quoted ? quoted_field(c, a, &fields[*count], e) : plain_field(c, &fields[*count], e);
 		if (rc)

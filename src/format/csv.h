@@ -21,10 +21,9 @@ void csv_init(struct csv *c, struct str text);
 
 /*
  * The next record into fields[max]; *count is how many it has. A field points into the text, or into the arena if it
- * held
- * "" (then a copy). A last record needs no line end; an empty line is a record with one empty field.
- * RC_NOT_FOUND at the end; RC_INVALID "invalid_csv" (where: "line N"); RC_LIMIT "too_many_fields", or the arena is
- * full.
+ * held "" (then a copy). A last record needs no line end; an empty line is a record with one empty field.
+ * RC_NOT_FOUND at the end; RC_INVALID "invalid_csv"; RC_LIMIT "too_many_fields", or "csv_too_large" when the arena is
+ * full; where is "line N".
  */
 enum rc csv_next(struct csv *c, struct arena *a, struct str *fields, size_t max, size_t *count,
 		 struct err *e) MUST_CHECK;

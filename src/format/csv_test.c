@@ -30,8 +30,9 @@ static const struct {
 static const struct {
 	const char *text, *code, *where;
 } bad[] = {
-    {"a\"b", "invalid_csv", "line 1"}, {"x\n\"a", "invalid_csv", "line 2"},       {"\"a\"b", "invalid_csv", "line 1"},
-    {"a\rb", "invalid_csv", "line 1"}, {"x\n\"a\nb\"c", "invalid_csv", "line 3"}, {"1,2,3,4,5", "too_many_fields", ""},
+    {"a\"b", "invalid_csv", "line 1"},         {"x\n\"a", "invalid_csv", "line 2"},
+    {"\"a\"b", "invalid_csv", "line 1"},       {"a\rb", "invalid_csv", "line 1"},
+    {"x\n\"a\nb\"c", "invalid_csv", "line 3"}, {"1\n1,2,3,4,5", "too_many_fields", "line 2"},
 };
 
 static enum rc read_all(const char *text, struct buf *out, struct err *e)

@@ -234,13 +234,18 @@ export class Hub {
 		return this.read(`/v1/orders/${orderId}`);
 	}
 
+	/* And what is answered from memory, as stock is, knows it too: an order is read from the store, which may be a moment ahead. */
 	async orderIs(orderId, status) {
-		return until(`order ${orderId} is ${status}`, async () => {
+		const order = await until(`order ${orderId} is ${status}`, async () => {
 			const o = await this.order(orderId);
 			if (o.status !== status)
 				throw new Error(`it is ${o.status}`);
 			return o;
 		});
+		const { entries } = await this.read(`/v1/orders/${orderId}/timeline`);
+		const last = Math.max(...entries.map((e) => e.position ?? 0));
+		await until("it is shown", async () => (await this.read("/v1/overview")).position >= last);
+		return order;
 	}
 
 	async stock(sku) {
