@@ -178,6 +178,7 @@ struct model {
 	struct {
 		int64_t at, seq;
 		int serial, place;
+		bool told;
 	} missed[MODEL_MISSED]; /* by counts */
 	int missed_count;
 	int drift[MODEL_SERIALS];    /* contradictions that were told, less those that were said */

@@ -1,7 +1,8 @@
 /*
  * Serial numbers: where each one is, by all that the warehouse has told of it, in the order in which it happened; of
  * one instant, in which it was told. What is taken back did not happen. A count says of those that it names that they
- * are there, and of those that it could have seen and does not name that they are not.
+ * are there, and of those that it could have seen and does not name that they are not: also of those that are heard of
+ * only later, and no longer of those that are heard to have left before.
  *
  * Everything is gone through again for each serial number that a movement names: there are few.
  */
@@ -125,15 +126,22 @@ static void tell(struct model_serial *s, const struct telling *t)
 	}
 }
 
-struct model_serial model_serial_now(struct model *m, int serial)
+/* Before a movement. */
+static struct model_serial serial_before(struct model *m, int serial, int64_t at, int64_t seq)
 {
 	struct model_serial now = {.place = -1, .order = -1, .at = INT64_MIN};
+	const struct telling then = {.at = at, .seq = seq};
 	struct telling all[FACTS_MAX];
 	int n = gather(m, serial, all);
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && by_instant(&all[i], &then) < 0; i++)
 		tell(&now, &all[i]);
 	return now;
+}
+
+struct model_serial model_serial_now(struct model *m, int serial)
+{
+	return serial_before(m, serial, INT64_MAX, INT64_MAX);
 }
 
 /* ---- what does not fit, and has to be said ---- */
@@ -165,6 +173,82 @@ static bool fits(const struct model_fact *f, const struct model_line *l, const s
 	return true;
 }
 
+static void add_missed(struct model *m, int serial, int64_t at, int64_t seq, int place, bool told)
+{
+	if (m->missed_count == MODEL_MISSED)
+		return;
+	m->missed[m->missed_count].at = at;
+	m->missed[m->missed_count].seq = seq;
+	m->missed[m->missed_count].serial = serial;
+	m->missed[m->missed_count].told = told;
+	m->missed[m->missed_count++].place = place;
+}
+
+static bool counts(const struct model_fact *f)
+{
+	return f->type == MOVE_COUNT && f->serial && f->seq && !f->taken_back;
+}
+
+/* The first count after that movement. */
+static const struct model_fact *next_count(const struct model *m, int64_t at, int64_t seq)
+{
+	const struct model_fact *first = NULL;
+
+	for (int i = 0; i < m->fact_count; i++) {
+		const struct model_fact *f = &m->facts[i];
+
+		if (counts(f) && (f->at > at || (f->at == at && f->seq > seq)) &&
+		    (!first || f->at < first->at || (f->at == first->at && f->seq < first->seq)))
+			first = f;
+	}
+	return first;
+}
+
+static bool speaks_of(const struct model *m, const struct model_fact *f, int serial)
+{
+	for (int k = 0; k < f->line_count; k++)
+		if (names(m, &f->lines[k], serial))
+			return true;
+	for (int i = 0; i < m->missed_count; i++)
+		if (m->missed[i].serial == serial && m->missed[i].seq == f->seq)
+			return true;
+	return false;
+}
+
+/* Something of that movement has changed: what counts after it should have seen, and what they could not. */
+static void look_again(struct model *m, int serial, int64_t at, int64_t seq)
+{
+	const struct model_fact *f;
+
+	while ((f = next_count(m, at, seq))) {
+		at = f->at;
+		seq = f->seq;
+		for (int k = 0; k < f->line_count; k++) {
+			struct model_serial was = serial_before(m, serial, at, seq);
+
+			if (!speaks_of(m, f, serial) && is_at(&was, f->lines[k].place))
+				add_missed(m, serial, at, seq, f->lines[k].place, false);
+		}
+	}
+	for (int i = 0; i < m->missed_count; i++) {
+		struct model_serial was;
+
+		if (m->missed[i].serial != serial)
+			continue;
+		was = serial_before(m, serial, m->missed[i].at, m->missed[i].seq);
+		if (is_at(&was, m->missed[i].place) && !m->missed[i].told)
+			m->drift[serial]++;
+		m->missed[i].told = is_at(&was, m->missed[i].place);
+	}
+}
+
+static void look_again_at(struct model *m, const struct model_fact *f)
+{
+	for (int k = 0; k < f->line_count; k++)
+		for (int i = 0; i < f->lines[k].serial_count; i++)
+			look_again(m, m->named[f->lines[k].serials + i], f->at, f->seq);
+}
+
 /* What it could have seen and has not; it does not look for what was heard of later than it happened. */
 static void miss(struct model *m, const struct model_fact *f, const struct model_line *l)
 {
@@ -178,10 +262,7 @@ static void miss(struct model *m, const struct model_fact *f, const struct model
 			continue;
 		m->drift[s]++;
 		m->touched[s] = true;
-		m->missed[m->missed_count].at = f->at;
-		m->missed[m->missed_count].seq = m->movement;
-		m->missed[m->missed_count].serial = s;
-		m->missed[m->missed_count++].place = l->place;
+		add_missed(m, s, f->at, m->movement, l->place, true);
 	}
 }
 
@@ -197,6 +278,7 @@ void model_take_serials(struct model *m, struct model_fact *f, bool stale)
 	if (f->type == MOVE_REVERSE) {
 		m->facts[f->reverses].taken_back = true;
 		touch(m, &m->facts[f->reverses]);
+		look_again_at(m, &m->facts[f->reverses]);
 		return;
 	}
 	for (int k = 0; !stale && k < f->line_count; k++)
@@ -210,8 +292,10 @@ void model_take_serials(struct model *m, struct model_fact *f, bool stale)
 	touch(m, f);
 	for (int k = 0; f->type == MOVE_COUNT && f->serial && !stale && k < f->line_count; k++)
 		miss(m, f, &f->lines[k]);
-	if (!stale)
-		f->seq = m->movement;
+	if (stale)
+		return;
+	f->seq = m->movement;
+	look_again_at(m, f);
 }
 
 void model_take_drift(struct model *m, const struct json *data)
