@@ -266,10 +266,21 @@ static bool becomes_quiet(struct world *w)
 	return !world_is_broken(w);
 }
 
+/* A shop that compares and does not take its own sales off shows more than the hub believes. Of a request whose answer
+ * was lost that may look like sales that it has not told: what is kept back for them is free after a while. */
+static bool forgets_sales(struct world *w)
+{
+	const struct receiver *portal = &w->receivers[SYSTEM_PORTAL];
+
+	if (portal->compares && !portal->sells)
+		world_pass(w, w->tenant->channels[1].provisional_ms + ROUND_MS);
+	return becomes_quiet(w);
+}
+
 void check_ending(struct world *w)
 {
 	faults_end(w);
-	if (!becomes_quiet(w))
+	if (!becomes_quiet(w) || !forgets_sales(w))
 		return;
 	if (world_has(w, FEATURE_REPORTS)) {
 		world_pass(w, 1000);
