@@ -86,6 +86,26 @@ static void test_a_count_that_misses_one(void **state)
 	is_now(1, SERIAL_IS_SCRAPPED, 0);
 }
 
+/* It was received before a count that did not see it, and is heard of after that. */
+static void test_a_count_misses_what_is_heard_of_later(void **state)
+{
+	(void)state;
+	(void)serials_told(MOVE_RECEIVE, 1000, 0, 1);
+	(void)serials_told(MOVE_COUNT, 2000, 0, 1);
+	m->counted_at[MODEL_SERIAL_ITEM][0] = 0; /* what it does to quantities is not looked at */
+	m->serial_count = 2;
+	event("serial.drift", "A-4", "{\"serial\":\"S1\"}");
+	(void)serials_told(MOVE_RECEIVE, 1500, 1, 1);
+	is_now(1, SERIAL_IS_UNKNOWN, 0);
+	model_check(m);
+	assert_string_equal(m->broken, "");
+	/* It had left before the count. */
+	(void)serials_told(MOVE_SHIP, 1700, 1, 1);
+	is_now(1, SERIAL_IS_SHIPPED, 0);
+	model_check(m);
+	assert_string_equal(m->broken, "");
+}
+
 /* ---- goods ---- */
 
 static void test_a_later_lot_first(void **state)
@@ -258,6 +278,7 @@ int main(void)
 	    TEST(test_a_serial_that_leaves_twice),
 	    TEST(test_a_contradiction_that_is_none),
 	    TEST(test_a_count_that_misses_one),
+	    TEST(test_a_count_misses_what_is_heard_of_later),
 	    TEST(test_a_later_lot_first),
 	    TEST(test_what_others_own_is_promised),
 	    TEST(test_what_others_own_vanishes),
