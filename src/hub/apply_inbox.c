@@ -149,6 +149,8 @@ bool inbox_replayed(struct hub *h, struct command *c)
 			continue;
 		c->answer = b->command->answer;
 		c->answer.body = arena_copy(&c->arena, b->command->answer.body);
+		if (c->answer.code) /* the other command goes first */
+			c->answer.code = arena_copy(&c->arena, str_from(c->answer.code)).p;
 		c->answer.replayed = true;
 		return true;
 	}

@@ -187,6 +187,13 @@ static void test_idempotency_keys(void **state)
 	check_refused(do_command(keyed(make_hold("", "shop", "A:3", 60), "k1")), 422, "idempotency_key_reused");
 	check_refused(do_command(keyed(make_order("1", "A:1"), "k1")), 422, "idempotency_key_reused");
 
+	/* The first one's answer is gone before the repeat is answered. */
+	post(keyed(make_hold("", "nobody", "A:1", 60), "k0"), &refused);
+	post(keyed(make_hold("", "nobody", "A:1", 60), "k0"), &same_batch);
+	run();
+	assert_true(same_batch.replayed && refused.status == same_batch.status);
+	assert_string_equal(same_batch.code, refused.code);
+
 	/* A refusal is an answer too: it stays although there is stock now. */
 	refused = do_command(keyed(make_hold("", "shop", "A:20", 60), "k2"));
 	check_refused(refused, 409, "insufficient_stock");
