@@ -1,5 +1,8 @@
 #include "connect/test_destination.h"
 
+#include "hub/state.h"
+#include "hub/unsent.h"
+
 /* What stands at the gate by priority, what it goes through, and what becomes of it. */
 struct gate_case {
 	uint32_t slots, waiting[PRIORITIES];
@@ -165,6 +168,40 @@ static void what_is_cancelled_is_taken_back(void **state)
 	}
 }
 
+/* The cancellation was committed and the loop has not heard of it yet: the request does not leave, whichever of its
+ * deliveries it is about. */
+static void what_was_claimed_does_not_leave(void **state)
+{
+	(void)state;
+	for (int which = 0; which < 3; which++) {
+		static struct hub hub;
+		bare_init();
+		bare_begin();
+		hub.unsent = unsent_new();
+		bare.hub.hub = &hub;
+		add(PRIORITY_NORMAL, 2);
+		struct attempt_run *first = bare.t.gate[PRIORITY_NORMAL], *second = first->next;
+		bare.t.gate_last[PRIORITY_NORMAL] = first;
+		first->next = NULL;
+		first->behind = second; /* one request */
+		for (struct attempt_run *r = first; r; r = r->behind) {
+			r->held = true;
+			unsent_add(hub.unsent, r->attempt.head.seq);
+		}
+		if (which < 2)
+			assert_true(unsent_claim(hub.unsent, (which ? second : first)->attempt.head.seq));
+		gate_open(&bare.t, false);
+		assert_int_equal(bare.sent, which < 2 ? 0 : 1);
+		assert_int_equal(count(bare.hub.concluded), which < 2 ? 2 : 0);
+		for (const struct attempt_run *r = bare.hub.concluded; r; r = r->next)
+			assert_true(r->unsent && !r->behind);
+		assert_false(unsent_has(hub.unsent, first->attempt.head.seq));
+		assert_false(unsent_claim(hub.unsent, second->attempt.head.seq)); /* too late */
+		bare_done();
+		unsent_free(hub.unsent);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +209,7 @@ int main(void)
 	    cmocka_unit_test(a_slot_is_used_again),
 	    cmocka_unit_test(each_priority_has_its_share),
 	    cmocka_unit_test(what_is_cancelled_is_taken_back),
+	    cmocka_unit_test(what_was_claimed_does_not_leave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
