@@ -50,6 +50,7 @@ struct model_policy {
 	} channels[MODEL_CHANNELS];
 	int discontinued; /* bit by item, from its record on */
 	int blurred;      /* bit by item: a count of it is not told exactly */
+	bool compares;    /* a channel says what it shows, and so what it has sold and not told yet */
 };
 
 struct model_line {

@@ -114,9 +114,9 @@ static int free_for(const struct model *m, int channel, int item)
 void model_check_held(const struct model_hold *h, struct model *m, int r)
 {
 	bool strict = m->policy.channels[h->channel].strict;
-	/* Of goods on their way, and of old data, the model knows limits only. */
-	bool exactly =
-	    !strict || (!m->policy.channels[h->channel].inbound_cap && !m->policy.channels[h->channel].max_age_ms);
+	/* Of goods on their way, of old data, of sales that are not told yet the model knows limits only. */
+	bool exactly = !strict || (!m->policy.compares && !m->policy.channels[h->channel].inbound_cap &&
+				   !m->policy.channels[h->channel].max_age_ms);
 
 	for (int i = 0; i < MODEL_ITEMS; i++) {
 		int held = sum_of(h->held[i]), may = strict ? model_may_sell(m, h->channel, i) : h->wanted[i];

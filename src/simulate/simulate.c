@@ -234,6 +234,7 @@ static void world_begin(struct simulate *s, const struct simulate_options *o)
 	choose_world(w, o, &policy);
 	w->model = model_new(&policy);
 	receivers_init(w);
+	w->model->policy.compares = w->receivers[SYSTEM_PORTAL].compares;
 	network_init(w);
 	remove_store(s);
 	fault_vfs_power_on();
