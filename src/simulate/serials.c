@@ -194,7 +194,7 @@ static void compare(struct world *w, int serial)
 	char text[12];
 	struct store_value row[SERIAL_COLUMNS], args[] = {SV_TEXT(str_from(model_items[MODEL_SERIAL_ITEM])), SV_NULL};
 	struct err e = ERR_NONE;
-	const char *state = model_serial_states[0];
+	const char *state;
 	enum rc rc;
 
 	snprintf(text, sizeof(text), "S%d", serial);
