@@ -51,12 +51,12 @@ static void describe(const char *what)
 
 static enum rc open_delivery(void *ctx, const struct store_value *columns, size_t count)
 {
+	const uint16_t *system = ctx;
 	struct delivery d;
 
-	(void)ctx;
 	(void)count;
 	assert_int_equal(delivery_from_row(columns, &d), RC_OK);
-	d.head.system = system_index(arena_printf(&world.arena, STR_FMT, STR_ARG(d.system)));
+	d.head.system = *system;
 	world.heads[world.head_count++] = d.head;
 	return RC_OK;
 }
@@ -67,11 +67,11 @@ static void load_open_deliveries(void)
 	const struct config_tenant *t = &world.config->tenants[0];
 	struct err e = ERR_NONE;
 
-	for (size_t i = 0; i < t->system_count; i++) {
+	for (uint16_t i = 0; i < t->system_count; i++) {
 		for (int p = 0; p < PRIORITIES; p++) {
 			struct store_value args[] = {SV_TEXT(t->systems[i].name), SV_INT(p), SV_INT(0), SV_INT(1000)};
 
-			assert_int_equal(store_read(world.reader, R_DELIVERIES_OPEN, args, 4, open_delivery, NULL, &e),
+			assert_int_equal(store_read(world.reader, R_DELIVERIES_OPEN, args, 4, open_delivery, &i, &e),
 					 RC_OK);
 		}
 	}
