@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { randomInt, randomUUID } from "node:crypto";
+import dgram from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
@@ -47,10 +48,18 @@ export function folder(t) {
 	return path;
 }
 
-/* Below the range that the system gives out by itself, so that nobody else gets it in between. */
+/* Until this process ends, among all that ask here: as nobody else needs UDP, its port of that number says so. */
+function reserve(port) {
+	const mark = dgram.createSocket("udp4").unref();
+	return new Promise((done) => mark.once("error", () => done(false)).bind({ port, address: "127.0.0.1", exclusive: true }, () => done(true)));
+}
+
+/* Below the range that the system gives out by itself, so that nobody gets it in between, or while who listens there is away. */
 export async function freePort() {
 	for (let i = 0; i < 50; i++) {
 		const port = randomInt(10_000, 32_000);
+		if (!(await reserve(port)))
+			continue;
 		const probe = net.createServer();
 		const free = await new Promise((done) => probe.once("error", () => done(false)).listen(port, "127.0.0.1", () => done(true)));
 		await new Promise((done) => probe.close(done));
