@@ -98,6 +98,14 @@ static void free_notes(struct delivery_engine *d)
 	}
 }
 
+void runs_done(struct delivery_engine *d)
+{
+	while (d->all)
+		run_free(d->all);
+	while (d->arena_count)
+		arena_done(&d->arenas[--d->arena_count]);
+}
+
 void delivery_free(struct delivery_engine *d)
 {
 	if (!d)

@@ -113,14 +113,6 @@ void run_free(struct attempt_run *r)
 	free(r);
 }
 
-void runs_done(struct delivery_engine *d)
-{
-	while (d->all)
-		run_free(d->all);
-	while (d->arena_count)
-		arena_done(&d->arenas[--d->arena_count]);
-}
-
 void run_drop(struct attempt_run *r, int64_t due)
 {
 	struct engine_destination *t = r->destination;
