@@ -98,12 +98,7 @@ static enum rc put_parsed(struct attempt *a, struct input *in, const char *name,
 /* What this system calls the order: as it told us, or as the channel that it is named it. */
 static void put_external_id(struct attempt *a, struct input *in, const struct delivery_parts *parts)
 {
-	static const char member[] = "\"x\":{"; /* of the stored form; most have none yet */
-	struct json *progress;
-	struct str id = STR_NONE, text = parts->progress;
-	if (text.n && memmem(text.p, text.n, member, sizeof(member) - 1) &&
-	    order_progress_read(&a->arena, text, &progress, NULL) == RC_OK)
-		id = json_text(json_get_str(json_get(progress, "external_ids"), a->system->name));
+	struct str id = order_progress_external(&a->arena, parts->progress, a->system->name);
 	if (!id.n)
 		id = parts->external_id;
 	if (id.n)

@@ -149,9 +149,8 @@ static void take_heads(struct heads_note *n)
 	free(n);
 }
 
-/* One that is under way is not removed: the hub refuses its start, or its result; if nothing of it has left that is
- * now.
- */
+/* One that is under way is not removed: the hub refuses its start, or its result. Cancelled at the gate it is taken
+ * back at once. */
 static void take_changes(struct changes_note *n)
 {
 	for (size_t i = 0; i < n->count; i++) {

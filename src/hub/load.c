@@ -153,7 +153,8 @@ static enum rc load_availability(void *ctx, const struct store_value *c, size_t 
 		for (uint16_t i = 0; i < l->h->tenant->system_count; i++)
 			if (str_eq(l->h->tenant->systems[i].name, c[1].bytes))
 				publish_load_delivery(l->s->publisher, i, c[0].integer,
-						      (enum delivery_status)c[2].integer, params);
+						      (enum delivery_status)c[2].integer, (uint32_t)c[4].integer,
+						      params);
 	arena_done(&a);
 	return RC_OK;
 }

@@ -250,17 +250,24 @@ static void test_lots_of_one_owner(void **state)
 	world_done(&w);
 }
 
-static void test_kit(void **state)
+/* K is of two W and a V. */
+static void start_with_a_kit(void)
 {
 	static const char record[] =
 	    "{\"sku\":\"K\",\"components\":[{\"sku\":\"W\",\"quantity\":\"2\"},{\"sku\":\"V\",\"quantity\":\"1\"}]}";
-	struct order_open *o;
 	struct err e = ERR_NONE;
 
-	(void)state;
 	start();
 	assert_non_null(stock_item_make(w.stock, NULL, STR("K"), STR_NONE));
 	assert_int_equal(item_load(w.stock, STR("K"), STR_NONE, str_from(record), true, &e), RC_OK);
+}
+
+static void test_kit(void **state)
+{
+	struct order_open *o;
+
+	(void)state;
+	start_with_a_kit();
 	receive("W", "A", NULL, 3);
 	receive("W", "A", "acme", 1);
 	receive("V", "A", "globex", 5);
@@ -282,15 +289,10 @@ static void test_kit(void **state)
 /* The ERP hears of a component with the kit that it makes whole, and so of whose it was. */
 static void test_component_of_an_owner(void **state)
 {
-	static const char record[] =
-	    "{\"sku\":\"K\",\"components\":[{\"sku\":\"W\",\"quantity\":\"2\"},{\"sku\":\"V\",\"quantity\":\"1\"}]}";
 	struct order_open *o;
-	struct err e = ERR_NONE;
 
 	(void)state;
-	start();
-	assert_non_null(stock_item_make(w.stock, NULL, STR("K"), STR_NONE));
-	assert_int_equal(item_load(w.stock, STR("K"), STR_NONE, str_from(record), true, &e), RC_OK);
+	start_with_a_kit();
 	receive("W", "A", "acme", 2);
 	receive("V", "A", "globex", 1);
 	o = order("shop", "K", 1);

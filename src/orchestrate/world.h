@@ -232,7 +232,8 @@ static inline void world_load_deliveries(struct world *w)
 		for (uint16_t n = 0; n < WORLD_SYSTEMS; n++)
 			if (str_eq(w->systems[n].name, v[2].bytes))
 				publish_load_delivery(w->publisher, n, v[0].integer,
-						      (enum delivery_status)v[10].integer, params);
+						      (enum delivery_status)v[10].integer, (uint32_t)v[11].integer,
+						      params);
 		arena_done(&a);
 	}
 }

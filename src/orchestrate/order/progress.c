@@ -436,3 +436,14 @@ enum rc order_progress_read(struct arena *a, struct str text, struct json **out,
 damaged:
 	return err_set(e, RC_IO, "store_damaged", "the progress of an order is damaged");
 }
+
+struct str order_progress_external(struct arena *a, struct str text, struct str system)
+{
+	static const char member[] = "\"x\":{";
+	struct json *progress;
+
+	if (!text.n || !memmem(text.p, text.n, member, sizeof(member) - 1) ||
+	    order_progress_read(a, text, &progress, NULL) != RC_OK)
+		return STR_NONE;
+	return json_text(json_get_str(json_get(progress, "external_ids"), system));
+}

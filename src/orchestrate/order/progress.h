@@ -21,6 +21,10 @@ void order_progress_write(struct buf *out, const struct order_book *b, const str
 /* The same text with the order's id in a system; for one that has none yet. */
 void order_progress_add_external(struct buf *out, struct str progress, struct str system, struct str id);
 
+/* What the system calls the order; in the arena. Empty: it has not said, or the text is damaged. Cheap where no system
+ * has. */
+struct str order_progress_external(struct arena *a, struct str progress, struct str system);
+
 /*
  * The readable form, in the arena: {"lines":[{"line_id","sku","ordered","reserved","backordered","released","shipped",
  * "cancelled","substitute","components":[{"sku","quantity","shipped"}],"allocations":[{"sku","location","lot","quantity","picked",

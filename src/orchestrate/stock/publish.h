@@ -44,8 +44,9 @@ void publisher_free(struct publisher *p); /* before the stock */
 void publish_load_floor(struct publisher *p, int64_t delivery, int64_t orders);
 void publish_load(struct publisher *p, struct str channel, struct str sku, qty_t told, int64_t version, qty_t sold,
 		  int64_t orders);
+/* attempts: of one that is open, which may have got through (publish_doubt). */
 void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, enum delivery_status status,
-			   const struct json *params);
+			   uint32_t attempts, const struct json *params);
 enum rc publish_load_order(struct publisher *p, int64_t seq, struct str channel, struct str progress,
 			   struct err *e) MUST_CHECK;
 /* meta "heard:<system>": its last message. */

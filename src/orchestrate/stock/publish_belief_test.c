@@ -86,6 +86,29 @@ static void test_gap_of_what_was_tried_before(void **state)
 	}
 }
 
+/* It waits to be tried again over a restart; only one that was tried may have got through. */
+static void test_doubt_outlives_a_restart(void **state)
+{
+	for (int attempts = 0; attempts < 2; attempts++) {
+		int64_t seq = 0;
+
+		assert_int_equal(attempts ? set_up(state) : 0, 0);
+		set("A-1", 10);
+		told(&seq);
+		delivered(seq);
+		set("A-1", 6);
+		assert_string_not_equal(told(&seq), "-");
+		txn_put(&w.txn, W_DELIVERY_STATE, SV_INT(seq), SV_INT(DELIVERY_WAITING), SV_INT(attempts), SV_INT(0),
+			SV_INT(w.now), SV_NULL, SV_NULL);
+		world_commit(&w, SIZE_MAX);
+		world_reload(&w);
+		publish_end(w.publisher, 0, seq, PUBLISH_DELIVERED, stale_item("A-1", "6"), w.now);
+		assert_int_equal(gap_of(stock_find(w.stock, STR("A-1")), 0), attempts ? 0 : Q(4));
+		if (!attempts)
+			tear_down(state);
+	}
+}
+
 static qty_t belief(const char *sku)
 {
 	const struct stock_item *item = stock_find(w.stock, str_from(sku));
@@ -265,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_gap_of_a_kit),
 	    TEST(test_gap_of_what_was_tried_before),
+	    TEST(test_doubt_outlives_a_restart),
 	    TEST(test_gap_after_a_restart),
 	    TEST(test_gap_of_what_was_under_way),
 	    TEST(test_no_gap_of_what_was_sold_under_way),

@@ -77,7 +77,7 @@ static void load_item(struct publisher *p, struct channel *c, const struct json 
 }
 
 void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, enum delivery_status status,
-			   const struct json *params)
+			   uint32_t attempts, const struct json *params)
 {
 	const struct json *items = json_get(params, "items");
 	struct channel *c = publish_channel(p, system);
@@ -87,6 +87,7 @@ void publish_load_delivery(struct publisher *p, uint16_t system, int64_t seq, en
 		return;
 	if (status < DELIVERY_FINAL) {
 		c->under_way = seq;
+		c->in_doubt = attempts > 0;
 		c->item_count = 0;
 	}
 	(void)json_int(json_get(params, "orders"), &orders);
